@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NONET_ENDPOINT_H
+#define NONET_ENDPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <nonet/error.h>
+#include <nonet/macro.h>
+#include <nonet/time.h>
+#include <nonet/wait.h>
+
+NONET_BEGIN_DECLS
+
+/*
+ * Messages over whatever an address names: fifo: unix: unix-seqpacket: unix-dgram: fd:. One conversation with one
+ * other side (a bound datagram address: with anybody). A program that wants several clients uses nonet/unix.h.
+ */
+struct nonet_endpoint;
+
+/* Flags of struct nonet_endpoint_options. */
+#define NONET_ENDPOINT_SEND    1u /* to send; a FIFO must have this or RECEIVE, others may have both */
+#define NONET_ENDPOINT_RECEIVE 2u /* to receive */
+#define NONET_ENDPOINT_LISTEN  4u /* be the side that makes the name: create the FIFO (if it isn't there), bind, accept */
+#define NONET_ENDPOINT_WAIT    8u /* wait by the deadline until the name exists and somebody listens there */
+
+struct nonet_endpoint_options {
+	uint32_t size;	       /* sizeof(struct nonet_endpoint_options) */
+	uint32_t flags;	       /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
+	uint32_t mode;	       /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600 */
+	uint32_t reserved0;    /* zero */
+	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB */
+	uint64_t reserved[2];  /* zero */
+};
+
+/**
+ * nonet_endpoint_open() - open what an address names
+ * @address:      as in nonet(7)
+ * @options:      or NULL
+ * @deadline:     when to give up waiting for the other side
+ * @ret_endpoint: closed with nonet_endpoint_close()
+ * @reterr:       NULL, or where to put the sentence
+ *
+ * Returns once the other side is there: a FIFO is open at both ends, a connection made or accepted. fd:N is duplicated
+ * and stays open.
+ *
+ * A FIFO made by NONET_ENDPOINT_LISTEN stays when the endpoint is closed, a socket's path doesn't.
+ *
+ * Return: 0, or
+ *   -EINVAL      @address or @options are wrong (the sentence points at the byte)
+ *   -EOPNOTSUPP  the address names something that can't carry messages this way, or not yet
+ *   -EAGAIN, -ETIMEDOUT   the other side isn't there, until @deadline
+ *   else         as nonet_pipe_create(), nonet_pipe_open(), nonet_pipe_take_fd(), nonet_unix_listen(),
+ *                nonet_unix_connect(), nonet_unix_bind(), nonet_unix_take_fd()
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_open(const char *address,
+						      const struct nonet_endpoint_options *options,
+						      nonet_time deadline, struct nonet_endpoint **ret_endpoint,
+						      struct nonet_error *reterr);
+
+/**
+ * nonet_endpoint_close() - close an endpoint
+ * @endpoint: may be NULL; removed from its wait set
+ *
+ * Return: NULL.
+ */
+NONET_PUBLIC struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *endpoint);
+
+/**
+ * nonet_endpoint_send() - send one message
+ * @endpoint: opened for sending
+ * @message:  bytes; may be NULL only if @size is 0
+ * @size:     in bytes, at most message_size
+ * @deadline: when to give up waiting for room
+ *
+ * The message arrives whole or not at all.
+ *
+ * Return: 0, or
+ *   -EAGAIN, -ETIMEDOUT   no room, until @deadline
+ *   -EPIPE       the other side has gone
+ *   -ECONNRESET  it has gone without reading all that was sent to it
+ *   -ECONNREFUSED   nobody has the datagram's name any more
+ *   -ENOTCONN    a bound datagram address: it only receives
+ *   -EMSGSIZE    @size is over what this carrier can take in one message
+ *   -EBADF       not opened for sending
+ *   -ENOMEM, -ENOBUFS   no memory
+ * On failure the message is not received by anybody.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *endpoint, const void *message,
+						      size_t size, nonet_time deadline);
+
+/**
+ * nonet_endpoint_receive() - receive one message
+ * @endpoint: opened for receiving
+ * @buffer:   where to put it; what it holds after a failure is undefined
+ * @capacity: of @buffer, in bytes
+ * @deadline: when to give up
+ * @ret_size: the message's size in bytes
+ *
+ * Return: 0, or
+ *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept
+ *   -EPIPE       the other side has gone, and every message was taken (never on a bound datagram address)
+ *   -ECONNRESET  it has gone without reading all that was sent to it
+ *   -EBADMSG     the other side died in the middle of a message, or what came isn't nonet's framing
+ *   -EMSGSIZE    larger than @capacity; it stays, and nonet_endpoint_message_size() tells its size
+ *   -EBADF       not opened for receiving
+ *   -ENOMEM, -ENOBUFS   no memory
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer,
+							 size_t capacity, nonet_time deadline, size_t *ret_size);
+
+/**
+ * nonet_endpoint_message_size() - how large the next message is
+ * @endpoint: opened for receiving
+ * @deadline: when to give up waiting for it
+ * @ret_size: in bytes
+ *
+ * Return: as nonet_endpoint_receive() without -EMSGSIZE. The message stays.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_message_size(struct nonet_endpoint *endpoint, nonet_time deadline,
+							      size_t *ret_size);
+
+/**
+ * nonet_endpoint_read() - take the bytes that are there, unframed: for a peer that isn't nonet
+ * @endpoint: opened for receiving
+ * @buffer:   where to put them
+ * @capacity: of @buffer, in bytes
+ * @deadline: when to give up waiting for the first
+ * @ret_size: how many came; of a packet or datagram: all of it
+ *
+ * Return: as nonet_endpoint_receive(). The end of the stream is -EPIPE.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity,
+						      nonet_time deadline, size_t *ret_size);
+
+/**
+ * nonet_endpoint_write() - put exactly so many bytes, unframed: for a peer that isn't nonet
+ * @endpoint: opened for sending
+ * @bytes:    what to write
+ * @size:     how many, in bytes; of a packet or datagram: one of them
+ * @deadline: when to give up
+ * @done:     in and out: how many of @size were written. Start with 0; after -EAGAIN or -ETIMEDOUT call again with the
+ *            same arguments to go on. NULL: start with 0, and don't tell
+ *
+ * Return: as nonet_endpoint_send(), and -EINVAL (*@done is over @size).
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_write(struct nonet_endpoint *endpoint, const void *bytes,
+						       size_t size, nonet_time deadline, size_t *done);
+
+/**
+ * nonet_endpoint_finish() - tell the other side that nothing more will be sent; receiving goes on
+ * @endpoint: opened for sending
+ *
+ * A FIFO's or pipe's writer is finished only by closing it: -EOPNOTSUPP, as for datagrams.
+ *
+ * Return: 0, or -EOPNOTSUPP, -ENOTCONN, -EBADF, -EBADMSG as nonet_unix_finish().
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_finish(struct nonet_endpoint *endpoint);
+
+/** nonet_endpoint_fd() - the descriptor, for poll(2). Owned by @endpoint. */
+NONET_PUBLIC int nonet_endpoint_fd(struct nonet_endpoint *endpoint);
+
+/** nonet_endpoint_arm() - 1 if a message may be ready now, 0 if the descriptor will tell. */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_arm(struct nonet_endpoint *endpoint);
+
+/** nonet_endpoint_waitable() - what nonet_wait_set_add() wants. Owned by @endpoint. */
+NONET_PUBLIC struct nonet_waitable *nonet_endpoint_waitable(struct nonet_endpoint *endpoint);
+
+/** nonet_endpoint_address() - the address in its canonical spelling. Owned by @endpoint. */
+NONET_PUBLIC const char *nonet_endpoint_address(struct nonet_endpoint *endpoint);
+
+/**
+ * nonet_endpoint_explain() - say in a sentence why a call failed
+ * @endpoint:  the endpoint that it was made on
+ * @code:      what it returned
+ * @ret_error: the sentence
+ */
+NONET_PUBLIC void nonet_endpoint_explain(struct nonet_endpoint *endpoint, int code, struct nonet_error *ret_error);
+
+NONET_END_DECLS
+
+#endif

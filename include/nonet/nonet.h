@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NONET_NONET_H
+#define NONET_NONET_H
+
+/* The umbrella: all of nonet. */
+
+#include <nonet/address.h>
+#include <nonet/endpoint.h>
+#include <nonet/error.h>
+#include <nonet/macro.h>
+#include <nonet/pipe.h>
+#include <nonet/time.h>
+#include <nonet/unix.h>
+#include <nonet/version.h>
+#include <nonet/wait.h>
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_FAULT_H
+#define SYS_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Named fault points: every wrapper of src/sys begins with one, and a test can make any single call fail with an errno
+ * of its choice. Compiled in only with SYS_FAULT_POINTS; a release library has a constant 0 in their place.
+ *
+ * The plan is the calling thread's alone, so a helper thread or a test's watcher isn't hit by it.
+ */
+
+enum sys_call {
+	SYS_CALL_ALLOCATE,
+	SYS_CALL_OPEN,
+	SYS_CALL_CLOSE,
+	SYS_CALL_READ,
+	SYS_CALL_WRITE,
+	SYS_CALL_STAT,
+	SYS_CALL_CHMOD,
+	SYS_CALL_UNLINK,
+	SYS_CALL_FLOCK,
+	SYS_CALL_FCNTL,
+	SYS_CALL_DUP,
+	SYS_CALL_IOCTL,
+	SYS_CALL_PIPE,
+	SYS_CALL_MKFIFO,
+	SYS_CALL_SPLICE,
+	SYS_CALL_SIGMASK,
+	SYS_CALL_SIGWAIT,
+	SYS_CALL_POLL,
+	SYS_CALL_EPOLL_CREATE,
+	SYS_CALL_EPOLL_CTL,
+	SYS_CALL_EPOLL_WAIT,
+	SYS_CALL_TIMERFD,
+	SYS_CALL_TIMERFD_SET,
+	SYS_CALL_EVENTFD,
+	SYS_CALL_NANOSLEEP,
+	SYS_CALL_SOCKET,
+	SYS_CALL_SOCKETPAIR,
+	SYS_CALL_BIND,
+	SYS_CALL_LISTEN,
+	SYS_CALL_CONNECT,
+	SYS_CALL_ACCEPT,
+	SYS_CALL_SEND,
+	SYS_CALL_RECEIVE,
+	SYS_CALL_SHUTDOWN,
+	SYS_CALL_SOCKOPT,
+	SYS_CALL_SOCKNAME,
+	SYS_CALL_PIDFD_OPEN,
+	SYS_CALL_COUNT,
+};
+
+#if defined(SYS_FAULT_POINTS)
+
+/* 0, or the negative errno with which this call has to fail. Called first in each wrapper. */
+int sys_fault(enum sys_call call);
+
+/* Record the calls that this thread makes from now on; forgets the last record and any armed fault. */
+void sys_fault_record(void);
+
+/* How many calls were recorded since; and which the @index-th of them was. Stops at SYS_FAULT_RECORD_MAX calls. */
+#define SYS_FAULT_RECORD_MAX 4096
+size_t	      sys_fault_recorded(void);
+enum sys_call sys_fault_recorded_call(size_t index);
+
+/* Let the @index-th call from now on fail with @error (positive); forgets the last record. */
+void sys_fault_arm(size_t index, int error);
+
+/* Let every call of a kind fail with @error from now on, to force a fallback. */
+void sys_fault_arm_kind(enum sys_call call, int error);
+
+/* Whether an armed fault was hit. */
+bool sys_fault_fired(void);
+
+/* No faults, no record. */
+void sys_fault_disarm(void);
+
+/* "open", "sendmsg"... static. */
+const char *sys_fault_name(enum sys_call call);
+
+/* The errnos with which the kernel plausibly fails a kind of call, ended by 0. Close and sigmask have none. */
+const int *sys_fault_errors(enum sys_call call);
+
+#else
+
+static inline int sys_fault(enum sys_call call)
+{
+	(void)call;
+	return 0;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_FILE_H
+#define SYS_FILE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/*
+ * Files and descriptors. Each returns 0 or more, or -errno. EINTR is retried, but of close() (the descriptor is gone
+ * all the same, close(2)) and of sys_flock_try(), which can't wait.
+ */
+
+/* O_CLOEXEC is added. */
+int sys_open(const char *path, int flags);
+int sys_open_at(int directory, const char *name, int flags);
+
+/* Closes *fd unless it is -1, and makes it -1. Never fails in a way that a caller could act on. */
+void sys_close(int *fd);
+
+int sys_stat_fd(int fd, struct stat *ret_stat);
+/* Doesn't follow a symbolic link at the end. */
+int sys_stat_at(int directory, const char *name, struct stat *ret_stat);
+
+int sys_chmod_fd(int fd, mode_t mode);
+/* The file that an O_PATH descriptor stands for. Needs /proc. */
+int sys_chmod_path_fd(int fd, mode_t mode);
+
+int sys_unlink_at(int directory, const char *name);
+
+/* Take an exclusive flock(2) without waiting: 0, or -EAGAIN. */
+int sys_flock_try(int fd);
+int sys_flock_release(int fd);
+
+/* F_GETFL and F_SETFL. */
+int sys_get_flags(int fd);
+int sys_set_flags(int fd, int flags);
+
+/* A new descriptor for the same open file description, CLOEXEC. */
+int sys_duplicate(int fd);
+/* @to becomes a CLOEXEC duplicate of @from, atomically. */
+int sys_replace(int from, int to);
+
+/* Bytes that wait to be read (FIONREAD). */
+int sys_queued(int fd, size_t *ret_size);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_SOCKET_H
+#define SYS_SOCKET_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+/*
+ * Sockets. Each returns 0 or more, or -errno; EINTR is retried. Descriptors are CLOEXEC at birth, and blocking: what may
+ * not wait says so in the call (MSG_DONTWAIT), so that nothing of an inherited socket is changed. MSG_NOSIGNAL always.
+ */
+
+int sys_socket(int domain, int type);
+int sys_socketpair(int domain, int type, int ret_fds[2]);
+int sys_bind(int fd, const struct sockaddr *address, socklen_t size);
+int sys_listen(int fd, int backlog);
+
+/* Of a non-blocking socket: -EAGAIN while the backlog of a UNIX listener is full. */
+int sys_connect(int fd, const struct sockaddr *address, socklen_t size);
+
+/* The new connection is blocking; @fd has to be non-blocking for -EAGAIN instead of waiting. */
+int sys_accept(int fd);
+
+/* @flags: MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, or 0 to wait for ever. MSG_CMSG_CLOEXEC is added. */
+ssize_t sys_send(int fd, const struct msghdr *message, int flags);
+ssize_t sys_receive(int fd, struct msghdr *message, int flags);
+
+/* SHUT_RD, SHUT_WR, SHUT_RDWR. */
+int sys_shutdown(int fd, int how);
+
+int sys_get_option(int fd, int level, int option, void *ret_value, socklen_t *size);
+int sys_set_option(int fd, int level, int option, const void *value, socklen_t size);
+
+/* The address that a socket is bound to. */
+int sys_socket_name(int fd, struct sockaddr_un *ret_address, socklen_t *ret_size);
+
+#endif
