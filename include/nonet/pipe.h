@@ -38,8 +38,8 @@ enum nonet_pipe_end {
 #define NONET_PIPE_EARLY 1u /* open a FIFO's reader at once: calls that read then wait for the first writer */
 
 struct nonet_pipe_options {
-	uint32_t size;	       /* sizeof(struct nonet_pipe_options) */
-	uint32_t flags;	       /* NONET_PIPE_* */
+	uint32_t size;         /* sizeof(struct nonet_pipe_options) */
+	uint32_t flags;        /* NONET_PIPE_* */
 	uint64_t capacity;     /* bytes the pipe should hold, rounded up by the kernel; 0: leave it (65536) */
 	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB */
 	uint64_t reserved[2];  /* zero */

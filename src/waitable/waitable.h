@@ -8,8 +8,8 @@
  * What every object that can be waited for embeds, and its nonet_<object>_waitable() gives out.
  *
  * The descriptor is level-triggered. An object that reads ahead can be ready while its descriptor is not: it has an
- * @arm of its own, and calls waitable_touch() whenever a call leaves something read ahead, so that a set which waits for
- * it (and arms only members that it reported or that were touched) doesn't sleep over it.
+ * @arm of its own, and calls waitable_touch() whenever a call leaves something read ahead, so that a set which waits
+ * for it (and arms only members that it reported or that were touched) doesn't sleep over it.
  */
 struct wait_member;
 
