@@ -60,7 +60,8 @@ static void the_same_on_a_kernel_without_rwf_nosignal(void **state)
 	sys_fault_disarm();
 	assert_false(pending_sigpipe());
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
-	assert_memory_equal(&before, &after, sizeof(before));
+	for (int number = 1; number < NSIG; number++)
+		assert_int_equal(sigismember(&before, number), sigismember(&after, number));
 }
 
 /* A SIGPIPE that the program blocks and has pending is the program's: the fallback may not eat it. */
