@@ -1,7 +1,9 @@
-"""What the scripts say of planted results: a broken claim is broken, a run that died is a failure."""
+"""What the scripts say of planted results: a broken claim is broken, a run that died is a failure, a package that is
+missing is named."""
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -76,6 +78,54 @@ class Summary(unittest.TestCase):
         for runs in ([(1, None)], [(0, None)], [(0, [])]):
             self.assertEqual(self.summary(*runs), (1, "0 passed, 1 failed"))
         self.assertEqual(self.summary((1, ["OK"])), (1, "1 passed, 1 failed"))
+
+
+class Packages(unittest.TestCase):
+    """./dev on a machine that has a few commands, with what dpkg says planted."""
+
+    installed = (
+        "gcc libc6-dev meson ninja-build pkg-config libsmartcols-dev libjansson-dev libcmocka-dev libuv1-dev scdoc".split()
+    )
+
+    def build(self, installed):
+        """Run `./dev build` as a user without sudo; the log has the calls that reached a package manager or Meson."""
+        with tempfile.TemporaryDirectory() as directory:
+            log = pathlib.Path(directory, "log")
+            for name in ("bash", "dirname", "sed", "tr", "cat", "grep"):
+                pathlib.Path(directory, name).symlink_to(shutil.which(name))
+            for name, script in {
+                "dpkg-query": "\n".join(f"echo installed {package}" for package in installed),
+                "id": "echo 1000",
+                "meson": f'echo meson "$@" >>{log}',
+                "apt-get": f'echo apt-get "$@" >>{log}',
+            }.items():
+                path = pathlib.Path(directory, name)
+                path.write_text(f"#!{directory}/bash\n{script}\n", encoding="utf-8")
+                path.chmod(0o755)
+            result = subprocess.run(
+                [f"{directory}/bash", str(HERE.parent / "dev"), "build"],
+                env={"PATH": directory},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return result, log.read_text(encoding="utf-8") if log.exists() else ""
+
+    def test_nothing_missing_is_no_apt_call(self):
+        result, log = self.build(self.installed)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("meson compile", log)
+        self.assertNotIn("apt-get", log)
+
+    def test_without_root_the_exact_command_is_told(self):
+        missing = {"libjansson-dev", "scdoc"}
+        result, log = self.build([package for package in self.installed if package not in missing])
+        self.assertEqual((result.returncode, log), (1, ""))
+        self.assertIn("apt-get install --yes --no-install-recommends libjansson-dev scdoc\n", result.stderr)
+
+    def test_a_command_that_dpkg_does_not_know_counts(self):
+        result, _ = self.build([package for package in self.installed if package != "meson"])
+        self.assertEqual(result.returncode, 0, result.stderr)
 
 
 if __name__ == "__main__":
