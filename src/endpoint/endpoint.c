@@ -2,6 +2,7 @@
 #include "endpoint/endpoint.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "sys/files.h"

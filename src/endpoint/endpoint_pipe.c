@@ -136,7 +136,8 @@ int endpoint_take_pipe(struct nonet_endpoint *endpoint, int *fd, const struct no
 	can = nonet_pipe_get_end(endpoint->with.pipe) == NONET_PIPE_READER ? NONET_ENDPOINT_RECEIVE
 									   : NONET_ENDPOINT_SEND;
 	if (endpoint->flags & ~can) {
-		(void)nonet_address_number(endpoint->address, NONET_ADDRESS_DESCRIPTOR, &number);
+		if (nonet_address_number(endpoint->address, NONET_ADDRESS_DESCRIPTOR, &number) < 0)
+			number = -1;
 		pipe_close(endpoint);
 		return error_set(reterr, -EBADF, "descriptor %d is the end of a pipe that only %s", (int)number,
 				 can == NONET_ENDPOINT_RECEIVE ? "reads" : "writes");
