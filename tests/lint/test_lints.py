@@ -89,6 +89,7 @@ class Calls(Case):
         {"src/pipe/a.c": "#include <errno.h>\n#include <fcntl.h>\n/* open() and errno */ int f(void) { return sys_open(p); }\n"},
         {"src/pipe/a.c": 'const char *s = "read(2) sets errno";\nint g(void) { return x->read(1) + y.close(); }\n'},
         {"src/pipe/test_a.c": "int f(void) { return open(p, 0) < 0 ? errno : 0; }\n"},
+        {"src/base/a.c": "#include <stdlib.h>\nvoid f(void) { free(malloc(1)); }\n"},
     )
 
 
@@ -185,6 +186,7 @@ class Atomics(Case):
         ({"src/a.c": "volatile int x;\n"}, "src/a.c:1: volatile orders nothing"),
         ({"src/a.c": "int f(void)\n{\n\treturn atomic_load(&x);\n}\n"}, "src/a.c:3: atomic_load() hides its memory order"),
         ({"src/a.c": "void f(void) { atomic_fetch_add(&x, 1); }\n"}, "atomic_fetch_add() hides"),
+        ({"src/a/test_a.c": "volatile int x;\n"}, "volatile orders nothing"),
         ({"src/a.c": "void f(void) { __atomic_load_n(&x, 0); }\n"}, "atomics are C11's"),
         ({"src/a.c": "void f(void)\n{\n\tatomic_thread_fence(memory_order_seq_cst);\n}\n"}, "src/a.c:3: memory_order_seq_cst without a [TAG]"),
         ({"src/a.c": "void f(void)\n{\n\tg(); /* [X-Y] pair: far */\n\th();\n\tatomic_thread_fence(memory_order_acquire);\n}\n"}, "without a [TAG]"),
@@ -193,6 +195,7 @@ class Atomics(Case):
     good = (
         {"src/a.c": 'static volatile sig_atomic_t x;\nvoid f(void) { asm volatile("" ::: "memory"); }\n/* volatile */\n'},
         {"src/a.c": "int f(void) { return atomic_load_explicit(&x, memory_order_relaxed); }\n"},
+        {"src/a/test_a.c": "int f(void) { return atomic_load(&x); }\n", "tests/b.c": "int g(void) { return atomic_load(&x); }\n"},
         {"src/a.c": "void f(void)\n{\n\tg(1,\n\t  memory_order_acquire); /* [X-Y] pair: f() */\n\t/* [X-Y] */\n\tg(memory_order_release);\n}\n"},
         {"src/a.c": "/*\n * [X-Y]  What was written before the release is seen after the acquire.\n */\nvoid f(void)\n{\n\tg(memory_order_release); /* [X-Y] */\n}\n"},
     )
@@ -218,6 +221,7 @@ class Waits(Case):
         ({"tests/a.c": "void f(void) { poll(NULL, 0, 100); }\n"}, "a poll of nothing is a sleep"),
         ({"tests/a.c": 'void f(void) { test_skip(""); }\n'}, "a skip without its reason"),
         ({"tests/a.c": "void f(void) { skip(); }\n"}, "a skip without its reason"),
+        ({"tests/harness/test_a.c": "void f(void) { sleep(1); }\n"}, "sleep() in a test"),
         ({"tests/a.py": "import time\ntime.sleep(1)\n"}, "tests/a.py:2: a sleep"),
         ({"tests/a.py": "self.skipTest()\n"}, "a skip without its reason"),
         ({"tests/a.py": "import sys\nsys.exit(77)\n"}, "a skip without its reason"),
@@ -229,6 +233,7 @@ class Waits(Case):
         {"tests/a.py": 'print("skipped: no socat")\nsys.exit(77)\n'},
         {"tests/a.sh": 'sleep infinity &\nsleep 1000 &\necho "no socat"\nexit 77\n'},
         {"src/pipe/a.c": "void f(void) { sleep(1); }\n"},
+        {"tests/harness/storm.c": "void f(void) { nanosleep(&t, NULL); skip(); }\n"},
     )
 
 
