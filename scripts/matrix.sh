@@ -26,7 +26,8 @@ variant() {
 		CC=$cc meson setup "$dir" --werror "${setup[@]}" || status=$?
 	fi
 	[[ $status -ne 0 ]] || meson compile -C "$dir" || status=$?
-	[[ $status -ne 0 ]] || meson test -C "$dir" --no-rebuild --print-errorlogs "$@" || status=$?
+	# Builds the tests, which aren't built by default.
+	[[ $status -ne 0 ]] || meson test -C "$dir" --print-errorlogs "$@" || status=$?
 	logs+=("$name=$status=$dir/meson-logs/testlog.json")
 }
 

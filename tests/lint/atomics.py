@@ -34,11 +34,13 @@ def check_file(path, text, test, used, seen):
     lines = comments.splitlines()
     for match in () if test else PLAIN.finditer(code):
         if not match[1].endswith("_explicit"):
-            yield lint.Finding(path, lint.line_of(code, match.start()), f"{match[1]}() hides its memory order: use {match[1]}_explicit()")
+            why = f"{match[1]}() hides its memory order: use {match[1]}_explicit()"
+            yield lint.Finding(path, lint.line_of(code, match.start()), why)
     for match in BUILTIN.finditer(code):
         yield lint.Finding(path, lint.line_of(code, match.start()), f"{match[0]}: atomics are C11's")
     for match in VOLATILE.finditer(code):
-        yield lint.Finding(path, lint.line_of(code, match.start()), "volatile orders nothing: only volatile sig_atomic_t and asm volatile")
+        why = "volatile orders nothing: only volatile sig_atomic_t and asm volatile"
+        yield lint.Finding(path, lint.line_of(code, match.start()), why)
     for match in TAG.finditer(comments):
         explained = re.split(r"\*/|\[[A-Z]", comments[match.end() :], maxsplit=1)[0]
         seen[match[1]].append(len(" ".join(re.sub(r"\n\s*\*", " ", explained).split())) >= EXPLANATION)

@@ -33,7 +33,9 @@ CALLS = """
     timer_create timer_delete timer_settime timerfd_create timerfd_gettime timerfd_settime times truncate umask umount
     umount2 uname unlink unlinkat unshare usleep utimensat vfork vmsplice wait wait3 wait4 waitid waitpid write writev
 """.split()
-MEMORY = "malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf posix_memalign aligned_alloc".split()
+MEMORY = """
+    malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf posix_memalign aligned_alloc
+""".split()
 LOUD = """
     printf vprintf fprintf vfprintf dprintf vdprintf puts fputs putchar fputc fwrite perror psignal fopen fdopen
     freopen popen exit _exit _Exit quick_exit abort err errx warn warnx syslog
