@@ -228,8 +228,8 @@ void test_child_receive_at(const char *file, int line, struct test_child *child,
 		test_fail_at(file, line, "child %d (%s) reported \"%s\" instead of bytes", (int)child->pid, child->name,
 			     message.bytes);
 	if (message.size != size)
-		test_fail_at(file, line, "child %d (%s) sent %zu bytes, not %zu", (int)child->pid, child->name, message.size,
-			     size);
+		test_fail_at(file, line, "child %d (%s) sent %zu bytes, not %zu", (int)child->pid, child->name,
+			     message.size, size);
 	memcpy(ret_bytes, message.bytes, size);
 }
 
@@ -264,7 +264,8 @@ void test_child_wait_blocked_at(const char *file, int line, struct test_child *c
 		before = now;
 		/* Between two looks; ends at once if the child does. */
 		if (test_poll(&ended, 1, test_clock() + NONET_MS(1)) > 0)
-			test_fail_at(file, line, "child %d (%s) ended instead of blocking", (int)child->pid, child->name);
+			test_fail_at(file, line, "child %d (%s) ended instead of blocking", (int)child->pid,
+				     child->name);
 		if (test_clock() > deadline)
 			child_hangs(file, line, child, "block");
 		test_process_activity(child->pid, &now);

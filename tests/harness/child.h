@@ -45,7 +45,7 @@ void test_report_number(struct test_child_side *side, int64_t number);
 #define test_child_wait_state(child, state) test_child_wait_state_at(TEST_HERE, (child), (state))
 /* The child's next report has to be @size bytes; a number. */
 #define test_child_receive(child, ret_bytes, size) test_child_receive_at(TEST_HERE, (child), (ret_bytes), (size))
-#define test_child_number(child)		   test_child_number_at(TEST_HERE, (child))
+#define test_child_number(child)                   test_child_number_at(TEST_HERE, (child))
 /* Say a word that the child awaits. */
 #define test_child_tell(child, word) test_child_tell_at(TEST_HERE, (child), (word))
 
@@ -56,7 +56,7 @@ void test_report_number(struct test_child_side *side, int64_t number);
 #define test_child_wait_blocked(child) test_child_wait_blocked_at(TEST_HERE, (child))
 
 /* SIGSTOP, and return once it has stopped; SIGCONT. */
-#define test_child_stop(child)	   test_child_stop_at(TEST_HERE, (child))
+#define test_child_stop(child)     test_child_stop_at(TEST_HERE, (child))
 #define test_child_continue(child) test_child_continue_at(TEST_HERE, (child))
 
 pid_t test_child_pid(const struct test_child *child);

@@ -19,10 +19,10 @@ _Noreturn void test_fail_at(const char *file, int line, const char *format, ...)
 #define test_fail(...) test_fail_at(TEST_HERE, __VA_ARGS__)
 
 /* For children, where cmocka's assertions can't be told to the parent; works in tests too. */
-#define test_check(condition)                                                                                          \
-	do {                                                                                                           \
-		if (!(condition))                                                                                      \
-			test_fail_at(TEST_HERE, "this doesn't hold: %s", #condition);                                  \
+#define test_check(condition)                                                         \
+	do {                                                                          \
+		if (!(condition))                                                     \
+			test_fail_at(TEST_HERE, "this doesn't hold: %s", #condition); \
 	} while (0)
 
 /* Two integers, both printed where they differ; a negative one with what it means as an errno. */

@@ -140,7 +140,8 @@ void inventory_abstract_sockets(struct inventory *inventory)
 	while (list && fgets(line, sizeof(line), list)) {
 		name = 0;
 		line[strcspn(line, "\n")] = '\0';
-		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu %n", &inode, &name) != 1 || name == 0 || line[name] != '@')
+		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %lu %n", &inode, &name) != 1 || name == 0 ||
+		    line[name] != '@')
 			continue;
 		snprintf(target, sizeof(target), "socket:[%lu]", inode);
 		if (inventory_find(&own, target))

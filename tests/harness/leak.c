@@ -16,8 +16,8 @@
 static const struct kind {
 	const char *name;
 	void (*take)(struct inventory *inventory);
-	bool settles;	 /* may go away by itself within a moment */
-	bool stays;	 /* that one is gone, or is another, is wrong too */
+	bool settles;    /* may go away by itself within a moment */
+	bool stays;      /* that one is gone, or is another, is wrong too */
 	bool is_mapping; /* told by its size */
 } kinds[] = {
 	{.name = "descriptor", .take = inventory_descriptors, .stays = true},
@@ -63,12 +63,15 @@ static bool is_thread_stacks(unsigned long long size)
 {
 	pthread_attr_t attributes;
 	size_t stack = 0;
+	size_t guard = 0;
 
 	if (pthread_attr_init(&attributes) == 0) {
 		pthread_attr_getstacksize(&attributes, &stack);
+		pthread_attr_getguardsize(&attributes, &guard);
 		pthread_attr_destroy(&attributes);
 	}
-	return stack > 0 && size % stack == 0;
+	/* Some versions of glibc count the guard page into the stack. */
+	return stack > 0 && (size % stack == 0 || size % (stack + guard) == 0);
 }
 
 /* By how much @item has grown since, or 0. */
@@ -100,7 +103,8 @@ static int compare(const struct kind *kind, const struct inventory *before, cons
 			fprintf(out, "leaked mapping of %llu bytes: %s\n", grown(before, item), item->key);
 		} else if (!kind->is_mapping && !other) {
 			count++;
-			fprintf(out, "leaked %s %s%s%s\n", kind->name, item->key, item->what[0] ? ": " : "", item->what);
+			fprintf(out, "leaked %s %s%s%s\n", kind->name, item->key, item->what[0] ? ": " : "",
+				item->what);
 		} else if (kind->stays && strcmp(other->what, item->what) != 0) {
 			count++;
 			fprintf(out, "%s %s was %s and is now %s\n", kind->name, item->key, other->what, item->what);

@@ -51,7 +51,8 @@ static int list_names(const char *path, char *ret_text, size_t size)
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (filled < size)
-			filled += (size_t)snprintf(ret_text + filled, size - filled, "%s%s", count ? ", " : "", entry->d_name);
+			filled += (size_t)snprintf(ret_text + filled, size - filled, "%s%s", count ? ", " : "",
+						   entry->d_name);
 		count++;
 	}
 	if (open_directory)

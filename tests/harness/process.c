@@ -159,8 +159,8 @@ static void describe_thread(pid_t pid, const char *tid, int depth, FILE *out)
 	test_read_file(path, channel, sizeof(channel));
 	state = strrchr(stat, ')'); /* the name before it may hold anything */
 	fprintf(out, "# %*sprocess %d thread %s (%s): state %c, %s %s%s%s\n", 2 * depth, "", (int)pid, tid, name,
-		state && state[1] ? state[2] : '?', call_name(call), call, channel[0] && strcmp(channel, "0") ? " in " : "",
-		channel[0] && strcmp(channel, "0") ? channel : "");
+		state && state[1] ? state[2] : '?', call_name(call), call,
+		channel[0] && strcmp(channel, "0") ? " in " : "", channel[0] && strcmp(channel, "0") ? channel : "");
 }
 
 static void describe(pid_t pid, int depth, FILE *out)

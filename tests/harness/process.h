@@ -9,9 +9,9 @@
 
 /* What a process's main thread is doing. */
 struct test_activity {
-	char state;		  /* of proc(5): R, S, D, T, Z...; 0 for unknown */
-	unsigned long long runs;  /* times that it was switched to, or 0 */
-	char call[128];		  /* /proc/PID/syscall, or "" */
+	char state;              /* of proc(5): R, S, D, T, Z...; 0 for unknown */
+	unsigned long long runs; /* times that it was switched to, or 0 */
+	char call[128];          /* /proc/PID/syscall, or "" */
 };
 
 void test_process_activity(pid_t pid, struct test_activity *ret_activity);

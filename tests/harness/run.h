@@ -26,7 +26,7 @@ struct test_result {
  *
  * What it wrote is complete when it has ended; what its own children write later is not waited for.
  */
-#define test_run(argv, input, input_size, deadline, ret_result)                                                        \
+#define test_run(argv, input, input_size, deadline, ret_result) \
 	test_run_at(TEST_HERE, (argv), (input), (input_size), (deadline), (ret_result))
 void test_run_at(const char *file, int line, const char *const argv[], const void *input, size_t input_size,
 		 nonet_time deadline, struct test_result *ret_result);

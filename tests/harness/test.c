@@ -44,8 +44,8 @@ int test_teardown(void **state)
 }
 
 /*
- * cmocka 1.1.5 writes a skipped test as "not ok N # SKIP NAME", which TAP calls a failure. Its output goes through here,
- * line by line, to be put right, with the reason of the skip added.
+ * cmocka 1.1.5 writes a skipped test as "not ok N # SKIP NAME", which TAP calls a failure. Its output goes through
+ * here, line by line, to be put right, with the reason of the skip added.
  */
 static struct {
 	char line[4096];

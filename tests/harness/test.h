@@ -50,10 +50,13 @@ struct test_case {
 	const struct test_fixture *fixture;
 };
 
-#define test_case(function)	 test_case_with(function, NULL)
-#define test_case_with(function, fixture)                                                                              \
-	{                                                                                                              \
-		#function, function, test_setup, test_teardown, &(struct test_case){#function, fixture}                \
+#define test_case(function) test_case_with(function, NULL)
+#define test_case_with(function, fixture)                                           \
+	{                                                                           \
+#function, function, test_setup, test_teardown, &(struct test_case) \
+		{                                                                   \
+#function, fixture                                          \
+		}                                                                   \
 	}
 
 /* Return: the exit status. */

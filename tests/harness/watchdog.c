@@ -20,7 +20,7 @@
 /* Shared with the watched process: it sets the timer (one open file, two processes), the watchdog polls it. */
 static struct watched {
 	char test[256];
-} *watched;
+} * watched;
 static int timer = -1;
 
 void test_watchdog_extend(nonet_time duration)
@@ -81,7 +81,8 @@ static int clear_orphans(bool quietly)
 				continue;
 			if (test_poll(&ended, 1, test_after(quietly ? 0 : NONET_S(1))) == 0) {
 				if (!quietly) {
-					fprintf(stderr, "process %d outlived the tests that started it:\n", (int)pids[i]);
+					fprintf(stderr, "process %d outlived the tests that started it:\n",
+						(int)pids[i]);
 					test_describe_process(pids[i], stderr);
 				}
 				leaked++;
