@@ -47,14 +47,14 @@ enum nonet_scheme {
 /* The numbers that an address may hold; see nonet_address_number(). */
 enum nonet_address_part {
 	NONET_ADDRESS_DESCRIPTOR = 1, /* fd:N */
-	NONET_ADDRESS_PID,	      /* pid:N */
-	NONET_ADDRESS_PORT,	      /* tcp: udp: 0 to 65535 */
-	NONET_ADDRESS_KEY,	      /* sysv*:KEY, decimal or 0x; the key as an unsigned 32-bit number */
-	NONET_ADDRESS_ID,	      /* sysv*:id=N */
-	NONET_ADDRESS_PROJECT,	      /* sysv*:PATH#PROJ, 1 to 255, as for ftok(3) */
-	NONET_ADDRESS_INDEX,	      /* sysvsem:...[N] */
-	NONET_ADDRESS_START,	      /* ofdlock: posixlock: PATH,START+LENGTH, in bytes */
-	NONET_ADDRESS_LENGTH,	      /* the same; 0 = to the end of the file, however it grows */
+	NONET_ADDRESS_PID,            /* pid:N */
+	NONET_ADDRESS_PORT,           /* tcp: udp: 0 to 65535 */
+	NONET_ADDRESS_KEY,            /* sysv*:KEY, decimal or 0x; the key as an unsigned 32-bit number */
+	NONET_ADDRESS_ID,             /* sysv*:id=N */
+	NONET_ADDRESS_PROJECT,        /* sysv*:PATH#PROJ, 1 to 255, as for ftok(3) */
+	NONET_ADDRESS_INDEX,          /* sysvsem:...[N] */
+	NONET_ADDRESS_START,          /* ofdlock: posixlock: PATH,START+LENGTH, in bytes */
+	NONET_ADDRESS_LENGTH,         /* the same; 0 = to the end of the file, however it grows */
 };
 
 struct nonet_address;

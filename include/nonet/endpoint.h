@@ -21,15 +21,17 @@ struct nonet_endpoint;
 /* Flags of struct nonet_endpoint_options. */
 #define NONET_ENDPOINT_SEND    1u /* to send; a FIFO must have this or RECEIVE, others may have both */
 #define NONET_ENDPOINT_RECEIVE 2u /* to receive */
-#define NONET_ENDPOINT_LISTEN  4u /* be the side that makes the name: create the FIFO (if it isn't there), bind, accept */
-#define NONET_ENDPOINT_WAIT    8u /* wait by the deadline until the name exists and somebody listens there */
+#define NONET_ENDPOINT_LISTEN \
+	4u                     /* be the side that makes the name: create the FIFO (if it isn't there), bind, accept */
+#define NONET_ENDPOINT_WAIT 8u /* wait by the deadline until the name exists and somebody listens there */
 
 struct nonet_endpoint_options {
-	uint32_t size;	       /* sizeof(struct nonet_endpoint_options) */
-	uint32_t flags;	       /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
-	uint32_t mode;	       /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600 */
+	uint32_t size;         /* sizeof(struct nonet_endpoint_options) */
+	uint32_t flags;        /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
+	uint32_t mode;         /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600 */
 	uint32_t reserved0;    /* zero */
-	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB */
+	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: as the carrier has it (16 MiB;
+				  packets 256 KiB) */
 	uint64_t reserved[2];  /* zero */
 };
 
@@ -53,8 +55,7 @@ struct nonet_endpoint_options {
  *   else         as nonet_pipe_create(), nonet_pipe_open(), nonet_pipe_take_fd(), nonet_unix_listen(),
  *                nonet_unix_connect(), nonet_unix_bind(), nonet_unix_take_fd()
  */
-NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_open(const char *address,
-						      const struct nonet_endpoint_options *options,
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options *options,
 						      nonet_time deadline, struct nonet_endpoint **ret_endpoint,
 						      struct nonet_error *reterr);
 
@@ -86,8 +87,8 @@ NONET_PUBLIC struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *
  *   -ENOMEM, -ENOBUFS   no memory
  * On failure the message is not received by anybody.
  */
-NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *endpoint, const void *message,
-						      size_t size, nonet_time deadline);
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *endpoint, const void *message, size_t size,
+						      nonet_time deadline);
 
 /**
  * nonet_endpoint_receive() - receive one message
@@ -106,8 +107,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  *   -EBADF       not opened for receiving
  *   -ENOMEM, -ENOBUFS   no memory
  */
-NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer,
-							 size_t capacity, nonet_time deadline, size_t *ret_size);
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer, size_t capacity,
+							 nonet_time deadline, size_t *ret_size);
 
 /**
  * nonet_endpoint_message_size() - how large the next message is
@@ -144,8 +145,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_read(struct nonet_endpoint *end
  *
  * Return: as nonet_endpoint_send(), and -EINVAL (*@done is over @size).
  */
-NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_write(struct nonet_endpoint *endpoint, const void *bytes,
-						       size_t size, nonet_time deadline, size_t *done);
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_write(struct nonet_endpoint *endpoint, const void *bytes, size_t size,
+						       nonet_time deadline, size_t *done);
 
 /**
  * nonet_endpoint_finish() - tell the other side that nothing more will be sent; receiving goes on

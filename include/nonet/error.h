@@ -13,9 +13,9 @@ NONET_BEGIN_DECLS
  * nonet_<object>_explain() that finds the sentence afterwards. Filled only on failure. Owned by the caller, no cleanup.
  */
 struct nonet_error {
-	int32_t code;	  /* the negative errno that the call returned */
+	int32_t code;     /* the negative errno that the call returned */
 	int32_t position; /* byte of the address or argument that is wrong, from 0; -1 if it isn't about one */
-	char	text[504]; /* one sentence: what was asked, what stood in the way, what to do. UTF-8, ends with NUL */
+	char text[504];   /* one sentence: what was asked, what stood in the way, what to do. UTF-8, ends with NUL */
 };
 
 /**

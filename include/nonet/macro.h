@@ -16,7 +16,7 @@
 #endif
 
 #if defined(__GNUC__)
-#define NONET_PUBLIC	 __attribute__((visibility("default")))
+#define NONET_PUBLIC     __attribute__((visibility("default")))
 #define NONET_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define NONET_PUBLIC

@@ -23,9 +23,9 @@ typedef int64_t nonet_time;
 
 /* Durations, for nonet_after(). */
 #define NONET_NS(n) ((nonet_time)(n))
-#define NONET_US(n) ((nonet_time)(n) * 1000)
-#define NONET_MS(n) ((nonet_time)(n) * 1000000)
-#define NONET_S(n)  ((nonet_time)(n) * 1000000000)
+#define NONET_US(n) ((nonet_time)(n)*1000)
+#define NONET_MS(n) ((nonet_time)(n)*1000000)
+#define NONET_S(n)  ((nonet_time)(n)*1000000000)
 
 /**
  * nonet_clock() - what time it is

@@ -36,21 +36,22 @@ enum nonet_unix_type {
 
 /* Flags of struct nonet_unix_options. */
 #define NONET_UNIX_WAIT_LISTENER 1u /* connect: wait by the deadline until somebody listens there */
-#define NONET_UNIX_KEEP_PATH	 2u /* listen, bind: don't remove the path when closed */
+#define NONET_UNIX_KEEP_PATH     2u /* listen, bind: don't remove the path when closed */
 
 struct nonet_unix_options {
-	uint32_t size;		 /* sizeof(struct nonet_unix_options) */
-	uint32_t flags;		 /* NONET_UNIX_* */
-	uint32_t name_size;	 /* of the name in bytes, @ included, if it holds NUL bytes; 0: it ends with NUL */
-	uint32_t mode;		 /* of a path that is bound, 0 to 0777, exact whatever the umask; 0: 0600 */
-	uint32_t backlog;	 /* connections that may wait to be accepted; 0: the system's maximum */
-	uint32_t buffer_size;	 /* SO_SNDBUF in bytes, which bounds a packet; 0: the system's default */
-	uint64_t message_size;	 /* largest message to send or receive, at most 1 GiB; 0: 16 MiB */
-	uint64_t reserved[2];	 /* zero */
+	uint32_t size;         /* sizeof(struct nonet_unix_options) */
+	uint32_t flags;        /* NONET_UNIX_* */
+	uint32_t name_size;    /* of the name in bytes, @ included, if it holds NUL bytes; 0: it ends with NUL */
+	uint32_t mode;         /* of a path that is bound, 0 to 0777, exact whatever the umask; 0: 0600 */
+	uint32_t backlog;      /* connections that may wait to be accepted; 0: the system's maximum */
+	uint32_t buffer_size;  /* SO_SNDBUF in bytes, which bounds a packet; 0: the system's default */
+	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB of a stream, else 256 KiB
+				*/
+	uint64_t reserved[2];  /* zero */
 };
 
 struct nonet_unix_peer {
-	int32_t	 pid; /* in our PID namespace; 0 if it isn't in it */
+	int32_t pid; /* in our PID namespace; 0 if it isn't in it */
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t reserved;
@@ -58,12 +59,12 @@ struct nonet_unix_peer {
 
 /* What can come with a message beside its bytes. The caller sets the first three fields. */
 struct nonet_unix_ancillary {
-	uint32_t	       size;		     /* sizeof(struct nonet_unix_ancillary) */
-	uint32_t	       descriptors_capacity; /* of @descriptors; what comes beyond is -EMSGSIZE, and closed */
-	int		      *descriptors;	     /* out: CLOEXEC, the caller's to close */
-	uint32_t	       descriptors_count;    /* out */
-	uint32_t	       sender_size;	     /* out: of a datagram's sender in bytes; 0 if it has no name */
-	char		       sender[112];	     /* out: its name, @ first if abstract; ends with NUL */
+	uint32_t size;                 /* sizeof(struct nonet_unix_ancillary) */
+	uint32_t descriptors_capacity; /* of @descriptors; what comes beyond is -EMSGSIZE, and closed */
+	int *descriptors;              /* out: CLOEXEC, the caller's to close */
+	uint32_t descriptors_count;    /* out */
+	uint32_t sender_size;          /* out: of a datagram's sender in bytes; 0 if it has no name */
+	char sender[112];              /* out: its name, @ first if abstract; ends with NUL */
 };
 
 /**
@@ -91,12 +92,12 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_pair(enum nonet_unix_type type, con
  * @reterr:       NULL, or where to put the sentence
  *
  * The path has its exact mode before anybody can connect. A path left behind by a process that is gone is taken over;
- * one where somebody listens, or that isn't a socket, never is. nonet's processes exclude each other here by a lock on
- * the directory (flock(2)); another program that sits between its bind(2) and listen(2) at that moment can't be seen.
+ * one that any socket is bound to, or that isn't a socket, never is. Processes that use nonet exclude each other here
+ * by a lock on the directory (flock(2)).
  * Abstract names have no permissions: anybody in the network namespace may connect.
  *
  * Return: 0, or
- *   -EADDRINUSE  somebody listens there, or what has the name isn't a socket
+ *   -EADDRINUSE  somebody has a socket there, or what has the name isn't a socket
  *   -EAGAIN, -ETIMEDOUT   the directory's lock is taken, until @deadline
  *   -EINVAL      bad @type or @options, an empty @name
  *   -ENAMETOOLONG   the name is over 107 bytes
@@ -136,7 +137,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_accept(struct nonet_unix_listener *
  */
 NONET_PUBLIC struct nonet_unix_listener *nonet_unix_listener_close(struct nonet_unix_listener *listener);
 
-NONET_PUBLIC int nonet_unix_listener_fd(struct nonet_unix_listener *listener);	/* POLLIN; owned by the listener */
+NONET_PUBLIC int nonet_unix_listener_fd(struct nonet_unix_listener *listener);  /* POLLIN; owned by the listener */
 NONET_PUBLIC int nonet_unix_listener_arm(struct nonet_unix_listener *listener); /* always 0: the descriptor tells */
 NONET_PUBLIC struct nonet_waitable *nonet_unix_listener_waitable(struct nonet_unix_listener *listener);
 
@@ -185,7 +186,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_bind(const char *name, const struct
  * @ret_unix: the socket, closed with nonet_unix_close()
  * @reterr:   NULL, or where to put the sentence
  *
- * Nothing of the descriptor is changed: no O_NONBLOCK is needed.
+ * Nothing of the descriptor is changed: no O_NONBLOCK is needed. Of an inherited SOCK_SEQPACKET, an empty packet that
+ * is the last before the peer closes can't be told from the end.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open
@@ -354,7 +356,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_read_exactly(struct nonet_unix *soc
  * @deadline: when to give up
  * @done:     in and out: how many of @size were written, as in nonet_unix_read_exactly()
  *
- * Return: 0 once all are written, or -EAGAIN, -ETIMEDOUT, -EPIPE, -ECONNRESET as nonet_unix_send(), -EOPNOTSUPP, -EINVAL.
+ * Return: 0 once all are written, or -EAGAIN, -ETIMEDOUT, -EPIPE, -ECONNRESET as nonet_unix_send(), -EOPNOTSUPP,
+ * -EINVAL.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size,
 						   nonet_time deadline, size_t *done);
@@ -389,6 +392,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_peer(struct nonet_unix *socket, str
  *   -ENOTCONN, -EMFILE, -ENFILE, -ENOMEM
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_peer_pidfd(struct nonet_unix *socket, int *ret_fd);
+
+/** nonet_unix_get_type() - of which type a socket is. */
+NONET_PUBLIC enum nonet_unix_type nonet_unix_get_type(struct nonet_unix *socket);
 
 /** nonet_unix_fd() - the socket's descriptor, for poll(2). Owned by @socket. */
 NONET_PUBLIC int nonet_unix_fd(struct nonet_unix *socket);

@@ -27,11 +27,11 @@ struct nonet_wake;
 /* What to wait for. An error or a peer's departure is reported as readiness of whatever was asked for. */
 enum {
 	NONET_WAIT_RECEIVE = 1, /* something can be received, accepted, taken */
-	NONET_WAIT_SEND	   = 2, /* there is room to send */
+	NONET_WAIT_SEND = 2,    /* there is room to send */
 };
 
 struct nonet_wait_event {
-	void	*data;	 /* as given when the member was added */
+	void *data;      /* as given when the member was added */
 	uint32_t events; /* NONET_WAIT_*: which may be ready; spurious readiness is allowed, lost readiness never */
 	uint32_t reserved;
 };
@@ -171,11 +171,10 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_timer_set(struct nonet_timer *timer, non
  *
  * Return: 0, or -EAGAIN, -ETIMEDOUT.
  */
-NONET_PUBLIC NONET_MUST_CHECK int nonet_timer_take(struct nonet_timer *timer, nonet_time deadline,
-						   uint64_t *ret_count);
+NONET_PUBLIC NONET_MUST_CHECK int nonet_timer_take(struct nonet_timer *timer, nonet_time deadline, uint64_t *ret_count);
 
-NONET_PUBLIC int		    nonet_timer_fd(struct nonet_timer *timer);	/* the descriptor, owned by the timer */
-NONET_PUBLIC int		    nonet_timer_arm(struct nonet_timer *timer); /* always 0: the descriptor tells all */
+NONET_PUBLIC int nonet_timer_fd(struct nonet_timer *timer);  /* the descriptor, owned by the timer */
+NONET_PUBLIC int nonet_timer_arm(struct nonet_timer *timer); /* always 0: the descriptor tells all */
 NONET_PUBLIC struct nonet_waitable *nonet_timer_waitable(struct nonet_timer *timer);
 
 /**
@@ -209,8 +208,8 @@ NONET_PUBLIC void nonet_wake_signal(struct nonet_wake *wake);
  */
 NONET_PUBLIC int nonet_wake_clear(struct nonet_wake *wake);
 
-NONET_PUBLIC int		    nonet_wake_fd(struct nonet_wake *wake);  /* the descriptor, owned by the object */
-NONET_PUBLIC int		    nonet_wake_arm(struct nonet_wake *wake); /* always 0: the descriptor tells all */
+NONET_PUBLIC int nonet_wake_fd(struct nonet_wake *wake);  /* the descriptor, owned by the object */
+NONET_PUBLIC int nonet_wake_arm(struct nonet_wake *wake); /* always 0: the descriptor tells all */
 NONET_PUBLIC struct nonet_waitable *nonet_wake_waitable(struct nonet_wake *wake);
 
 NONET_END_DECLS

@@ -15,7 +15,7 @@ struct list {
 
 /* @list may not change inside the loop, but the _safe one's current @node may be removed. */
 #define list_for_each(node, list) for ((node) = (list)->next; (node) != (list); (node) = (node)->next)
-#define list_for_each_safe(node, after, list)                                                                          \
+#define list_for_each_safe(node, after, list) \
 	for ((node) = (list)->next, (after) = (node)->next; (node) != (list); (node) = (after), (after) = (node)->next)
 
 static inline void list_init(struct list *list)

@@ -63,7 +63,7 @@ void sys_fault_record(void);
 
 /* How many calls were recorded since; and which the @index-th of them was. Stops at SYS_FAULT_RECORD_MAX calls. */
 #define SYS_FAULT_RECORD_MAX 4096
-size_t	      sys_fault_recorded(void);
+size_t sys_fault_recorded(void);
 enum sys_call sys_fault_recorded_call(size_t index);
 
 /* Let the @index-th call from now on fail with @error (positive); forgets the last record. */

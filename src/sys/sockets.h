@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SYS_SOCKET_H
-#define SYS_SOCKET_H
+#ifndef SYS_SOCKETS_H
+#define SYS_SOCKETS_H
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -8,8 +8,9 @@
 #include <sys/un.h>
 
 /*
- * Sockets. Each returns 0 or more, or -errno; EINTR is retried. Descriptors are CLOEXEC at birth, and blocking: what may
- * not wait says so in the call (MSG_DONTWAIT), so that nothing of an inherited socket is changed. MSG_NOSIGNAL always.
+ * Sockets. Each returns 0 or more, or -errno; EINTR is retried. Descriptors are CLOEXEC at birth, and blocking: what
+ * may not wait says so in the call (MSG_DONTWAIT), so that nothing of an inherited socket is changed. MSG_NOSIGNAL
+ * always.
  */
 
 int sys_socket(int domain, int type);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SYS_TIME_H
-#define SYS_TIME_H
+#ifndef SYS_CLOCK_H
+#define SYS_CLOCK_H
 
 #include <nonet/time.h>
 
 /*
- * Sleep until the deadline or for @interval nanoseconds, whichever ends first; never longer for a signal (EINTR goes on).
- * For the few things that the kernel has no event for.
+ * Sleep until the deadline or for @interval nanoseconds, whichever ends first; never longer for a signal (EINTR goes
+ * on). For the few things that the kernel has no event for.
  *
  * Return: 0 when the interval is over, -EAGAIN at once for NONET_NOW, -ETIMEDOUT once @deadline has passed.
  */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "sys/fault.h"
+
+int sys_open_at(int directory, const char *name, int flags)
+{
+	int fd = sys_fault(SYS_CALL_OPEN);
+
+	if (fd < 0)
+		return fd;
+	do
+		fd = openat(directory, name, flags | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_open(const char *path, int flags)
+{
+	return sys_open_at(AT_FDCWD, path, flags);
+}
+
+void sys_close(int *fd)
+{
+	if (*fd < 0)
+		return;
+	(void)sys_fault(SYS_CALL_CLOSE);
+	/* Linux frees the number before anything can fail, so an error, EINTR too, must not be answered by a retry. */
+	close(*fd);
+	*fd = -1;
+}
+
+int sys_stat_fd(int fd, struct stat *ret_stat)
+{
+	int error = sys_fault(SYS_CALL_STAT);
+
+	if (error < 0)
+		return error;
+	return fstat(fd, ret_stat) < 0 ? -errno : 0;
+}
+
+int sys_stat_at(int directory, const char *name, struct stat *ret_stat)
+{
+	int error = sys_fault(SYS_CALL_STAT);
+
+	if (error < 0)
+		return error;
+	return fstatat(directory, name, ret_stat, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+int sys_chmod_fd(int fd, mode_t mode)
+{
+	int error = sys_fault(SYS_CALL_CHMOD);
+
+	if (error < 0)
+		return error;
+	return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+int sys_chmod_path_fd(int fd, mode_t mode)
+{
+	int error = sys_fault(SYS_CALL_CHMOD);
+	char link[32];
+
+	if (error < 0)
+		return error;
+	/* fchmod(2) refuses O_PATH descriptors; the link in /proc leads to the very file, whatever its name is now. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return chmod(link, mode) < 0 ? -errno : 0;
+}
+
+int sys_unlink_at(int directory, const char *name)
+{
+	int error = sys_fault(SYS_CALL_UNLINK);
+
+	if (error < 0)
+		return error;
+	return unlinkat(directory, name, 0) < 0 ? -errno : 0;
+}
+
+int sys_flock_try(int fd)
+{
+	int error = sys_fault(SYS_CALL_FLOCK);
+
+	if (error < 0)
+		return error;
+	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+int sys_flock_release(int fd)
+{
+	return flock(fd, LOCK_UN) < 0 ? -errno : 0;
+}
+
+int sys_get_flags(int fd)
+{
+	int flags = sys_fault(SYS_CALL_FCNTL);
+
+	if (flags < 0)
+		return flags;
+	flags = fcntl(fd, F_GETFL);
+	return flags < 0 ? -errno : flags;
+}
+
+int sys_set_flags(int fd, int flags)
+{
+	int error = sys_fault(SYS_CALL_FCNTL);
+
+	if (error < 0)
+		return error;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int sys_duplicate(int fd)
+{
+	int copy = sys_fault(SYS_CALL_DUP);
+
+	if (copy < 0)
+		return copy;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? -errno : copy;
+}
+
+int sys_replace(int from, int to)
+{
+	int error = sys_fault(SYS_CALL_DUP);
+
+	if (error < 0)
+		return error;
+	do
+		error = dup3(from, to, O_CLOEXEC);
+	while (error < 0 && (errno == EINTR || errno == EBUSY));
+	return error < 0 ? -errno : 0;
+}
+
+int sys_queued(int fd, size_t *ret_size)
+{
+	int error = sys_fault(SYS_CALL_IOCTL);
+	int queued;
+
+	if (error < 0)
+		return error;
+	if (ioctl(fd, FIONREAD, &queued) < 0)
+		return -errno;
+	*ret_size = (size_t)queued;
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/fault.h"
+
+void *sys_allocate(size_t size)
+{
+	if (sys_fault(SYS_CALL_ALLOCATE) < 0)
+		return NULL;
+	return calloc(1, size);
+}
+
+void *sys_reallocate(void *old, size_t size)
+{
+	if (sys_fault(SYS_CALL_ALLOCATE) < 0)
+		return NULL;
+	return realloc(old, size);
+}
+
+char *sys_copy_string(const char *string)
+{
+	if (sys_fault(SYS_CALL_ALLOCATE) < 0)
+		return NULL;
+	return strdup(string);
+}
+
+void *sys_free(void *memory)
+{
+	free(memory);
+	return NULL;
+}

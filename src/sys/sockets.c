@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/sockets.h"
+
+#include <errno.h>
+
+#include "sys/fault.h"
+
+int sys_socket(int domain, int type)
+{
+	int fd = sys_fault(SYS_CALL_SOCKET);
+
+	if (fd < 0)
+		return fd;
+	fd = socket(domain, type | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_socketpair(int domain, int type, int ret_fds[2])
+{
+	int error = sys_fault(SYS_CALL_SOCKETPAIR);
+
+	if (error < 0)
+		return error;
+	return socketpair(domain, type | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
+}
+
+int sys_bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+	int error = sys_fault(SYS_CALL_BIND);
+
+	if (error < 0)
+		return error;
+	return bind(fd, address, size) < 0 ? -errno : 0;
+}
+
+int sys_listen(int fd, int backlog)
+{
+	int error = sys_fault(SYS_CALL_LISTEN);
+
+	if (error < 0)
+		return error;
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+int sys_connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+	int error = sys_fault(SYS_CALL_CONNECT);
+
+	if (error < 0)
+		return error;
+	/* A UNIX socket isn't left connecting by a signal: the call is simply made again. */
+	do
+		error = connect(fd, address, size);
+	while (error < 0 && errno == EINTR);
+	return error < 0 ? -errno : 0;
+}
+
+int sys_accept(int fd)
+{
+	int connection = sys_fault(SYS_CALL_ACCEPT);
+
+	if (connection < 0)
+		return connection;
+	do
+		connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	while (connection < 0 && errno == EINTR);
+	return connection < 0 ? -errno : connection;
+}
+
+ssize_t sys_send(int fd, const struct msghdr *message, int flags)
+{
+	ssize_t size = sys_fault(SYS_CALL_SEND);
+
+	if (size < 0)
+		return size;
+	do
+		size = sendmsg(fd, message, flags | MSG_NOSIGNAL);
+	while (size < 0 && errno == EINTR);
+	return size < 0 ? -errno : size;
+}
+
+ssize_t sys_receive(int fd, struct msghdr *message, int flags)
+{
+	ssize_t size = sys_fault(SYS_CALL_RECEIVE);
+
+	if (size < 0)
+		return size;
+	do
+		size = recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC);
+	while (size < 0 && errno == EINTR);
+	return size < 0 ? -errno : size;
+}
+
+int sys_shutdown(int fd, int how)
+{
+	int error = sys_fault(SYS_CALL_SHUTDOWN);
+
+	if (error < 0)
+		return error;
+	return shutdown(fd, how) < 0 ? -errno : 0;
+}
+
+int sys_get_option(int fd, int level, int option, void *ret_value, socklen_t *size)
+{
+	int error = sys_fault(SYS_CALL_SOCKOPT);
+
+	if (error < 0)
+		return error;
+	return getsockopt(fd, level, option, ret_value, size) < 0 ? -errno : 0;
+}
+
+int sys_set_option(int fd, int level, int option, const void *value, socklen_t size)
+{
+	int error = sys_fault(SYS_CALL_SOCKOPT);
+
+	if (error < 0)
+		return error;
+	return setsockopt(fd, level, option, value, size) < 0 ? -errno : 0;
+}
+
+int sys_socket_name(int fd, struct sockaddr_un *ret_address, socklen_t *ret_size)
+{
+	int error = sys_fault(SYS_CALL_SOCKNAME);
+
+	if (error < 0)
+		return error;
+	*ret_size = sizeof(*ret_address);
+	return getsockname(fd, (struct sockaddr *)ret_address, ret_size) < 0 ? -errno : 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "sys/event.h"
+#include "sys/files.h"
+#include "wait/wait_set.h"
+#include "waitable/waitable.h"
+
+/*
+ * The lock of links: which waitable is which set's member. One for the process, since a waitable can be touched or
+ * closed by one thread while another frees its set, and neither could rely on a lock inside what the other may free.
+ * Taken only where a link changes, or is followed to a sleeping set (see @queued in waitable/waitable.h).
+ */
+static pthread_mutex_t wait_links = PTHREAD_MUTEX_INITIALIZER;
+
+/* How many forks lie between the first process and this one. Differs where getpid() may not: in a PID namespace. */
+static unsigned int wait_generation;
+
+static pthread_once_t wait_once = PTHREAD_ONCE_INIT;
+static int wait_once_error;
+
+/* The thread that held the lock, if one did, isn't here. What it was changing is the parent's, and not looked at. */
+static void wait_forked(void)
+{
+	pthread_mutex_init(&wait_links, NULL);
+	wait_generation++;
+}
+
+static void wait_watch_for_forks(void)
+{
+	wait_once_error = -pthread_atfork(NULL, NULL, wait_forked);
+}
+
+int wait_generation_now(unsigned int *ret_generation)
+{
+	pthread_once(&wait_once, wait_watch_for_forks);
+	if (wait_once_error < 0)
+		return wait_once_error;
+	*ret_generation = wait_generation;
+	return 0;
+}
+
+void wait_links_lock(void)
+{
+	pthread_mutex_lock(&wait_links);
+}
+
+void wait_links_unlock(void)
+{
+	pthread_mutex_unlock(&wait_links);
+}
+
+bool wait_set_is_foreign(const struct nonet_wait_set *set)
+{
+	return set->generation != wait_generation;
+}
+
+/* [WAIT-LINK] and [WAIT-QUEUED]: waitable/waitable.c. */
+struct wait_member *wait_link_find(struct nonet_waitable *waitable)
+{
+	struct wait_member *member = atomic_load_explicit(&waitable->member, memory_order_relaxed);
+
+	if (!member || waitable->generation == wait_generation)
+		return member;
+	/* The parent's: we inherited the pointer, not the membership. What it points to may be freed here. */
+	atomic_store_explicit(&waitable->member, NULL, memory_order_relaxed);
+	return NULL;
+}
+
+static void wait_touched(struct nonet_waitable *waitable)
+{
+	struct wait_member *member;
+
+	pthread_mutex_lock(&wait_links);
+	member = wait_link_find(waitable);
+	if (member) {
+		struct nonet_wait_set *set = member->set;
+		bool ring;
+
+		pthread_mutex_lock(&set->mutex);
+		ring = wait_set_queue(member);
+		pthread_mutex_unlock(&set->mutex);
+		/* Still under the lock of links, so that the set isn't freed. */
+		if (ring)
+			wait_set_ring(set);
+	}
+	pthread_mutex_unlock(&wait_links);
+}
+
+static void wait_closing(struct nonet_waitable *waitable)
+{
+	struct wait_member *member;
+
+	pthread_mutex_lock(&wait_links);
+	member = wait_link_find(waitable);
+	if (member) {
+		struct nonet_wait_set *set = member->set;
+
+		pthread_mutex_lock(&set->mutex);
+		wait_set_remove_member(member);
+		pthread_mutex_unlock(&set->mutex);
+		wait_link_clear(waitable);
+	}
+	pthread_mutex_unlock(&wait_links);
+}
+
+static int wait_replace(struct nonet_waitable *waitable, int from)
+{
+	struct wait_member *member;
+	int error;
+
+	pthread_mutex_lock(&wait_links);
+	member = wait_link_find(waitable);
+	if (member) {
+		struct nonet_wait_set *set = member->set;
+		bool ring = false;
+		int watched;
+
+		pthread_mutex_lock(&set->mutex);
+		/* While the number still means the old file: a forked child that has it open would keep it watched. */
+		if (!member->unwatched)
+			(void)sys_epoll_remove(set->epoll, member->fd);
+		error = sys_replace(from, waitable->fd);
+		watched = wait_set_watch(member);
+		member->unwatched = watched < 0 && watched != -EEXIST;
+		if (member->unwatched)
+			ring = wait_set_queue(member);
+		pthread_mutex_unlock(&set->mutex);
+		if (ring)
+			wait_set_ring(set);
+	} else {
+		error = sys_replace(from, waitable->fd);
+	}
+	pthread_mutex_unlock(&wait_links);
+	return error;
+}
+
+static const struct waitable_hooks wait_hooks = {
+	.touched = wait_touched,
+	.closing = wait_closing,
+	.replace = wait_replace,
+};
+
+void wait_link_set(struct nonet_waitable *waitable, struct wait_member *member)
+{
+	/* Written once: a thread that saw an earlier membership may be reading it. */
+	if (!waitable->hooks)
+		waitable->hooks = &wait_hooks;
+	waitable->generation = wait_generation;
+	atomic_exchange_explicit(&waitable->queued, true, memory_order_acq_rel); /* [WAIT-QUEUED] wait_set_queue() */
+	atomic_store_explicit(&waitable->member, member, memory_order_release);  /* [WAIT-LINK] waitable_is_member() */
+}
+
+void wait_link_clear(struct nonet_waitable *waitable)
+{
+	atomic_store_explicit(&waitable->member, NULL, memory_order_release); /* [WAIT-LINK] waitable_is_member() */
+}
