@@ -25,7 +25,7 @@ variant() {
 	if [[ ! -f $dir/build.ninja ]]; then
 		CC=$cc meson setup "$dir" --werror "${setup[@]}" || status=$?
 	fi
-	[[ $status -ne 0 ]] || meson compile -C "$dir" || status=$?
+	[[ $status -ne 0 ]] || meson compile -C "$dir" --ninja-args=-k0 || status=$?
 	# Builds the tests, which aren't built by default.
 	[[ $status -ne 0 ]] || meson test -C "$dir" --print-errorlogs "$@" || status=$?
 	logs+=("$name=$status=$dir/meson-logs/testlog.json")
