@@ -30,7 +30,8 @@ struct nonet_endpoint_options {
 	uint32_t flags;        /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
 	uint32_t mode;         /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600 */
 	uint32_t reserved0;    /* zero */
-	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB */
+	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: as the carrier has it (16 MiB;
+				  packets 256 KiB) */
 	uint64_t reserved[2];  /* zero */
 };
 

@@ -109,13 +109,15 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_open(const char *path, enum nonet_p
  * @pipe:     an end made by nonet_pipe_open()
  * @deadline: when to give up
  *
- * For a reader after the last writer has gone, and a writer after -EPIPE. The FIFO is opened anew by its name, and the
- * handle keeps its descriptor number. What was received but not taken stays; a torn message is forgotten.
+ * For a reader after the last writer has gone, and a writer after -EPIPE. The descriptor stays the same. What was
+ * received but not taken stays; a torn message is forgotten. As with nonet_pipe_open(), the FIFO is looked at every so
+ * often.
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   as nonet_pipe_open(); the handle is as before
  *   -EOPNOTSUPP           @pipe has no name
- *   else                  as nonet_pipe_open()
+ *   -ESTALE               the name leads to another FIFO now: close this end, and open that one
+ *   -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EMFILE, -ENFILE, -ENOMEM, -EIO   as open(2)
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_reopen(struct nonet_pipe *pipe, nonet_time deadline);
 
@@ -164,7 +166,8 @@ NONET_PUBLIC struct nonet_pipe *nonet_pipe_close(struct nonet_pipe *pipe);
  * @deadline: when to give up waiting for room
  *
  * The message arrives whole or not at all. If the deadline passes in the middle, or this process is killed there, the
- * reader drops the piece that it has (after a death: -EBADMSG, once) and goes on with the next message.
+ * reader drops the piece that it has, and goes on with the next message. It says so (-EBADMSG, once) unless the next
+ * large message is from this end too.
  *
  * Return: 0, or
  *   -EAGAIN      no room, or another writer is in the middle of a large message, and @deadline is NONET_NOW
@@ -355,6 +358,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_tee(struct nonet_pipe *from, struct
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_vmsplice(struct nonet_pipe *pipe, const void *bytes, size_t size,
 						      nonet_time deadline, size_t *done);
+
+/** nonet_pipe_get_end() - which end a handle is. */
+NONET_PUBLIC enum nonet_pipe_end nonet_pipe_get_end(struct nonet_pipe *pipe);
 
 /** nonet_pipe_fd() - the end's descriptor, for poll(2): POLLIN of a reader, POLLOUT of a writer. Owned by @pipe. */
 NONET_PUBLIC int nonet_pipe_fd(struct nonet_pipe *pipe);

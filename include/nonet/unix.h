@@ -45,7 +45,8 @@ struct nonet_unix_options {
 	uint32_t mode;         /* of a path that is bound, 0 to 0777, exact whatever the umask; 0: 0600 */
 	uint32_t backlog;      /* connections that may wait to be accepted; 0: the system's maximum */
 	uint32_t buffer_size;  /* SO_SNDBUF in bytes, which bounds a packet; 0: the system's default */
-	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB */
+	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: 16 MiB of a stream, else 256 KiB
+				*/
 	uint64_t reserved[2];  /* zero */
 };
 
@@ -91,12 +92,12 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_pair(enum nonet_unix_type type, con
  * @reterr:       NULL, or where to put the sentence
  *
  * The path has its exact mode before anybody can connect. A path left behind by a process that is gone is taken over;
- * one where somebody listens, or that isn't a socket, never is. nonet's processes exclude each other here by a lock on
- * the directory (flock(2)); another program that sits between its bind(2) and listen(2) at that moment can't be seen.
+ * one that any socket is bound to, or that isn't a socket, never is. Processes that use nonet exclude each other here
+ * by a lock on the directory (flock(2)).
  * Abstract names have no permissions: anybody in the network namespace may connect.
  *
  * Return: 0, or
- *   -EADDRINUSE  somebody listens there, or what has the name isn't a socket
+ *   -EADDRINUSE  somebody has a socket there, or what has the name isn't a socket
  *   -EAGAIN, -ETIMEDOUT   the directory's lock is taken, until @deadline
  *   -EINVAL      bad @type or @options, an empty @name
  *   -ENAMETOOLONG   the name is over 107 bytes
@@ -185,7 +186,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_bind(const char *name, const struct
  * @ret_unix: the socket, closed with nonet_unix_close()
  * @reterr:   NULL, or where to put the sentence
  *
- * Nothing of the descriptor is changed: no O_NONBLOCK is needed.
+ * Nothing of the descriptor is changed: no O_NONBLOCK is needed. Of an inherited SOCK_SEQPACKET, an empty packet that
+ * is the last before the peer closes can't be told from the end.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open
@@ -390,6 +392,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_peer(struct nonet_unix *socket, str
  *   -ENOTCONN, -EMFILE, -ENFILE, -ENOMEM
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_peer_pidfd(struct nonet_unix *socket, int *ret_fd);
+
+/** nonet_unix_get_type() - of which type a socket is. */
+NONET_PUBLIC enum nonet_unix_type nonet_unix_get_type(struct nonet_unix *socket);
 
 /** nonet_unix_fd() - the socket's descriptor, for poll(2). Owned by @socket. */
 NONET_PUBLIC int nonet_unix_fd(struct nonet_unix *socket);

@@ -1,0 +1,53 @@
+"""Sum up meson test runs: NAME=STATUS=TESTLOG.JSON each. The last line is the result; exits 1 if anything failed.
+
+A run that failed without a failed test (it didn't build, or Meson died) counts as one failure."""
+
+import json
+import sys
+
+PASSED = {"OK", "EXPECTEDFAIL"}
+SKIPPED = {"SKIP", "IGNORED"}
+
+
+def count(path):
+    """The log has one JSON object per line and test."""
+    passed = failed = skipped = 0
+    notes = []
+    try:
+        with open(path, encoding="utf-8", errors="replace") as log:
+            tests = [json.loads(line) for line in log if line.strip()]
+    except (OSError, ValueError) as error:
+        return 0, 0, 0, [f"no usable log: {error}"]
+    for test in tests:
+        if test["result"] in PASSED:
+            passed += 1
+        elif test["result"] in SKIPPED:
+            skipped += 1
+            notes.append(f"skipped: {test['name']}")
+        else:
+            failed += 1
+            notes.append(f"{test['result'].lower()}: {test['name']}")
+    return passed, failed, skipped, notes
+
+
+def main(runs):
+    total = [0, 0, 0]
+    for run in runs:
+        name, status, path = run.split("=", 2)
+        passed, failed, skipped, notes = count(path)
+        if failed == 0 and (int(status) != 0 or passed == 0):
+            failed = 1
+            notes.append("the run itself failed: see above")
+        print(f"{name}: {passed} passed, {failed} failed, {skipped} skipped")
+        for note in notes:
+            print(f"  {note}")
+        total = [a + b for a, b in zip(total, (passed, failed, skipped))]
+    line = f"{total[0]} passed, {total[1]} failed"
+    if total[2]:
+        line += f", {total[2]} skipped"
+    print(line)
+    return 1 if total[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "endpoint/endpoint.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "sys/files.h"
+#include "sys/memory.h"
+#include "waitable/waitable.h"
+
+static int endpoint_check_options(const struct nonet_endpoint_options *options, struct nonet_error *reterr)
+{
+	const uint32_t known =
+		NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE | NONET_ENDPOINT_LISTEN | NONET_ENDPOINT_WAIT;
+
+	if (options->size != sizeof(*options))
+		return error_set(reterr, -EINVAL,
+				 "the endpoint options' size is %u, but this library's are of %zu bytes", options->size,
+				 sizeof(*options));
+	if (options->flags & ~known || options->reserved0 || options->reserved[0] || options->reserved[1])
+		return error_set(reterr, -EINVAL, "the endpoint options have unknown flags or a reserved field set");
+	if (options->mode & ~0777u)
+		return error_set(reterr, -EINVAL, "the mode %#o has more than permission bits", options->mode);
+	return 0;
+}
+
+/* fd:N, duplicated: a pipe's end or a UNIX socket. */
+static int endpoint_open_fd(struct nonet_endpoint *endpoint, const struct nonet_endpoint_options *options,
+			    struct nonet_error *reterr)
+{
+	int64_t number;
+	int error = nonet_address_number(endpoint->address, NONET_ADDRESS_DESCRIPTOR, &number);
+	int fd;
+
+	if (error < 0)
+		return error;
+	if (options->flags & NONET_ENDPOINT_LISTEN)
+		return error_set(reterr, -EINVAL, "descriptor %d is open already: nothing to listen for", (int)number);
+	fd = sys_duplicate((int)number);
+	if (fd < 0)
+		return error_set(reterr, fd, "can't use descriptor %d: %s", (int)number, error_reason(fd));
+	error = endpoint_take_unix(endpoint, &fd, options, reterr);
+	if (error == -ENOTSUP)
+		error = endpoint_take_pipe(endpoint, &fd, options, reterr);
+	if (error == -ENOTSUP)
+		error_set(reterr, error,
+			  "descriptor %d is neither one end of a pipe nor a connected UNIX socket, and can't carry "
+			  "messages",
+			  (int)number);
+	sys_close(&fd);
+	return error;
+}
+
+static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct nonet_endpoint_options *options,
+				 nonet_time deadline, struct nonet_error *reterr)
+{
+	const enum nonet_scheme scheme = nonet_address_scheme(endpoint->address);
+
+	switch (scheme) {
+	case NONET_SCHEME_FIFO:
+		return endpoint_open_fifo(endpoint, options, deadline, reterr);
+	case NONET_SCHEME_FD:
+		return endpoint_open_fd(endpoint, options, reterr);
+	case NONET_SCHEME_UNIX:
+		return endpoint_open_unix(endpoint, NONET_UNIX_STREAM, options, deadline, reterr);
+	case NONET_SCHEME_UNIX_SEQPACKET:
+		return endpoint_open_unix(endpoint, NONET_UNIX_SEQPACKET, options, deadline, reterr);
+	case NONET_SCHEME_UNIX_DGRAM:
+		return endpoint_open_unix(endpoint, NONET_UNIX_DATAGRAM, options, deadline, reterr);
+	case NONET_SCHEME_TCP:
+	case NONET_SCHEME_UDP:
+	case NONET_SCHEME_POSIXMQ:
+	case NONET_SCHEME_SYSVMSG:
+	case NONET_SCHEME_CHANNEL:
+	case NONET_SCHEME_QUEUE:
+		return error_set(reterr, -EOPNOTSUPP,
+				 "this version of nonet can't send or receive over %s: yet; it can over fifo:, unix:, "
+				 "unix-seqpacket:, unix-dgram: and fd:",
+				 nonet_scheme_name(scheme));
+	default:
+		return error_set(
+			reterr, -EOPNOTSUPP,
+			"%s: names something that carries no messages; fifo:, unix:, unix-seqpacket:, unix-dgram: "
+			"and fd: do",
+			nonet_scheme_name(scheme));
+	}
+}
+
+int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options *options, nonet_time deadline,
+			struct nonet_endpoint **ret_endpoint, struct nonet_error *reterr)
+{
+	const struct nonet_endpoint_options defaults = {.size = sizeof(defaults)};
+	struct nonet_endpoint *endpoint;
+	int error;
+
+	if (!options)
+		options = &defaults;
+	error = endpoint_check_options(options, reterr);
+	if (error < 0)
+		return error;
+	endpoint = sys_allocate(sizeof(*endpoint));
+	if (!endpoint)
+		return error_set(reterr, -ENOMEM, "no memory for an endpoint's handle");
+	endpoint->flags = options->flags & (NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE);
+	error = nonet_address_parse(address, &endpoint->address, reterr);
+	if (error == 0)
+		error = endpoint_open_carrier(endpoint, options, deadline, reterr);
+	if (error < 0) {
+		nonet_address_free(endpoint->address);
+		sys_free(endpoint);
+		return error;
+	}
+	*ret_endpoint = endpoint;
+	return 0;
+}
+
+struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *endpoint)
+{
+	if (!endpoint)
+		return NULL;
+	endpoint->carrier->close(endpoint);
+	nonet_address_free(endpoint->address);
+	return sys_free(endpoint);
+}
+
+int nonet_endpoint_send(struct nonet_endpoint *endpoint, const void *message, size_t size, nonet_time deadline)
+{
+	if (!(endpoint->flags & NONET_ENDPOINT_SEND))
+		return -EBADF;
+	return endpoint->carrier->send(endpoint, message, size, deadline);
+}
+
+int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+			   size_t *ret_size)
+{
+	if (!(endpoint->flags & NONET_ENDPOINT_RECEIVE))
+		return -EBADF;
+	return endpoint->carrier->receive(endpoint, buffer, capacity, deadline, ret_size);
+}
+
+int nonet_endpoint_message_size(struct nonet_endpoint *endpoint, nonet_time deadline, size_t *ret_size)
+{
+	if (!(endpoint->flags & NONET_ENDPOINT_RECEIVE))
+		return -EBADF;
+	return endpoint->carrier->message_size(endpoint, deadline, ret_size);
+}
+
+int nonet_endpoint_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+			size_t *ret_size)
+{
+	if (!(endpoint->flags & NONET_ENDPOINT_RECEIVE))
+		return -EBADF;
+	return endpoint->carrier->read(endpoint, buffer, capacity, deadline, ret_size);
+}
+
+int nonet_endpoint_write(struct nonet_endpoint *endpoint, const void *bytes, size_t size, nonet_time deadline,
+			 size_t *done)
+{
+	if (!(endpoint->flags & NONET_ENDPOINT_SEND))
+		return -EBADF;
+	if (done && *done > size)
+		return -EINVAL;
+	return endpoint->carrier->write(endpoint, bytes, size, deadline, done);
+}
+
+int nonet_endpoint_finish(struct nonet_endpoint *endpoint)
+{
+	if (!(endpoint->flags & NONET_ENDPOINT_SEND))
+		return -EBADF;
+	return endpoint->carrier->finish(endpoint);
+}
+
+struct nonet_waitable *nonet_endpoint_waitable(struct nonet_endpoint *endpoint)
+{
+	return endpoint->carrier->waitable(endpoint);
+}
+
+int nonet_endpoint_fd(struct nonet_endpoint *endpoint)
+{
+	return nonet_endpoint_waitable(endpoint)->fd;
+}
+
+int nonet_endpoint_arm(struct nonet_endpoint *endpoint)
+{
+	return waitable_arm(nonet_endpoint_waitable(endpoint));
+}
+
+const char *nonet_endpoint_address(struct nonet_endpoint *endpoint)
+{
+	return nonet_address_text(endpoint->address);
+}
+
+void nonet_endpoint_explain(struct nonet_endpoint *endpoint, int code, struct nonet_error *ret_error)
+{
+	const bool both = endpoint->flags == (NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE);
+
+	if (code == -EBADF && !both)
+		error_set(ret_error, code, "%s was opened only to %s", nonet_endpoint_address(endpoint),
+			  endpoint->flags & NONET_ENDPOINT_SEND ? "send" : "receive");
+	else
+		endpoint->carrier->explain(endpoint, code, ret_error);
+}

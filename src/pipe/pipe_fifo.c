@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "pipe/pipe.h"
+#include "sys/clock.h"
+#include "sys/event.h"
+#include "sys/files.h"
+#include "sys/memory.h"
+#include "sys/pipe.h"
+
+/* Waiting for the other side: the first look comes soon, later ones every so often. */
+#define FIFO_INTERVAL_FIRST NONET_US(50)
+#define FIFO_INTERVAL_MAX   NONET_MS(5)
+
+int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
+{
+	struct stat status;
+	int error;
+	int fd;
+
+	if (mode & ~(mode_t)0777)
+		return error_set(reterr, -EINVAL, "the mode %#o of a FIFO has more than permission bits",
+				 (unsigned)mode);
+	if (mode == 0)
+		mode = 0600;
+	error = sys_make_fifo(AT_FDCWD, path, mode);
+	if (error < 0)
+		return error_set(reterr, error, "can't make the FIFO %s: %s", path, error_reason(error));
+	/*
+	 * The umask can only have taken bits away. They are given back to the very file: if somebody put another in its
+	 * place meanwhile, that one is left alone.
+	 */
+	fd = sys_open(path, O_PATH | O_NOFOLLOW);
+	error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+	if (error >= 0 && (status.st_mode & 07777) != mode)
+		error = S_ISFIFO(status.st_mode) ? sys_chmod_path_fd(fd, mode) : -EEXIST;
+	sys_close(&fd);
+	if (error < 0) {
+		(void)sys_unlink_at(AT_FDCWD, path);
+		return error_set(reterr, error, "can't give the FIFO %s the mode %#o: %s", path, (unsigned)mode,
+				 error_reason(error));
+	}
+	return 0;
+}
+
+int nonet_pipe_unlink(const char *path, struct nonet_error *reterr)
+{
+	struct stat status;
+	int error = sys_stat_at(AT_FDCWD, path, &status);
+
+	if (error < 0)
+		return error_set(reterr, error, "can't remove the FIFO %s: %s", path, error_reason(error));
+	if (!S_ISFIFO(status.st_mode))
+		return error_set(reterr, -ENOTSUP, "%s isn't a FIFO, and stays", path);
+	error = sys_unlink_at(AT_FDCWD, path);
+	if (error < 0)
+		return error_set(reterr, error, "can't remove the FIFO %s: %s", path, error_reason(error));
+	return 0;
+}
+
+/*
+ * Whether a writer has the FIFO open, or was there since @fd was opened: 1, 0, or an error.
+ *
+ * An empty pipe reads as nothing without a writer, and as -EAGAIN with one. tee(2) tells these apart as read(2) does,
+ * and takes nothing if a byte has come meanwhile.
+ */
+static int fifo_has_writer(int fd, const int scratch[2])
+{
+	ssize_t copied = sys_tee(fd, scratch[1], 1);
+	int ready;
+
+	if (copied > 0 || copied == -EAGAIN)
+		return 1;
+	if (copied < 0)
+		return (int)copied;
+	ready = sys_poll_now(fd, POLLIN);
+	return ready < 0 ? ready : (ready & POLLHUP) != 0;
+}
+
+/* Wait for a writer. Bytes and hang-ups end the wait at once; for a writer that is silent the FIFO is looked at again.
+ */
+static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
+{
+	nonet_time interval = FIFO_INTERVAL_FIRST;
+	nonet_time look;
+	int scratch[2];
+	int result = sys_pipe(scratch);
+
+	if (result < 0)
+		return result;
+	for (;;) {
+		result = fifo_has_writer(fd, scratch);
+		/* @past: a writer that was there and left doesn't count. */
+		if (result > 0 && past)
+			result = !(sys_poll_now(fd, POLLIN) & POLLHUP);
+		if (result != 0)
+			break;
+		if (past) {
+			result = sys_sleep_interval(interval, deadline);
+		} else {
+			look = nonet_after(interval);
+			result = sys_poll_one(fd, POLLIN, deadline < look ? deadline : look);
+			if (result == -ETIMEDOUT && nonet_clock() < deadline)
+				result = 0;
+		}
+		if (result < 0)
+			break;
+		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
+	}
+	sys_close(&scratch[0]);
+	sys_close(&scratch[1]);
+	return result < 0 ? result : 0;
+}
+
+static int fifo_open_reader(const char *path, const struct nonet_pipe_options *options, nonet_time deadline)
+{
+	int fd = sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int error;
+
+	if (fd < 0 || (options && options->flags & NONET_PIPE_EARLY))
+		return fd;
+	error = fifo_wait_writer(fd, deadline, false);
+	if (error < 0) {
+		sys_close(&fd);
+		return error;
+	}
+	return fd;
+}
+
+static int fifo_open_writer(const char *path, nonet_time deadline)
+{
+	nonet_time interval = FIFO_INTERVAL_FIRST;
+	int error;
+	int fd;
+
+	/* O_NONBLOCK of a writer is ENXIO as long as there is no reader (fifo(7)). */
+	for (;;) {
+		fd = sys_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+		if (fd != -ENXIO)
+			return fd;
+		error = sys_sleep_interval(interval, deadline);
+		if (error < 0)
+			return error;
+		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
+	}
+}
+
+/* Before anything is opened for use: opening a device has effects, and a socket answers ENXIO as a FIFO does. */
+static int fifo_check(const char *path, struct nonet_error *reterr)
+{
+	struct stat status;
+	int fd = sys_open(path, O_PATH);
+	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+
+	sys_close(&fd);
+	if (error < 0)
+		return error_set(reterr, error, "can't open the FIFO %s: %s", path, error_reason(error));
+	if (!S_ISFIFO(status.st_mode))
+		return error_set(reterr, -ENOTSUP, "%s isn't a FIFO", path);
+	return 0;
+}
+
+int nonet_pipe_open(const char *path, enum nonet_pipe_end end, const struct nonet_pipe_options *options,
+		    nonet_time deadline, struct nonet_pipe **ret_pipe, struct nonet_error *reterr)
+{
+	const char *other = end == NONET_PIPE_READER ? "writer" : "reader";
+	int error = pipe_check_options(options, reterr);
+	int fd;
+
+	if (error < 0)
+		return error;
+	if (end != NONET_PIPE_READER && end != NONET_PIPE_WRITER)
+		return error_set(reterr, -EINVAL, "%d is no end of a pipe", (int)end);
+	error = fifo_check(path, reterr);
+	if (error < 0)
+		return error;
+	fd = end == NONET_PIPE_READER ? fifo_open_reader(path, options, deadline) : fifo_open_writer(path, deadline);
+	if (fd == -EAGAIN || fd == -ETIMEDOUT)
+		return error_set(reterr, fd, "no %s has opened the FIFO %s %s", other, path,
+				 fd == -EAGAIN ? "yet" : "before the deadline");
+	if (fd < 0)
+		return error_set(reterr, fd, "can't open the FIFO %s: %s", path, error_reason(fd));
+	error = pipe_make(fd, end, path, true, options, ret_pipe, reterr);
+	if (error < 0)
+		sys_close(&fd);
+	return error;
+}
+
+static int fifo_wait_reader(int fd, nonet_time deadline)
+{
+	nonet_time interval = FIFO_INTERVAL_FIRST;
+	int result;
+
+	for (;;) {
+		result = sys_poll_now(fd, POLLOUT);
+		if (result < 0)
+			return result;
+		if (!(result & POLLERR))
+			return 0;
+		result = sys_sleep_interval(interval, deadline);
+		if (result < 0)
+			return result;
+		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
+	}
+}
+
+int nonet_pipe_reopen(struct nonet_pipe *pipe, nonet_time deadline)
+{
+	struct stat ours;
+	struct stat named;
+	int error;
+	int fd;
+
+	if (!pipe->path)
+		return -EOPNOTSUPP;
+	/* The open file description outlives the other side; what can be gone is the FIFO behind the name. */
+	fd = sys_open(pipe->path, O_PATH);
+	if (fd < 0)
+		return fd;
+	error = sys_stat_fd(fd, &named);
+	sys_close(&fd);
+	if (error == 0)
+		error = sys_stat_fd(pipe->stream.fd, &ours);
+	if (error < 0)
+		return error;
+	if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
+		return -ESTALE;
+	if (pipe->end == NONET_PIPE_READER)
+		error = fifo_wait_writer(pipe->stream.fd, deadline, true);
+	else
+		error = fifo_wait_reader(pipe->stream.fd, deadline);
+	if (error == 0)
+		stream_restart(&pipe->stream);
+	return error;
+}
+
+/*
+ * An open file description of our own for the same pipe, under the same number: O_NONBLOCK on an inherited one would be
+ * seen by all who share it, a shell's next command for example. Return: 0, or an error with @fd as it was.
+ */
+static int pipe_isolate(int fd, int mode)
+{
+	char link[32];
+	int own;
+	int error;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	own = sys_open(link, mode | O_NONBLOCK | O_NOCTTY);
+	if (own < 0)
+		return own;
+	error = sys_replace(own, fd);
+	sys_close(&own);
+	return error;
+}
+
+int nonet_pipe_take_fd(int *fd, const struct nonet_pipe_options *options, struct nonet_pipe **ret_pipe,
+		       struct nonet_error *reterr)
+{
+	struct nonet_pipe *pipe;
+	struct stat status;
+	int error = pipe_check_options(options, reterr);
+	int flags;
+	int mode;
+
+	if (error < 0)
+		return error;
+	flags = sys_get_flags(*fd);
+	error = flags < 0 ? flags : sys_stat_fd(*fd, &status);
+	if (error < 0)
+		return error_set(reterr, error, "can't use descriptor %d: %s", *fd, error_reason(error));
+	mode = flags & O_ACCMODE;
+	if (!S_ISFIFO(status.st_mode) || flags & O_PATH || (mode != O_RDONLY && mode != O_WRONLY))
+		return error_set(reterr, -ENOTSUP, "descriptor %d isn't one end of a pipe", *fd);
+	error = pipe_make(*fd, mode == O_RDONLY ? NONET_PIPE_READER : NONET_PIPE_WRITER, NULL, true, options, &pipe,
+			  reterr);
+	if (error < 0)
+		return error;
+	if (pipe_isolate(*fd, mode) < 0 && !(flags & O_NONBLOCK)) {
+		error = sys_set_flags(*fd, flags | O_NONBLOCK);
+		if (error < 0) {
+			pipe->stream.fd = -1;
+			nonet_pipe_close(pipe);
+			return error_set(reterr, error, "can't make descriptor %d non-blocking: %s", *fd,
+					 error_reason(error));
+		}
+	}
+	/* Who made the pipe had a writer in mind; that it left before us is the end like any other. */
+	pipe->writer_seen = true;
+	*ret_pipe = pipe;
+	*fd = -1;
+	return 0;
+}

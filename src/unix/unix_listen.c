@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Taking a name. A path has three owners that don't know of each other: the socket behind it, the file, and the
+ * process. When the process is gone the file stays, and is in the way.
+ *
+ *  - Who takes a path holds the lock of its directory (flock(2)), so that two that find the same stale file can't both
+ *    remove it, the second one removing the first one's new socket.
+ *  - A file is stale if no socket is bound to it. connect(2) tells, without being noticed by whoever listens: from a
+ *    datagram socket it succeeds, or fails with EPROTOTYPE, if any is bound, and with ECONNREFUSED if none is.
+ *  - connect(2) says ECONNREFUSED of a regular file too. What isn't a socket is never removed.
+ *  - The file's mode is the socket's own mode (fchmod(2) before bind(2)) less the umask: never too much. What the umask
+ *    took away is given back before listen(2), so that nobody is let in or turned away by a mode that isn't meant.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "sys/clock.h"
+#include "sys/files.h"
+#include "sys/memory.h"
+#include "sys/process.h"
+#include "unix/unix.h"
+
+/* More than net.core.somaxconn ever allows, which the kernel cuts it down to. */
+#define LISTEN_BACKLOG_MAX INT32_MAX
+
+struct listen_request {
+	const char *name; /* as given, for sentences */
+	struct sockaddr_un address;
+	socklen_t address_size;
+	mode_t mode;
+	bool keep;
+	nonet_time deadline;
+};
+
+static int listen_lock(int directory, nonet_time deadline)
+{
+	nonet_time interval = NONET_US(50);
+	int error;
+
+	for (;;) {
+		error = sys_flock_try(directory);
+		if (error != -EAGAIN)
+			return error;
+		error = sys_sleep_interval(interval, deadline);
+		if (error < 0)
+			return error;
+		interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
+	}
+}
+
+/* The directory of a path, open; and the name in it, a part of @path. */
+static int listen_directory(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	size_t size;
+	int fd;
+
+	*ret_name = slash ? slash + 1 : path;
+	if (!slash) {
+		memcpy(directory, ".", 2);
+	} else {
+		size = slash == path ? 1 : (size_t)(slash - path);
+		memcpy(directory, path, size);
+		directory[size] = 0;
+	}
+	fd = sys_open(directory, O_RDONLY | O_DIRECTORY);
+	/* May be searched and written but not read: then it can't be locked either. */
+	return fd == -EACCES ? sys_open(directory, O_PATH | O_DIRECTORY) : fd;
+}
+
+/* Whether any socket is bound to the address: 1, 0, or an error. */
+static int listen_is_bound(const struct sockaddr_un *address, socklen_t size)
+{
+	int probe = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK);
+	int error;
+
+	if (probe < 0)
+		return probe;
+	error = sys_connect(probe, (const struct sockaddr *)address, size);
+	sys_close(&probe);
+	if (error == -ECONNREFUSED)
+		return 0;
+	/* No permission to connect, or anything else: it can't be known to be dead. */
+	return 1;
+}
+
+/* The name is taken: remove it if nobody is behind it. */
+static int listen_take_over(const struct listen_request *request, int directory, const char *name, bool locked,
+			    struct nonet_error *reterr)
+{
+	struct stat status;
+	int bound;
+	int error = sys_stat_at(directory, name, &status);
+
+	if (error == -ENOENT)
+		return 0;
+	if (error < 0)
+		return error_set(reterr, error, "can't look at %s: %s", request->name, error_reason(error));
+	if (!S_ISSOCK(status.st_mode))
+		return error_set(reterr, -EADDRINUSE, "%s exists and isn't a socket: remove it, or take another name",
+				 request->name);
+	bound = listen_is_bound(&request->address, request->address_size);
+	if (bound < 0)
+		return error_set(reterr, bound, "can't find out whether %s is in use: %s", request->name,
+				 error_reason(bound));
+	if (bound)
+		return error_set(reterr, -EADDRINUSE, "another process has a socket at %s", request->name);
+	if (!locked)
+		return error_set(
+			reterr, -EADDRINUSE,
+			"%s was left behind, but its directory can't be read, so it can't be taken over safely: "
+			"remove it",
+			request->name);
+	error = sys_unlink_at(directory, name);
+	if (error < 0 && error != -ENOENT)
+		return error_set(reterr, error, "%s was left behind, and can't be removed: %s", request->name,
+				 error_reason(error));
+	return 0;
+}
+
+/* The bound file: remember which it is, and give it its mode. */
+static int listen_own(const struct listen_request *request, int directory, const char *name, struct unix_path *ret_path,
+		      struct nonet_error *reterr)
+{
+	struct unix_path path = {.directory = -1, .owner = sys_process_id()};
+	struct stat status;
+	int fd = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
+	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+
+	if (error == 0 && (status.st_mode & 0777) != request->mode)
+		error = S_ISSOCK(status.st_mode) ? sys_chmod_path_fd(fd, request->mode) : -EADDRINUSE;
+	sys_close(&fd);
+	if (error < 0)
+		return error_set(reterr, error, "can't give %s the mode %#o: %s", request->name, request->mode,
+				 error_reason(error));
+	path.device = status.st_dev;
+	path.inode = status.st_ino;
+	if (!request->keep) {
+		path.name = sys_copy_string(name);
+		if (!path.name)
+			return error_set(reterr, -ENOMEM, "no memory for the name of %s", request->name);
+	}
+	*ret_path = path;
+	return 0;
+}
+
+static int listen_bind_path(int fd, const struct listen_request *request, int directory, const char *name, bool locked,
+			    struct unix_path *ret_path, struct nonet_error *reterr)
+{
+	const struct sockaddr *address = (const struct sockaddr *)&request->address;
+	int error = sys_chmod_fd(fd, request->mode);
+
+	if (error < 0)
+		return error_set(reterr, error, "can't give a socket its mode: %s", error_reason(error));
+	error = sys_bind(fd, address, request->address_size);
+	if (error == -EADDRINUSE) {
+		error = listen_take_over(request, directory, name, locked, reterr);
+		if (error < 0)
+			return error;
+		error = sys_bind(fd, address, request->address_size);
+	}
+	if (error < 0)
+		return error_set(reterr, error, "can't make the socket %s: %s", request->name, error_reason(error));
+	error = listen_own(request, directory, name, ret_path, reterr);
+	if (error < 0)
+		(void)sys_unlink_at(directory, name);
+	return error;
+}
+
+/* Bind, and listen unless @backlog is -1. On failure nothing is left behind but @fd. */
+static int listen_publish(int fd, const struct listen_request *request, int backlog, struct unix_path *ret_path,
+			  struct nonet_error *reterr)
+{
+	struct unix_path path = {.directory = -1};
+	const char *name = NULL;
+	int directory = -1;
+	int error;
+
+	if (request->address.sun_path[0] == 0) {
+		error = sys_bind(fd, (const struct sockaddr *)&request->address, request->address_size);
+		if (error < 0)
+			return error_set(reterr, error,
+					 error == -EADDRINUSE ? "another process has a socket at %s"
+							      : "can't take the name %s: %s",
+					 request->name, error_reason(error));
+	} else {
+		directory = listen_directory(request->address.sun_path, &name);
+		if (directory < 0)
+			return error_set(reterr, directory, "can't open the directory of %s: %s", request->name,
+					 error_reason(directory));
+		error = listen_lock(directory, request->deadline);
+		if (error == -EAGAIN || error == -ETIMEDOUT) {
+			sys_close(&directory);
+			return error_set(reterr, error, "another process is taking a name in the directory of %s%s",
+					 request->name,
+					 error == -EAGAIN ? " now" : ", and wasn't done by the deadline");
+		}
+		error = listen_bind_path(fd, request, directory, name, error == 0, &path, reterr);
+		if (error < 0) {
+			sys_close(&directory);
+			return error;
+		}
+	}
+	error = backlog < 0 ? 0 : sys_listen(fd, backlog);
+	if (error < 0) {
+		error_set(reterr, error, "can't listen on %s: %s", request->name, error_reason(error));
+		if (directory >= 0)
+			(void)sys_unlink_at(directory, name);
+		path.name = sys_free(path.name);
+	}
+	if (error == 0 && path.name) {
+		/* Kept for the removal: the path may mean something else by then, the directory doesn't. */
+		(void)sys_flock_release(directory);
+		path.directory = directory;
+	} else {
+		sys_close(&directory);
+	}
+	if (error == 0)
+		*ret_path = path;
+	return error;
+}
+
+void unix_path_remove(struct unix_path *path)
+{
+	struct stat status;
+
+	if (path->directory < 0)
+		return;
+	/* As long as our socket is bound to it nobody takes the file over, so what is ours now is ours below. */
+	if (path->owner == sys_process_id() && sys_stat_at(path->directory, path->name, &status) == 0 &&
+	    status.st_dev == path->device && status.st_ino == path->inode)
+		(void)sys_unlink_at(path->directory, path->name);
+	sys_close(&path->directory);
+	path->name = sys_free(path->name);
+}
+
+static int listen_prepare(const char *name, const struct nonet_unix_options *options, nonet_time deadline,
+			  struct listen_request *ret_request, struct nonet_error *reterr)
+{
+	struct listen_request request = {.name = name, .deadline = deadline, .mode = 0600};
+	int error = unix_check_options(options, reterr);
+
+	if (error == 0)
+		error = unix_name_set(name, options ? options->name_size : 0, &request.address, &request.address_size,
+				      reterr);
+	if (error < 0)
+		return error;
+	if (options && options->mode)
+		request.mode = options->mode;
+	request.keep = options && options->flags & NONET_UNIX_KEEP_PATH;
+	*ret_request = request;
+	return 0;
+}
+
+int nonet_unix_listen(const char *name, enum nonet_unix_type type, const struct nonet_unix_options *options,
+		      nonet_time deadline, struct nonet_unix_listener **ret_listener, struct nonet_error *reterr)
+{
+	const int backlog = options && options->backlog ? (int)options->backlog : LISTEN_BACKLOG_MAX;
+	struct nonet_unix_listener *listener;
+	struct listen_request request;
+	int error = listen_prepare(name, options, deadline, &request, reterr);
+	int kind = unix_socket_type(type, reterr);
+
+	if (error < 0)
+		return error;
+	if (kind < 0)
+		return kind;
+	if (type == NONET_UNIX_DATAGRAM)
+		return error_set(reterr, -EINVAL, "datagrams have no connections to listen for: bind %s instead", name);
+	listener = sys_allocate(sizeof(*listener));
+	if (!listener)
+		return error_set(reterr, -ENOMEM, "no memory for a listener's handle");
+	listener->type = type;
+	listener->buffer_size = options ? options->buffer_size : 0;
+	listener->message_size = options ? options->message_size : 0;
+	listener->path.directory = -1;
+	(void)unix_name_get(&request.address, request.address_size, listener->name);
+	listener->fd = sys_socket(AF_UNIX, kind | SOCK_NONBLOCK);
+	waitable_init(&listener->waitable, listener->fd, NULL);
+	if (listener->fd < 0)
+		error = error_set(reterr, listener->fd, "can't make a UNIX socket: %s", error_reason(listener->fd));
+	else
+		error = listen_publish(listener->fd, &request, backlog, &listener->path, reterr);
+	if (error < 0) {
+		nonet_unix_listener_close(listener);
+		return error;
+	}
+	*ret_listener = listener;
+	return 0;
+}
+
+struct nonet_unix_listener *nonet_unix_listener_close(struct nonet_unix_listener *listener)
+{
+	if (!listener)
+		return NULL;
+	waitable_done(&listener->waitable);
+	unix_path_remove(&listener->path);
+	sys_close(&listener->fd);
+	return sys_free(listener);
+}
+
+int nonet_unix_bind(const char *name, const struct nonet_unix_options *options, nonet_time deadline,
+		    struct nonet_unix **ret_unix, struct nonet_error *reterr)
+{
+	struct nonet_unix *socket;
+	struct listen_request request;
+	int error = listen_prepare(name, options, deadline, &request, reterr);
+	int fd;
+
+	if (error < 0)
+		return error;
+	fd = sys_socket(AF_UNIX, SOCK_DGRAM);
+	if (fd < 0)
+		return error_set(reterr, fd, "can't make a UNIX socket: %s", error_reason(fd));
+	error = unix_make(fd, NONET_UNIX_DATAGRAM, true, options ? options->message_size : 0,
+			  options ? options->buffer_size : 0, &socket, reterr);
+	if (error < 0) {
+		sys_close(&fd);
+		return error;
+	}
+	error = listen_publish(fd, &request, -1, &socket->path, reterr);
+	if (error < 0) {
+		nonet_unix_close(socket);
+		return error;
+	}
+	*ret_unix = socket;
+	return 0;
+}

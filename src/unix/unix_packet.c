@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "sys/clock.h"
+#include "sys/event.h"
+#include "sys/memory.h"
+#include "unix/unix.h"
+
+/*
+ * Packets and datagrams are taken whole or not at all, so a buffer that is too small has to be found out before, or
+ * what doesn't fit must have a place. It has: behind the caller's buffer, the kernel fills packet.bytes, which is as
+ * large as the largest message. Nobody pays for it who gives buffers that are large enough.
+ */
+
+int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, socklen_t to_size, const void *message,
+		     size_t size, const int *descriptors, size_t count, nonet_time deadline)
+{
+	struct iovec vector = {.iov_base = (void *)message, .iov_len = size};
+	struct unix_control control;
+	struct msghdr packet = {
+		.msg_name = (void *)to,
+		.msg_namelen = to_size,
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+	};
+	nonet_time interval = NONET_US(50);
+	ssize_t sent;
+	int ready;
+
+	if (size > socket->stream.message_size)
+		return -EMSGSIZE;
+	if (count > 0) {
+		packet.msg_control = control.bytes;
+		packet.msg_controllen = unix_ancillary_build(control.bytes, descriptors, count);
+	}
+	for (;;) {
+		sent = sys_send(socket->stream.fd, &packet, deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT);
+		if (sent >= 0)
+			return 0;
+		if (sent != -EAGAIN)
+			break;
+		if (to) {
+			/* POLLOUT is about our own buffer, or the peer that we are connected to: not this one. */
+			ready = sys_sleep_interval(interval, deadline);
+			interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
+		} else {
+			ready = sys_poll_one(socket->stream.fd, POLLOUT, deadline);
+		}
+		if (ready < 0)
+			return ready;
+	}
+	if (to)
+		return (int)sent;
+	/* The kernel says so once, and takes the connection apart; what is meant stays the same. */
+	socket->refused |= sent == -ECONNREFUSED;
+	return sent == -ENOTCONN && socket->refused ? -ECONNREFUSED : (int)sent;
+}
+
+/* Whether the end of a connection was seen, when a packet of no bytes came. */
+static bool packet_is_end(struct nonet_unix *socket, bool stamped)
+{
+	int ready;
+
+	if (socket->type != NONET_UNIX_SEQPACKET || stamped)
+		return false;
+	if (socket->marks_packets)
+		return true;
+	/* An inherited socket, which we leave as it is: an empty packet is known by the peer's still being there. */
+	ready = sys_poll_now(socket->stream.fd, POLLIN | POLLRDHUP);
+	return ready >= 0 && ready & (POLLHUP | POLLRDHUP);
+}
+
+/*
+ * Take the next packet: the first @capacity bytes to @buffer, the others to their place in packet.bytes.
+ * Return: 0 with packet.size and what came beside it, or an error.
+ */
+static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline)
+{
+	struct unix_packet *packet = &socket->packet;
+	const size_t limit = socket->stream.message_size;
+	struct iovec vector[2] = {{.iov_base = buffer, .iov_len = capacity}};
+	struct unix_control control;
+	struct msghdr message = {.msg_iov = vector, .msg_iovlen = 1};
+	bool stamped;
+	ssize_t size;
+	int ready;
+
+	if (capacity < limit) {
+		if (!packet->bytes)
+			packet->bytes = sys_allocate(limit);
+		if (!packet->bytes)
+			return -ENOMEM;
+		vector[1].iov_base = packet->bytes + capacity;
+		vector[1].iov_len = limit - capacity;
+		message.msg_iovlen = 2;
+	}
+	for (;;) {
+		message.msg_name = socket->type == NONET_UNIX_DATAGRAM ? &packet->sender : NULL;
+		message.msg_namelen = socket->type == NONET_UNIX_DATAGRAM ? sizeof(packet->sender) : 0;
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		size = sys_receive(socket->stream.fd, &message, deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT);
+		if (size >= 0)
+			break;
+		if (size != -EAGAIN)
+			return (int)size;
+		ready = sys_poll_one(socket->stream.fd, POLLIN, deadline);
+		if (ready < 0)
+			return ready;
+	}
+	unix_ancillary_take(&message, &packet->rights, &stamped);
+	packet->sender_size = message.msg_namelen;
+	if (size == 0 && packet_is_end(socket, stamped)) {
+		unix_rights_close(&packet->rights);
+		return -EPIPE;
+	}
+	if (message.msg_flags & MSG_TRUNC) {
+		unix_rights_close(&packet->rights);
+		return -EMSGSIZE;
+	}
+	packet->size = (size_t)size;
+	return 0;
+}
+
+int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
+			struct nonet_unix_ancillary *ancillary, size_t *ret_size)
+{
+	struct unix_packet *packet = &socket->packet;
+	const size_t limit = socket->stream.message_size;
+	int error;
+
+	capacity = capacity < limit ? capacity : limit;
+	if (packet->held) {
+		if (packet->size > capacity)
+			return -EMSGSIZE;
+		if (packet->size > 0)
+			memcpy(buffer, packet->bytes, packet->size);
+	} else {
+		error = packet_take(socket, buffer, capacity, deadline);
+		if (error < 0)
+			return error;
+		if (packet->size > capacity) {
+			if (capacity > 0)
+				memcpy(packet->bytes, buffer, capacity);
+			packet->held = true;
+			return -EMSGSIZE;
+		}
+	}
+	packet->held = false;
+	error = packet->rights.truncated ? -EMFILE : 0;
+	if (ancillary && packet->rights.count > ancillary->descriptors_capacity)
+		error = -EMSGSIZE;
+	if (ancillary && error == 0) {
+		ancillary->descriptors_count = packet->rights.count;
+		for (uint32_t i = 0; i < packet->rights.count; i++)
+			ancillary->descriptors[i] = packet->rights.fds[i];
+		packet->rights.count = 0;
+		ancillary->sender_size = unix_name_get(&packet->sender, packet->sender_size, ancillary->sender);
+	}
+	unix_rights_close(&packet->rights);
+	if (error < 0)
+		return error;
+	*ret_size = packet->size;
+	return 0;
+}
+
+int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret_size)
+{
+	struct unix_packet *packet = &socket->packet;
+	int error;
+
+	if (!packet->held) {
+		error = packet_take(socket, NULL, 0, deadline);
+		if (error < 0)
+			return error;
+		packet->held = true;
+	}
+	*ret_size = packet->size;
+	return 0;
+}
+
+void unix_packet_done(struct nonet_unix *socket)
+{
+	unix_rights_close(&socket->packet.rights);
+	socket->packet.bytes = sys_free(socket->packet.bytes);
+}

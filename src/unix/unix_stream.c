@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "sys/sockets.h"
+#include "unix/unix.h"
+
+/* As large as a chunk gets before a message goes in several; a UNIX stream's default buffer holds three. */
+#define STREAM_CHUNK 65536
+
+static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, bool forever)
+{
+	struct nonet_unix *socket = (struct nonet_unix *)stream;
+	struct unix_control control;
+	struct msghdr message = {
+		.msg_iov = (struct iovec *)vector,
+		.msg_iovlen = (size_t)count,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t size = sys_receive(stream->fd, &message, forever ? 0 : MSG_DONTWAIT);
+	struct unix_rights *set;
+	bool stamped;
+
+	if (size < 0 || (message.msg_controllen == 0 && !(message.msg_flags & MSG_CTRUNC)))
+		return size;
+	if (socket->sets_count == UNIX_SETS) {
+		/* Nobody who frames messages as we do sends descriptors that no message announces. */
+		struct unix_rights unwanted;
+
+		unix_ancillary_take(&message, &unwanted, &stamped);
+		unix_rights_close(&unwanted);
+		return -EBADMSG;
+	}
+	set = &socket->sets[socket->sets_count];
+	unix_ancillary_take(&message, set, &stamped);
+	if (set->count > 0 || set->truncated)
+		socket->sets_count++;
+	return size;
+}
+
+static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, bool forever)
+{
+	struct nonet_unix *socket = (struct nonet_unix *)stream;
+	struct unix_control control;
+	struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
+	ssize_t size;
+
+	if (socket->sending_count > 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = unix_ancillary_build(control.bytes, socket->sending, socket->sending_count);
+	}
+	size = sys_send(stream->fd, &message, forever ? 0 : MSG_DONTWAIT);
+	/* They go with the first byte, whatever becomes of the others. */
+	if (size > 0)
+		socket->sending_count = 0;
+	return size;
+}
+
+/* The first set in hand is done with: what is left of it is closed. */
+static void unix_stream_drop_set(struct stream *stream)
+{
+	struct nonet_unix *socket = (struct nonet_unix *)stream;
+
+	if (socket->sets_count == 0)
+		return;
+	unix_rights_close(&socket->sets[0]);
+	socket->sets[0] = socket->sets[1];
+	socket->sets_count--;
+}
+
+const struct stream_carrier unix_stream_carrier = {
+	.read = unix_carrier_read,
+	.write = unix_carrier_write,
+	.drop_descriptors = unix_stream_drop_set,
+	.chunk_limit = STREAM_CHUNK,
+};
+
+int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
+			struct nonet_unix_ancillary *ancillary, size_t *ret_size)
+{
+	struct unix_rights *set = &socket->sets[0];
+	uint8_t announced = 0;
+	size_t size;
+	int error;
+
+	/* A message stays if its descriptors don't fit, so that has to be known before it is taken. */
+	if (ancillary) {
+		error = stream_peek(&socket->stream, deadline, &size, &announced);
+		if (error < 0)
+			return error;
+		if (announced > ancillary->descriptors_capacity)
+			return -EMSGSIZE;
+	}
+	error = stream_receive(&socket->stream, buffer, capacity, deadline, &size, &announced);
+	if (error < 0)
+		return error;
+	if (announced > 0) {
+		if (socket->sets_count == 0 || (!set->truncated && set->count != announced)) {
+			socket->stream.receiver.broken = true;
+			error = -EBADMSG;
+		} else if (set->truncated) {
+			error = -EMFILE;
+		} else if (ancillary) {
+			for (uint32_t i = 0; i < set->count; i++)
+				ancillary->descriptors[i] = set->fds[i];
+			set->count = 0;
+		}
+		if (ancillary && error == 0)
+			ancillary->descriptors_count = announced;
+		unix_stream_drop_set(&socket->stream);
+		if (error < 0)
+			return error;
+	} else if (ancillary) {
+		ancillary->descriptors_count = 0;
+	}
+	if (ancillary) {
+		ancillary->sender_size = 0;
+		ancillary->sender[0] = 0;
+	}
+	*ret_size = size;
+	return 0;
+}
+
+void unix_stream_done(struct nonet_unix *socket)
+{
+	while (socket->sets_count > 0)
+		unix_stream_drop_set(&socket->stream);
+}

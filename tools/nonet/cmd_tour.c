@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+
+#include "output.h"
+#include "parse.h"
+#include "play.h"
+#include "say.h"
+#include "verb.h"
+
+static const char help[] =
+	"Usage: nonet tour [--json]\n"
+	"\n"
+	"Have two real processes play each mechanism on this host, and print what they exchanged, how long a message "
+	"of\n"
+	"64 bytes took one way, how many came per second, and what nonet's rules showed. Takes a few seconds.\n"
+	"\n"
+	"      --json           print a JSON array\n"
+	"  -h, --help           print this\n"
+	"\n"
+	"Example: nonet tour\n";
+
+struct player {
+	const char *mechanism;
+	play_function *play; /* NULL: not built yet */
+};
+
+static const struct player players[] = {
+	{"signals", NULL},    {"pipes", play_pipes},         {"message queues", NULL},
+	{"semaphores", NULL}, {"shared memory", NULL},       {"sockets", NULL},
+	{"file locks", NULL}, {"memory-mapped files", NULL}, {"UNIX sockets", play_unix},
+};
+
+#define PLAYERS (sizeof(players) / sizeof(players[0]))
+
+/* What a player found. */
+struct result {
+	struct score score;
+	int ok;
+};
+
+enum {
+	OPTION_HELP = PARSE_LONG,
+	OPTION_JSON,
+};
+
+static const struct option options[] = {
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{NULL, 0, NULL, 0},
+};
+
+static void play_one(const struct player *player, struct result *ret_result)
+{
+	struct score score = {.p50 = -1, .p99 = -1, .messages_per_s = -1};
+	int ok = 0;
+
+	if (player->play)
+		ok = player->play(&score) == 0;
+	else
+		PLAY_RULE(&score, "not built yet");
+	ret_result->score = score;
+	ret_result->ok = ok;
+}
+
+static json_t *integer_or_null(int64_t value)
+{
+	return value < 0 ? json_null() : json_integer((json_int_t)value);
+}
+
+static json_t *result_json(const struct player *player, const struct result *result)
+{
+	const struct score *score = &result->score;
+	char detail[sizeof(score->exchanged) + sizeof(score->rules) + 2] = "";
+
+	if (score->exchanged[0])
+		play_note(detail, sizeof(detail), "%s", score->exchanged);
+	play_note(detail, sizeof(detail), "%s", score->rules);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:s}", "mechanism", player->mechanism, "ok", result->ok, "p50_ns",
+			 integer_or_null(score->p50), "p99_ns", integer_or_null(score->p99), "messages_per_s",
+			 integer_or_null((int64_t)score->messages_per_s), "detail", detail);
+}
+
+static int print_json(const struct result *results)
+{
+	json_t *list = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < PLAYERS && r == 0; i++)
+		r = json_array_append_new(list, result_json(&players[i], &results[i]));
+	if (r == 0)
+		r = json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(list);
+	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
+}
+
+enum column {
+	COLUMN_MECHANISM,
+	COLUMN_P50,
+	COLUMN_P99,
+	COLUMN_RATE,
+	COLUMN_EXCHANGED,
+	COLUMN_RULES,
+	COLUMNS,
+};
+
+static const struct {
+	const char *name;
+	double width; /* as scols_table_new_column() wants it */
+	int flags;
+} columns[COLUMNS] = {
+	[COLUMN_MECHANISM] = {"MECHANISM", 0, 0},
+	[COLUMN_P50] = {"P50", 0, SCOLS_FL_RIGHT},
+	[COLUMN_P99] = {"P99", 0, SCOLS_FL_RIGHT},
+	[COLUMN_RATE] = {"MESSAGES/S", 0, SCOLS_FL_RIGHT},
+	[COLUMN_EXCHANGED] = {"EXCHANGED", 0.3, SCOLS_FL_WRAP},
+	[COLUMN_RULES] = {"WHAT THE RULES SHOWED", 0.3, SCOLS_FL_WRAP},
+};
+
+static int add_columns(struct libscols_table *table)
+{
+	size_t i;
+
+	for (i = 0; i < COLUMNS; i++)
+		if (!scols_table_new_column(table, columns[i].name, columns[i].width, columns[i].flags))
+			return -1;
+	return 0;
+}
+
+static int add_line(struct libscols_table *table, const struct player *player, const struct result *result)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	const struct score *score = &result->score;
+	char rate[32];
+	int r;
+
+	if (!line)
+		return -1;
+	r = scols_line_set_data(line, COLUMN_MECHANISM, player->mechanism);
+	if (r == 0 && score->p50 >= 0)
+		r = scols_line_set_data(line, COLUMN_P50, PLAY_DURATION(score->p50));
+	if (r == 0 && score->p99 >= 0)
+		r = scols_line_set_data(line, COLUMN_P99, PLAY_DURATION(score->p99));
+	snprintf(rate, sizeof(rate), "%.0f", score->messages_per_s);
+	if (r == 0 && score->messages_per_s >= 0)
+		r = scols_line_set_data(line, COLUMN_RATE, rate);
+	if (r == 0)
+		r = scols_line_set_data(line, COLUMN_EXCHANGED, score->exchanged);
+	if (r == 0)
+		r = scols_line_set_data(line, COLUMN_RULES, score->rules);
+	if (r == 0 && say_in_color(STDOUT_FILENO))
+		r = scols_line_set_color(line, !player->play ? "\033[2m" : result->ok ? NULL : "\033[31m");
+	return r;
+}
+
+static int print_table(const struct result *results)
+{
+	struct libscols_table *table = scols_new_table();
+	size_t i;
+	int r;
+
+	r = table ? add_columns(table) : -1;
+	for (i = 0; i < PLAYERS && r == 0; i++)
+		r = add_line(table, &players[i], &results[i]);
+	if (r == 0 && say_in_color(STDOUT_FILENO))
+		r = scols_table_enable_colors(table, 1);
+	if (r == 0)
+		r = scols_print_table(table);
+	scols_unref_table(table);
+	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
+}
+
+static int tour(int json)
+{
+	struct result results[PLAYERS];
+	int status, failed = 0;
+	size_t i;
+
+	for (i = 0; i < PLAYERS; i++) {
+		play_one(&players[i], &results[i]);
+		failed |= players[i].play && !results[i].ok;
+	}
+	status = output_finish_stdio(json ? print_json(results) : print_table(results));
+	return status == STATUS_DONE && failed ? STATUS_FAILED : status;
+}
+
+static int run(int argc, char *argv[])
+{
+	int option, json = 0;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return parse_complain(option, argv, options);
+		if (option == 'h' || option == OPTION_HELP) {
+			fputs(help, stdout);
+			return output_finish_stdio(STATUS_DONE);
+		}
+		json = 1;
+	}
+	if (optind < argc)
+		return say_usage("takes no argument: \"%s\" is one too many", argv[optind]);
+	return tour(json);
+}
+
+const struct verb verb_tour = {
+	.name = "tour",
+	.summary = "have real processes play every mechanism on this host",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include <nonet/address.h>
+#include <nonet/endpoint.h>
+#include <nonet/pipe.h>
+#include <nonet/wait.h>
+
+#include "output.h"
+#include "parse.h"
+#include "say.h"
+#include "verb.h"
+
+static const char help[] =
+	"Usage: nonet wait [OPTION]... ADDRESS...\n"
+	"\n"
+	"Wait until something can be received from one of the addresses, or its other side has ended, and print that\n"
+	"address. Nothing is taken; but a connection, or a FIFO that nobody else reads, is closed again at the end.\n"
+	"\n"
+	"      --all            until each of them was ready, and print each when it is\n"
+	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds); with it sockets need not be there "
+	"yet\n"
+	"      --json           print each as a line of JSON\n"
+	"  -h, --help           print this\n"
+	"\n"
+	"Example: nonet wait --timeout 5s fifo:/tmp/a fifo:/tmp/b\n";
+
+/* Sockets that aren't there yet are tried again as often as the library itself would. */
+#define RETRY_MIN NONET_US(200)
+#define RETRY_MAX NONET_MS(5)
+
+/* Something to wait for, perhaps not open yet. */
+struct target {
+	const char *given;
+	struct nonet_address *address;
+	struct nonet_endpoint *endpoint;
+	struct nonet_pipe *fifo;
+	int ready;
+};
+
+struct waiter {
+	struct target *targets;
+	size_t count, open, ready;
+	struct nonet_wait_set *set;
+	int all, json, patient;
+	nonet_time start, deadline;
+};
+
+enum {
+	OPTION_ALL = PARSE_LONG,
+	OPTION_HELP,
+	OPTION_JSON,
+	OPTION_TIMEOUT,
+};
+
+static const struct option options[] = {
+	{"all", no_argument, NULL, OPTION_ALL},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{NULL, 0, NULL, 0},
+};
+
+static int print_ready(const struct waiter *waiter, const struct target *target)
+{
+	const char *text = nonet_address_text(target->address);
+	json_t *object;
+
+	if (!waiter->json) {
+		printf("%s\n", text);
+	} else {
+		object = json_pack("{s:s, s:f}", "address", text, "seconds",
+				   (double)(nonet_clock() - waiter->start) / 1e9);
+		if (!object)
+			return say_failure("no memory is left");
+		json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+		putchar('\n');
+		json_decref(object);
+	}
+	return output_finish_stdio(STATUS_DONE);
+}
+
+/*
+ * A FIFO is opened without waiting for a writer, and stays open: to open it and close it again until one is there, as
+ * an endpoint would have to, could kill a writer in between by SIGPIPE.
+ */
+static int open_now(struct target *target, struct nonet_error *reterr)
+{
+	struct nonet_endpoint_options options_endpoint = {
+		.size = sizeof(options_endpoint),
+		.flags = NONET_ENDPOINT_RECEIVE,
+	};
+	struct nonet_pipe_options options_pipe = {.size = sizeof(options_pipe), .flags = NONET_PIPE_EARLY};
+
+	if (nonet_address_scheme(target->address) == NONET_SCHEME_FIFO)
+		return nonet_pipe_open(nonet_address_name(target->address, NULL), NONET_PIPE_READER, &options_pipe,
+				       NONET_NOW, &target->fifo, reterr);
+	return nonet_endpoint_open(target->given, &options_endpoint, NONET_NOW, &target->endpoint, reterr);
+}
+
+static struct nonet_waitable *waitable(const struct target *target)
+{
+	return target->fifo ? nonet_pipe_waitable(target->fifo) : nonet_endpoint_waitable(target->endpoint);
+}
+
+static int is_absent(int code)
+{
+	return code == -EAGAIN || code == -ENOENT || code == -ECONNREFUSED;
+}
+
+/* Opens what can be opened by now. Return: 0 or the exit status. */
+static int open_targets(struct waiter *waiter)
+{
+	struct nonet_error error;
+	struct target *target;
+	size_t i;
+	int r;
+
+	for (i = 0; i < waiter->count; i++) {
+		target = &waiter->targets[i];
+		if (target->endpoint || target->fifo)
+			continue;
+		r = open_now(target, &error);
+		if (is_absent(r) && (waiter->patient || r == -EAGAIN))
+			continue;
+		if (r < 0)
+			return say_error(&error, target->given);
+		r = nonet_wait_set_add(waiter->set, waitable(target), NONET_WAIT_RECEIVE, target);
+		if (r < 0)
+			return say_failure("can't wait for %s: %s", target->given, nonet_error_name(r));
+		waiter->open++;
+	}
+	return 0;
+}
+
+static int wait_for_targets(struct waiter *waiter)
+{
+	nonet_time retry = RETRY_MIN, until;
+	struct nonet_wait_event event;
+	struct target *target;
+	size_t count;
+	int r;
+
+	while (waiter->ready < (waiter->all ? waiter->count : 1)) {
+		r = open_targets(waiter);
+		if (r)
+			return r;
+		until = waiter->deadline;
+		if (waiter->open < waiter->count && nonet_after(retry) < until) {
+			until = nonet_after(retry);
+			retry = retry * 2 < RETRY_MAX ? retry * 2 : RETRY_MAX;
+		}
+		r = nonet_wait(waiter->set, &event, 1, until, &count);
+		if (r == -ETIMEDOUT && until != waiter->deadline)
+			continue;
+		if (r == -ETIMEDOUT || r == -EAGAIN) {
+			say_failure("nothing was ready within the timeout");
+			return STATUS_TIMEOUT;
+		}
+		if (r < 0)
+			return say_failure("can't wait: %s", nonet_error_name(r));
+		target = event.data;
+		nonet_wait_set_remove(waiter->set, waitable(target));
+		target->ready = 1;
+		waiter->ready++;
+		r = print_ready(waiter, target);
+		if (r)
+			return r;
+	}
+	return STATUS_DONE;
+}
+
+static int take_addresses(struct waiter *waiter, char *addresses[])
+{
+	struct nonet_error error;
+	size_t i;
+
+	for (i = 0; i < waiter->count; i++) {
+		waiter->targets[i].given = addresses[i];
+		if (nonet_address_parse(addresses[i], &waiter->targets[i].address, &error) < 0)
+			return say_error(&error, addresses[i]);
+	}
+	return 0;
+}
+
+static int wait_for(struct waiter *waiter, char *addresses[])
+{
+	struct nonet_error error;
+	size_t i;
+	int r;
+
+	waiter->targets = calloc(waiter->count, sizeof(*waiter->targets));
+	if (!waiter->targets)
+		return say_failure("no memory is left");
+	r = take_addresses(waiter, addresses);
+	if (r == 0 && nonet_wait_set_new(&waiter->set, &error) < 0)
+		r = say_error(&error, NULL);
+	if (r == 0)
+		r = wait_for_targets(waiter);
+	for (i = 0; i < waiter->count; i++) {
+		nonet_endpoint_close(waiter->targets[i].endpoint);
+		nonet_pipe_close(waiter->targets[i].fifo);
+		nonet_address_free(waiter->targets[i].address);
+	}
+	nonet_wait_set_free(waiter->set);
+	free(waiter->targets);
+	return r;
+}
+
+static int run(int argc, char *argv[])
+{
+	struct waiter waiter = {.start = nonet_clock(), .deadline = NONET_FOREVER};
+	nonet_time timeout;
+	int option, r;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":ht:", options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_ALL:
+			waiter.all = 1;
+			break;
+		case OPTION_JSON:
+			waiter.json = 1;
+			break;
+		case 't':
+		case OPTION_TIMEOUT:
+			r = parse_duration("--timeout", optarg, &timeout);
+			if (r)
+				return r;
+			waiter.patient = 1;
+			waiter.deadline = parse_deadline(timeout);
+			break;
+		case 'h':
+		case OPTION_HELP:
+			fputs(help, stdout);
+			return output_finish_stdio(STATUS_DONE);
+		default:
+			return parse_complain(option, argv, options);
+		}
+	}
+	if (optind == argc)
+		return say_usage("needs an address, for example fifo:/tmp/x: nonet wait ADDRESS...");
+	waiter.count = (size_t)(argc - optind);
+	return wait_for(&waiter, argv + optind);
+}
+
+const struct verb verb_wait = {
+	.name = "wait",
+	.summary = "wait until an address has something to receive",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NONET_TOOL_MESSAGE_JSON_H
+#define NONET_TOOL_MESSAGE_JSON_H
+
+#include <stddef.h>
+
+#include "output.h"
+
+/*
+ * One message as a line of JSON: {"size": N, "text": "..."}, or if it isn't UTF-8 {"size": N, "data": "..."} in base64
+ * (RFC 4648, section 4). Return: as output_write(), or -ENOMEM.
+ */
+int message_json_write(struct output *output, const char *message, size_t size);
+
+#endif

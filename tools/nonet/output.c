@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "say.h"
+
+#define OUTPUT_SIZE ((size_t)256 * 1024)
+
+int output_open(struct output *output)
+{
+	memset(output, 0, sizeof(*output));
+	output->buffer = malloc(OUTPUT_SIZE);
+	if (!output->buffer)
+		return -ENOMEM;
+	output->at_once = isatty(STDOUT_FILENO);
+	return 0;
+}
+
+void output_close(struct output *output)
+{
+	free(output->buffer);
+	output->buffer = NULL;
+}
+
+/* Standard output may be non-blocking by another's doing: it is shared with whoever else has it open. */
+static int write_all(const char *bytes, size_t size)
+{
+	struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	ssize_t n;
+
+	while (size > 0) {
+		n = write(STDOUT_FILENO, bytes, size);
+		if (n >= 0) {
+			bytes += n;
+			size -= (size_t)n;
+		} else if (errno == EINTR) {
+			if (interrupt_signal())
+				return -EINTR;
+		} else if (errno == EAGAIN) {
+			if (poll(&room, 1, -1) < 0 && interrupt_signal())
+				return -EINTR;
+		} else {
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+int output_flush(struct output *output)
+{
+	size_t used = output->used;
+
+	output->used = 0;
+	return used > 0 ? write_all(output->buffer, used) : 0;
+}
+
+int output_write(struct output *output, const void *bytes, size_t size)
+{
+	int r;
+
+	if (size == 0)
+		return 0;
+	if (size > OUTPUT_SIZE - output->used) {
+		r = output_flush(output);
+		if (r < 0)
+			return r;
+	}
+	if (size >= OUTPUT_SIZE)
+		return write_all(bytes, size);
+	memcpy(output->buffer + output->used, bytes, size);
+	output->used += size;
+	return 0;
+}
+
+int output_end_message(struct output *output)
+{
+	return output->at_once ? output_flush(output) : 0;
+}
+
+int output_failed(int code)
+{
+	if (code == -EINTR && interrupt_signal())
+		return -interrupt_signal();
+	if (code == -EPIPE)
+		return -SIGPIPE;
+	return say_failure("can't write to standard output: %s", strerror(-code));
+}
+
+int output_finish_stdio(int status)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	return output_failed(errno ? -errno : -EIO);
+}

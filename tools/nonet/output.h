@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NONET_TOOL_OUTPUT_H
+#define NONET_TOOL_OUTPUT_H
+
+#include <stddef.h>
+
+/*
+ * Standard output for many messages: gathered, and written when the buffer is full or output_flush() is called; on a
+ * terminal after each message. Calls return 0 or a negative errno; -EINTR: a signal came (interrupt.h).
+ */
+struct output {
+	char *buffer;
+	size_t used;
+	int at_once; /* flush after each message */
+};
+
+int output_open(struct output *output);
+void output_close(struct output *output);
+
+int output_write(struct output *output, const void *bytes, size_t size);
+int output_end_message(struct output *output);
+int output_flush(struct output *output);
+
+/*
+ * Says why standard output couldn't be written. Return: the verb's status; for -EPIPE -SIGPIPE: who reads us has had
+ * enough, and the shell is told as by any filter.
+ */
+int output_failed(int code);
+
+/* For verbs that print by stdio: writes what is left. Return: @status, or output_failed()'s. */
+int output_finish_stdio(int status);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nonet/address.h>
+#include <nonet/unix.h>
+
+#include "interrupt.h"
+#include "parse.h"
+#include "say.h"
+#include "verb.h"
+
+/* Between two looks at whether a signal came, during calls of the library that a signal doesn't end. */
+#define SLICE NONET_MS(100)
+
+/* Space for messages at the beginning. */
+#define SPACE_SIZE ((size_t)64 * 1024)
+
+static nonet_time opening_deadline(const struct transfer_options *options)
+{
+	return options->timeout < 0 ? NONET_FOREVER : parse_deadline(options->timeout);
+}
+
+/* The deadline of one slice of waiting. */
+static nonet_time slice(nonet_time deadline)
+{
+	nonet_time soon = nonet_after(SLICE);
+
+	return deadline < soon ? deadline : soon;
+}
+
+/* Whether a call that was made with a slice as its deadline is to be made again. */
+static int once_more(int code, nonet_time deadline)
+{
+	return code == -ETIMEDOUT && !interrupt_signal() && deadline > nonet_clock();
+}
+
+static int listen_by_slices(const char *name, size_t name_size, enum nonet_unix_type type,
+			    const struct nonet_endpoint_options *options, nonet_time deadline,
+			    struct nonet_unix_listener **ret_listener, struct nonet_error *reterr)
+{
+	struct nonet_unix_options unix_options = {
+		.size = sizeof(unix_options),
+		.name_size = (uint32_t)name_size,
+		.mode = options->mode,
+		.message_size = options->message_size,
+	};
+	int r;
+
+	do
+		r = nonet_unix_listen(name, type, &unix_options, slice(deadline), ret_listener, reterr);
+	while (once_more(r, deadline));
+	return r;
+}
+
+/* Waits for a client or a signal. Return: 0; -EINTR; -ETIMEDOUT, -EAGAIN; or another errno. */
+static int accept_or_signal(struct nonet_unix_listener *listener, nonet_time deadline, struct nonet_unix **ret_unix,
+			    struct nonet_error *reterr)
+{
+	struct nonet_wait_set *set;
+	struct nonet_wait_event event;
+	size_t count;
+	int r;
+
+	r = nonet_wait_set_new(&set, reterr);
+	if (r < 0)
+		return r;
+	r = nonet_wait_set_add(set, nonet_unix_listener_waitable(listener), NONET_WAIT_RECEIVE, NULL);
+	if (r == 0)
+		r = nonet_wait_set_add(set, interrupt_waitable(), NONET_WAIT_RECEIVE, NULL);
+	while (r == 0) {
+		r = nonet_unix_accept(listener, NONET_NOW, ret_unix);
+		if (r != -EAGAIN)
+			break;
+		r = nonet_wait(set, &event, 1, deadline, &count);
+		if (interrupt_signal())
+			r = -EINTR;
+	}
+	if (r < 0 && r != -EINTR)
+		nonet_unix_listener_explain(listener, r, reterr);
+	nonet_wait_set_free(set);
+	return r;
+}
+
+/*
+ * Instead of nonet_endpoint_open() with NONET_ENDPOINT_LISTEN, which no signal could end while it waits for a client:
+ * then the socket's path would stay behind. It is removed as soon as the one client has come.
+ */
+static int open_as_listener(const struct nonet_address *address, const struct nonet_endpoint_options *options,
+			    nonet_time deadline, struct nonet_endpoint **ret_endpoint, struct nonet_error *reterr)
+{
+	struct nonet_endpoint_options of_fd = {
+		.size = sizeof(of_fd),
+		.flags = options->flags & (NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE),
+		.message_size = options->message_size,
+	};
+	enum nonet_unix_type type = NONET_UNIX_STREAM;
+	struct nonet_unix_listener *listener;
+	struct nonet_unix *client;
+	char *name, number[32];
+	const char *bare;
+	size_t size;
+	int r;
+
+	bare = nonet_address_name(address, &size);
+	name = malloc(size + 2);
+	if (!name) {
+		*reterr = (struct nonet_error){.code = -ENOMEM, .position = -1, .text = "no memory is left"};
+		return -ENOMEM;
+	}
+	name[0] = '@';
+	memcpy(name + 1, bare, size + 1);
+	if (nonet_address_scheme(address) == NONET_SCHEME_UNIX_SEQPACKET)
+		type = NONET_UNIX_SEQPACKET;
+	if (nonet_address_is_abstract(address))
+		r = listen_by_slices(name, size + 1, type, options, deadline, &listener, reterr);
+	else
+		r = listen_by_slices(name + 1, 0, type, options, deadline, &listener, reterr);
+	free(name);
+	if (r < 0)
+		return r;
+	r = accept_or_signal(listener, deadline, &client, reterr);
+	nonet_unix_listener_close(listener);
+	if (r < 0)
+		return r;
+	snprintf(number, sizeof(number), "fd:%d", nonet_unix_fd(client));
+	r = nonet_endpoint_open(number, &of_fd, deadline, ret_endpoint, reterr);
+	nonet_unix_close(client);
+	return r;
+}
+
+/* A bound datagram socket waits for no client, at most for the directory's lock. */
+static int open_by_slices(const char *address, const struct nonet_endpoint_options *options, nonet_time deadline,
+			  struct nonet_endpoint **ret_endpoint, struct nonet_error *reterr)
+{
+	int r;
+
+	do
+		r = nonet_endpoint_open(address, options, slice(deadline), ret_endpoint, reterr);
+	while (once_more(r, deadline));
+	return r;
+}
+
+int transfer_open(const struct transfer_options *options, uint32_t flags, struct nonet_endpoint **ret_endpoint)
+{
+	struct nonet_endpoint_options endpoint_options = {
+		.size = sizeof(endpoint_options),
+		.flags = flags,
+		.mode = options->mode,
+		.message_size = options->message_size,
+	};
+	nonet_time deadline = opening_deadline(options);
+	struct nonet_address *address;
+	enum nonet_scheme scheme;
+	struct nonet_error error;
+	int r;
+
+	r = nonet_address_parse(options->address, &address, &error);
+	if (r < 0)
+		return say_error(&error, options->address);
+	if (options->listen)
+		endpoint_options.flags |= NONET_ENDPOINT_LISTEN;
+	else if (options->timeout >= 0)
+		endpoint_options.flags |= NONET_ENDPOINT_WAIT;
+	scheme = nonet_address_scheme(address);
+	if (options->listen && scheme != NONET_SCHEME_FIFO) {
+		r = interrupt_catch(INTERRUPT_WAITS);
+		if (r)
+			goto out;
+	}
+	if (options->listen && (scheme == NONET_SCHEME_UNIX || scheme == NONET_SCHEME_UNIX_SEQPACKET))
+		r = open_as_listener(address, &endpoint_options, deadline, ret_endpoint, &error);
+	else if (options->listen && scheme != NONET_SCHEME_FIFO)
+		r = open_by_slices(options->address, &endpoint_options, deadline, ret_endpoint, &error);
+	else
+		r = nonet_endpoint_open(options->address, &endpoint_options, deadline, ret_endpoint, &error);
+	if (interrupt_signal()) {
+		if (r == 0)
+			nonet_endpoint_close(*ret_endpoint);
+		r = -interrupt_signal();
+	} else if (r < 0) {
+		r = say_error(&error, options->address);
+	}
+out:
+	nonet_address_free(address);
+	return r;
+}
+
+int transfer_failed(const struct transfer_options *options, struct nonet_endpoint *endpoint, int code)
+{
+	struct nonet_error error;
+
+	nonet_endpoint_explain(endpoint, code, &error);
+	return say_error(&error, options->address);
+}
+
+int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space, size_t *ret_size)
+{
+	size_t needed = SPACE_SIZE;
+	char *bytes;
+	int r;
+
+	for (;;) {
+		if (needed > space->capacity) {
+			bytes = realloc(space->bytes, needed);
+			if (!bytes)
+				return -ENOMEM;
+			space->bytes = bytes;
+			space->capacity = needed;
+		}
+		r = take(endpoint, space->bytes, space->capacity, NONET_NOW, ret_size);
+		if (r != -EMSGSIZE)
+			return r;
+		r = nonet_endpoint_message_size(endpoint, NONET_NOW, &needed);
+		if (r < 0)
+			return r;
+		if (needed <= space->capacity) /* dropped by the carrier: it was over message_size */
+			return -EMSGSIZE;
+	}
+}

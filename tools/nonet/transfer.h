@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NONET_TOOL_TRANSFER_H
+#define NONET_TOOL_TRANSFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <nonet/endpoint.h>
+#include <nonet/time.h>
+
+/* What send and recv have in common: their options, and how an address becomes an endpoint. */
+
+enum transfer_format {
+	TRANSFER_LINES = 0,
+	TRANSFER_NULL,
+	TRANSFER_WHOLE,
+	TRANSFER_BYTES,
+};
+
+struct transfer_options {
+	const char *address;
+	enum transfer_format format;
+	int help;
+	int duplex; /* send only */
+	int listen;
+	int json;
+	uint32_t mode;         /* 0: not given */
+	nonet_time timeout;    /* a duration */
+	uint64_t count;        /* 0: not given */
+	uint64_t message_size; /* 0: not given */
+};
+
+/* The library's own limit when --max-size isn't given, and the highest that may be given. */
+#define TRANSFER_SIZE_DEFAULT ((uint64_t)16 << 20)
+#define TRANSFER_SIZE_MAX     ((uint64_t)1 << 30)
+
+/* Return: 0, or STATUS_USAGE after it said what is wrong. */
+int transfer_parse(int argc, char *argv[], int may_duplex, struct transfer_options *ret_options);
+
+/*
+ * Opens the address; signals are caught from here on if there is something to clean up.
+ * @flags: NONET_ENDPOINT_SEND, RECEIVE or both.
+ * Return: 0; or as struct verb's run(), having said why.
+ */
+int transfer_open(const struct transfer_options *options, uint32_t flags, struct nonet_endpoint **ret_endpoint);
+
+/* Says why a call on the endpoint failed. Return: the exit status that it means. */
+int transfer_failed(const struct transfer_options *options, struct nonet_endpoint *endpoint, int code);
+
+/* A buffer for messages that grows. */
+struct space {
+	char *bytes;
+	size_t capacity;
+};
+
+typedef int transfer_take(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+			  size_t *ret_size);
+
+/*
+ * One message or chunk, by nonet_endpoint_receive() or nonet_endpoint_read(), if it is there now.
+ * Return: as those, but never -EMSGSIZE for want of space.
+ */
+int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space, size_t *ret_size);
+
+#endif

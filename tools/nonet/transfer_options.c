@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "parse.h"
+#include "say.h"
+#include "verb.h"
+
+enum {
+	OPTION_BYTES = PARSE_LONG,
+	OPTION_COUNT,
+	OPTION_HELP,
+	OPTION_JSON,
+	OPTION_LISTEN,
+	OPTION_MAX_SIZE,
+	OPTION_MODE,
+	OPTION_NULL,
+	OPTION_TIMEOUT,
+	OPTION_WHOLE,
+	OPTION_DUPLEX,
+};
+
+/* --duplex is the last, so that recv can be given the table without it. */
+static const struct option options_both[] = {
+	{"bytes", no_argument, NULL, OPTION_BYTES},
+	{"count", required_argument, NULL, OPTION_COUNT},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"listen", no_argument, NULL, OPTION_LISTEN},
+	{"max-size", required_argument, NULL, OPTION_MAX_SIZE},
+	{"mode", required_argument, NULL, OPTION_MODE},
+	{"null", no_argument, NULL, OPTION_NULL},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"whole", no_argument, NULL, OPTION_WHOLE},
+	{NULL, 0, NULL, 0},
+};
+
+#define COUNT (sizeof(options_both) / sizeof(options_both[0]))
+
+static int set_format(struct transfer_options *options, enum transfer_format format)
+{
+	if (options->format != TRANSFER_LINES && options->format != format)
+		return say_usage("--null, --whole and --bytes exclude each other: give one of them");
+	options->format = format;
+	return 0;
+}
+
+static int take_option(int option, struct transfer_options *options)
+{
+	switch (option) {
+	case '0':
+	case OPTION_NULL:
+		return set_format(options, TRANSFER_NULL);
+	case OPTION_WHOLE:
+		return set_format(options, TRANSFER_WHOLE);
+	case OPTION_BYTES:
+		return set_format(options, TRANSFER_BYTES);
+	case OPTION_DUPLEX:
+		options->duplex = 1;
+		return set_format(options, TRANSFER_BYTES);
+	case 'h':
+	case OPTION_HELP:
+		options->help = 1;
+		return 0;
+	case OPTION_JSON:
+		options->json = 1;
+		return 0;
+	case 'l':
+	case OPTION_LISTEN:
+		options->listen = 1;
+		return 0;
+	case OPTION_MAX_SIZE:
+		return parse_size("--max-size", optarg, TRANSFER_SIZE_MAX, &options->message_size);
+	case OPTION_MODE:
+		return parse_mode("--mode", optarg, &options->mode);
+	case 'n':
+	case OPTION_COUNT:
+		return parse_count("--count", optarg, &options->count);
+	case 't':
+	case OPTION_TIMEOUT:
+		return parse_duration("--timeout", optarg, &options->timeout);
+	default:
+		return STATUS_USAGE;
+	}
+}
+
+static int check(const struct transfer_options *options)
+{
+	if (options->mode && !options->listen)
+		return say_usage("--mode is for the name that --listen makes: give --listen too");
+	if (options->count && options->format == TRANSFER_BYTES)
+		return say_usage("--count counts messages, and --bytes has none: leave one of them out");
+	if (options->duplex && options->json)
+		return say_usage("--duplex writes what comes to standard output, which leaves no room for --json");
+	return 0;
+}
+
+int transfer_parse(int argc, char *argv[], int may_duplex, struct transfer_options *ret_options)
+{
+	struct transfer_options options = {.timeout = -1};
+	struct option table[COUNT + 1];
+	int option, r;
+
+	memcpy(table, options_both, sizeof(options_both));
+	if (may_duplex) {
+		table[COUNT - 1] = (struct option){"duplex", no_argument, NULL, OPTION_DUPLEX};
+		table[COUNT] = (struct option){NULL, 0, NULL, 0};
+	}
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":0hln:t:", table, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return parse_complain(option, argv, table);
+		r = take_option(option, &options);
+		if (r)
+			return r;
+	}
+	if (!options.help) {
+		if (optind == argc)
+			return say_usage("needs an address, for example unix:/tmp/x: nonet %s ADDRESS", argv[0]);
+		if (optind + 1 < argc)
+			return say_usage("takes one address: \"%s\" is one too many", argv[optind + 1]);
+		options.address = argv[optind];
+		r = check(&options);
+		if (r)
+			return r;
+	}
+	*ret_options = options;
+	return 0;
+}
