@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "harness/test.h"
 #include "sys/event.h"
 #include "sys/fault.h"
-#include "sys/files.h"
 #include "wait/wait_set.h"
 #include "waitable/waitable.h"
 
 /* A test that hangs is a test that fails: no wait here is meant to last. */
-#define SOON nonet_after(NONET_S(20))
+#define SOON test_after(NONET_S(20))
 
 static struct nonet_wait_set *set_new(void)
 {
@@ -234,43 +226,6 @@ static void a_closed_object_leaves_its_set(void **state)
 	nonet_wait_set_free(set);
 }
 
-/* epoll watches files, not numbers: without telling the set, a duplicate kept elsewhere would go on being watched. */
-static void a_replaced_descriptor_is_watched_in_place_of_the_old_one(void **state)
-{
-	for (int fails = 0; fails < 2; fails++) {
-		struct nonet_wait_set *set = set_new();
-		struct nonet_wake *wake = wake_new();
-		int fd = nonet_wake_fd(wake);
-		int kept = dup(fd);
-		int from = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-		(void)state;
-		add(set, wake, NONET_WAIT_RECEIVE);
-		nonet_wake_signal(wake);
-		/* Calls: epoll_ctl(DEL), dup3, epoll_ctl(ADD). */
-		if (fails)
-			sys_fault_arm(2, ENOSPC);
-		assert_int_equal(waitable_replace(nonet_wake_waitable(wake), from), 0);
-		assert_int_equal(sys_fault_fired(), fails);
-		sys_fault_disarm();
-		if (fails) {
-			/* Unwatched and ready for all we know, until epoll has room again. */
-			sys_fault_arm_kind(SYS_CALL_EPOLL_CTL, ENOSPC);
-			expect_one(set, wake, NONET_WAIT_RECEIVE);
-			expect_one(set, wake, NONET_WAIT_RECEIVE);
-			sys_fault_disarm();
-		}
-		expect_none(set);
-		nonet_wake_signal(wake);
-		expect_one(set, wake, NONET_WAIT_RECEIVE);
-		close(kept);
-		close(from);
-		nonet_wake_free(wake);
-		expect_none(set);
-		nonet_wait_set_free(set);
-	}
-}
-
 /* Closed too early, and open elsewhere: epoll goes on reporting it, and can't be told to stop. */
 static void a_descriptor_closed_too_early_is_never_reported(void **state)
 {
@@ -373,90 +328,87 @@ static void nobody_is_starved(void **state)
 	nonet_wait_set_free(set);
 }
 
-/* The child says what it found by its exit status: 0 for all well. */
-static int child_of_fork(struct nonet_wait_set *set, struct nonet_wake *member, struct nonet_wake *closed, int fd)
+struct family {
+	struct nonet_wait_set *set;
+	struct nonet_wake *member;
+	struct nonet_wake *closed;
+	int fd;
+};
+
+static int use_and_free_the_parents_set(struct test_child_side *side, void *argument)
 {
-	struct nonet_waitable *waitable = nonet_wake_waitable(member);
+	struct family *family = argument;
+	struct nonet_waitable *waitable = nonet_wake_waitable(family->member);
 	struct nonet_wait_event got;
 	struct nonet_wait_set *own;
 	size_t count;
 
-	if (nonet_wait(set, &got, 1, NONET_NOW, &count) != -ECHILD)
-		return 1;
-	if (nonet_wait_set_add(set, waitable, NONET_WAIT_RECEIVE, NULL) != -ECHILD ||
-	    nonet_wait_set_change(set, waitable, NONET_WAIT_SEND) != -ECHILD ||
-	    nonet_wait_set_remove(set, waitable) != -ECHILD)
-		return 2;
-	if (nonet_wait_set_add_fd(set, fd, NONET_WAIT_RECEIVE, NULL) != -ECHILD ||
-	    nonet_wait_set_remove_fd(set, fd) != -ECHILD)
-		return 3;
-	/* The objects work in the child's own set, and leave it when closed. */
-	if (nonet_wait_set_new(&own, NULL) < 0 || nonet_wait_set_add(own, waitable, NONET_WAIT_SEND, &own) < 0)
-		return 4;
-	if (nonet_wait(own, &got, 1, NONET_NOW, &count) < 0 || got.data != &own)
-		return 5;
-	nonet_wake_free(closed);
+	(void)side;
+	test_check(nonet_wait(family->set, &got, 1, NONET_NOW, &count) == -ECHILD);
+	test_check(nonet_wait_set_add(family->set, waitable, NONET_WAIT_RECEIVE, NULL) == -ECHILD);
+	test_check(nonet_wait_set_change(family->set, waitable, NONET_WAIT_SEND) == -ECHILD);
+	test_check(nonet_wait_set_remove(family->set, waitable) == -ECHILD);
+	test_check(nonet_wait_set_add_fd(family->set, family->fd, NONET_WAIT_RECEIVE, NULL) == -ECHILD);
+	test_check(nonet_wait_set_remove_fd(family->set, family->fd) == -ECHILD);
+
+	/* The objects work in the child's own set, and leave it when they are closed. */
+	test_check(nonet_wait_set_new(&own, NULL) == 0);
+	test_check(nonet_wait_set_add(own, waitable, NONET_WAIT_SEND, &own) == 0);
+	test_check(nonet_wait(own, &got, 1, NONET_NOW, &count) == 0);
+	test_check(got.data == &own);
+	/* One closed before the set that it came with is freed, one after. */
+	nonet_wake_free(family->closed);
+	nonet_wait_set_free(family->set);
 	waitable_touch(waitable);
-	nonet_wait_set_free(set);
-	nonet_wake_free(member);
-	if (nonet_wait(own, &got, 1, NONET_NOW, &count) != -EAGAIN)
-		return 6;
+	nonet_wake_free(family->member);
+	test_check(nonet_wait(own, &got, 1, NONET_NOW, &count) == -EAGAIN);
 	nonet_wait_set_free(own);
-	close(fd);
+	close(family->fd);
 	return 0;
 }
 
 static void a_forked_child_is_refused_and_disturbs_nothing(void **state)
 {
-	struct nonet_wait_set *set = set_new();
-	struct nonet_wake *member = wake_new();
-	struct nonet_wake *closed = wake_new();
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int status;
-	pid_t pid;
+	struct family family = {.set = set_new(), .member = wake_new(), .closed = wake_new()};
+	struct nonet_wait_set *set = family.set;
 
 	(void)state;
-	add(set, member, NONET_WAIT_RECEIVE);
-	add(set, closed, NONET_WAIT_RECEIVE);
-	assert_int_equal(nonet_wait_set_add_fd(set, fd, NONET_WAIT_RECEIVE, &fd), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(child_of_fork(set, member, closed, fd));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	family.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	add(set, family.member, NONET_WAIT_RECEIVE);
+	add(set, family.closed, NONET_WAIT_RECEIVE);
+	assert_int_equal(nonet_wait_set_add_fd(set, family.fd, NONET_WAIT_RECEIVE, &family.fd), 0);
+	assert_int_equal(test_child_join(test_child_start(use_and_free_the_parents_set, &family)), 0);
 
 	expect_none(set);
-	nonet_wake_signal(member);
-	expect_one(set, member, NONET_WAIT_RECEIVE);
-	nonet_wake_clear(member);
-	nonet_wake_signal(closed);
-	expect_one(set, closed, NONET_WAIT_RECEIVE);
-	nonet_wake_clear(closed);
-	assert_int_equal(sys_counter_write(fd, 1), 0);
-	expect_one(set, &fd, NONET_WAIT_RECEIVE);
-	nonet_wake_free(member);
-	nonet_wake_free(closed);
-	assert_int_equal(nonet_wait_set_remove_fd(set, fd), 0);
-	close(fd);
+	nonet_wake_signal(family.member);
+	expect_one(set, family.member, NONET_WAIT_RECEIVE);
+	nonet_wake_clear(family.member);
+	nonet_wake_signal(family.closed);
+	expect_one(set, family.closed, NONET_WAIT_RECEIVE);
+	nonet_wake_clear(family.closed);
+	assert_int_equal(sys_counter_write(family.fd, 1), 0);
+	expect_one(set, &family.fd, NONET_WAIT_RECEIVE);
+	nonet_wake_free(family.member);
+	nonet_wake_free(family.closed);
+	assert_int_equal(nonet_wait_set_remove_fd(set, family.fd), 0);
+	close(family.fd);
 	nonet_wait_set_free(set);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_set_waits_until_the_deadline_and_not_less),
-		cmocka_unit_test(a_member_is_reported_until_it_is_drained),
-		cmocka_unit_test(only_what_was_asked_for_is_reported),
-		cmocka_unit_test(departures_are_reported_as_readiness),
-		cmocka_unit_test(wrong_use_is_refused_and_changes_nothing),
-		cmocka_unit_test(a_closed_object_leaves_its_set),
-		cmocka_unit_test(a_replaced_descriptor_is_watched_in_place_of_the_old_one),
-		cmocka_unit_test(a_descriptor_closed_too_early_is_never_reported),
-		cmocka_unit_test(ten_thousand_members_cost_what_is_ready),
-		cmocka_unit_test(nobody_is_starved),
-		cmocka_unit_test(a_forked_child_is_refused_and_disturbs_nothing),
+		test_case(an_empty_set_waits_until_the_deadline_and_not_less),
+		test_case(a_member_is_reported_until_it_is_drained),
+		test_case(only_what_was_asked_for_is_reported),
+		test_case(departures_are_reported_as_readiness),
+		test_case(wrong_use_is_refused_and_changes_nothing),
+		test_case(a_closed_object_leaves_its_set),
+		test_case(a_descriptor_closed_too_early_is_never_reported),
+		test_case(ten_thousand_members_cost_what_is_ready),
+		test_case(nobody_is_starved),
+		test_case(a_forked_child_is_refused_and_disturbs_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_main(tests);
 }

@@ -2,22 +2,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "harness/test.h"
 #include "sys/event.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 #include "wait/wait_set.h"
 #include "waitable/waitable.h"
 
-#define SOON nonet_after(NONET_S(20))
+#define SOON test_after(NONET_S(20))
 
 /* An object that reads ahead: so many messages are in the handle, which the descriptor knows nothing of. */
 struct reader {
@@ -424,15 +418,15 @@ static void no_touch_is_ever_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_read_ahead_is_reported_until_it_is_taken),
-		cmocka_unit_test(who_waits_to_send_only_isnt_told_what_was_read_ahead),
-		cmocka_unit_test(those_that_said_no_arent_asked_again),
-		cmocka_unit_test(neither_kind_starves_the_other),
-		cmocka_unit_test(what_was_found_survives_an_epoll_that_fails),
-		cmocka_unit_test(a_sleeper_is_woken_by_what_its_descriptors_dont_show),
-		cmocka_unit_test(a_touch_makes_no_system_call_unless_somebody_sleeps),
-		cmocka_unit_test(no_touch_is_ever_lost),
+		test_case(what_was_read_ahead_is_reported_until_it_is_taken),
+		test_case(who_waits_to_send_only_isnt_told_what_was_read_ahead),
+		test_case(those_that_said_no_arent_asked_again),
+		test_case(neither_kind_starves_the_other),
+		test_case(what_was_found_survives_an_epoll_that_fails),
+		test_case(a_sleeper_is_woken_by_what_its_descriptors_dont_show),
+		test_case(a_touch_makes_no_system_call_unless_somebody_sleeps),
+		test_case(no_touch_is_ever_lost),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_main(tests);
 }

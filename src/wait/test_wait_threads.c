@@ -2,26 +2,18 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
+#include "harness/test.h"
 #include "sys/event.h"
 #include "sys/files.h"
 #include "wait/wait_set.h"
 #include "waitable/waitable.h"
 
-#define SOON nonet_after(NONET_S(20))
+#define SOON test_after(NONET_S(20))
 
 static struct nonet_wait_set *set_new(void)
 {
@@ -332,64 +324,70 @@ static void a_set_can_go_under_calls_on_its_members(void **state)
 	sys_close(&fd);
 }
 
-/* fork() while another thread sleeps in the set, or holds its locks: the child can still close and free all. */
+struct household {
+	struct nonet_wait_set *set;
+	struct nonet_wake *end;
+	struct object object;
+	bool set_first;
+};
+
+static int clean_up(struct test_child_side *side, void *argument)
+{
+	struct household *household = argument;
+
+	(void)side;
+	waitable_touch(&household->object.waitable);
+	if (household->set_first)
+		nonet_wait_set_free(household->set);
+	waitable_done(&household->object.waitable);
+	nonet_wake_free(household->end);
+	if (!household->set_first)
+		nonet_wait_set_free(household->set);
+	return 0;
+}
+
+/* fork() while one thread sleeps in the set and another holds its locks: the child can still close and free all. */
 static void a_child_can_clean_up_whatever_other_threads_did(void **state)
 {
-	struct nonet_wait_set *set = set_new();
-	struct object object = {.stop = false};
-	struct nonet_wake *end = wake_new();
-	struct sleeper sleeper = {.set = set};
+	struct household household = {.set = set_new(), .end = wake_new()};
+	struct sleeper sleeper = {.set = household.set};
 	int fd = sys_eventfd_create();
 	pthread_t toucher;
 	pthread_t thread;
 
 	(void)state;
-	waitable_init(&object.waitable, fd, never_ahead);
-	assert_int_equal(nonet_wait_set_add(set, nonet_wake_waitable(end), NONET_WAIT_RECEIVE, end), 0);
-	assert_int_equal(nonet_wait_set_add(set, &object.waitable, NONET_WAIT_RECEIVE, NULL), 0);
-	assert_int_equal(pthread_create(&toucher, NULL, touch_for_ever, &object), 0);
+	waitable_init(&household.object.waitable, fd, never_ahead);
+	assert_int_equal(nonet_wait_set_add(household.set, nonet_wake_waitable(household.end), NONET_WAIT_RECEIVE, &fd),
+			 0);
+	assert_int_equal(nonet_wait_set_add(household.set, &household.object.waitable, NONET_WAIT_RECEIVE, NULL), 0);
+	assert_int_equal(pthread_create(&toucher, NULL, touch_for_ever, &household.object), 0);
 	assert_int_equal(pthread_create(&thread, NULL, sleep_in_set, &sleeper), 0);
-	for (int i = 0; i < 100; i++) {
-		int status;
-		pid_t pid = fork();
-
-		assert_true(pid >= 0);
-		if (pid == 0) {
-			alarm(20);
-			waitable_touch(&object.waitable);
-			if (i % 2)
-				nonet_wait_set_free(set);
-			waitable_done(&object.waitable);
-			nonet_wake_free(end);
-			if (i % 2 == 0)
-				nonet_wait_set_free(set);
-			_exit(0);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
+	for (uint64_t i = 0; i < test_scaled(500); i++) {
+		household.set_first = i % 2;
+		assert_int_equal(test_child_join(test_child_start(clean_up, &household)), 0);
 	}
-	nonet_wake_signal(end);
+	nonet_wake_signal(household.end);
 	pthread_join(thread, NULL);
 	assert_int_equal(sleeper.result, 0);
-	assert_ptr_equal(sleeper.got.data, end);
-	atomic_store(&object.stop, true);
+	assert_ptr_equal(sleeper.got.data, &fd);
+	atomic_store(&household.object.stop, true);
 	pthread_join(toucher, NULL);
-	waitable_done(&object.waitable);
+	waitable_done(&household.object.waitable);
 	sys_close(&fd);
-	nonet_wake_free(end);
-	nonet_wait_set_free(set);
+	nonet_wake_free(household.end);
+	nonet_wait_set_free(household.set);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_wake_ends_another_threads_wait),
-		cmocka_unit_test(a_signal_handler_ends_the_wait_by_a_wake),
-		cmocka_unit_test(a_storm_of_signals_neither_shows_nor_moves_the_deadline),
-		cmocka_unit_test(members_can_leave_while_another_thread_waits),
-		cmocka_unit_test(a_set_can_go_under_calls_on_its_members),
-		cmocka_unit_test(a_child_can_clean_up_whatever_other_threads_did),
+		test_case(a_wake_ends_another_threads_wait),
+		test_case(a_signal_handler_ends_the_wait_by_a_wake),
+		test_case(a_storm_of_signals_neither_shows_nor_moves_the_deadline),
+		test_case(members_can_leave_while_another_thread_waits),
+		test_case(a_set_can_go_under_calls_on_its_members),
+		test_case(a_child_can_clean_up_whatever_other_threads_did),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_main(tests);
 }
