@@ -16,11 +16,10 @@
 #include "sys/event.h"
 #include "sys/memory.h"
 
-/* Room to read ahead: as much as a pipe holds by default, so that one call can empty it. */
-#define AHEAD_SIZE 131072u
-/* How much of it one read fills at most; the other half is kept free for what a read finds beyond the caller's message.
- */
-#define AHEAD_READ (AHEAD_SIZE / 2)
+/* What one read takes at most: as much as a pipe holds by default, so that one call can empty it. */
+#define AHEAD_READ 65536u
+/* Room for that behind a header and what a read finds in the caller's buffer beyond its message. */
+#define AHEAD_SIZE (FRAME_HEADER_SIZE + 2 * AHEAD_READ)
 
 static size_t receive_available(const struct stream_receiver *receiver)
 {
