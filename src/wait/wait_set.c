@@ -37,7 +37,7 @@ bool wait_set_queue(struct wait_member *member)
 
 	if (!asks)
 		return false;
-	/* [WAIT-QUEUED] A plain store would hide from member_ask() what a toucher released with its own. */
+	/* [WAIT-QUEUED] A plain store would hide from member_is_ahead() what a toucher released with its own. */
 	atomic_exchange_explicit(&member->waitable->queued, true, memory_order_acq_rel);
 	if (list_is_empty(&member->in_to_arm))
 		list_add_last(&set->to_arm, &member->in_to_arm);
