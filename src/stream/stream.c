@@ -40,11 +40,17 @@ void stream_restart(struct stream *stream)
 	stream->sender.abandon = false;
 }
 
-int stream_arm(const struct stream *stream)
+void stream_update(struct stream *stream)
 {
 	const struct stream_receiver *receiver = &stream->receiver;
+	const bool ready = receiver->broken || (receiver->end > receiver->start && !receiver->starved);
 
-	return receiver->broken || (receiver->end > receiver->start && !receiver->starved);
+	atomic_store_explicit(&stream->receiver.ready, ready, memory_order_relaxed);
+}
+
+int stream_arm(struct stream *stream)
+{
+	return atomic_load_explicit(&stream->receiver.ready, memory_order_relaxed);
 }
 
 size_t stream_ahead(const struct stream *stream)
@@ -68,6 +74,7 @@ int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time
 		ahead = ahead < capacity ? ahead : capacity;
 		memcpy(buffer, receiver->ahead + receiver->start, ahead);
 		receiver->start += ahead;
+		stream_update(stream);
 		*ret_size = ahead;
 		return 0;
 	}

@@ -2,6 +2,7 @@
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +58,9 @@ struct stream_receiver {
 	uint8_t *ahead; /* what was read ahead: [start, end) */
 	size_t start;
 	size_t end;
+	/* A message may be ready that the descriptor doesn't show. A thread that waits may look while another receives.
+	 */
+	atomic_bool ready;
 	bool starved; /* what is read ahead isn't enough for the next message */
 	bool broken;  /* no frame was found where one has to be: -EBADMSG for ever */
 
@@ -122,7 +126,10 @@ int stream_read_exactly(struct stream *stream, void *buffer, size_t size, nonet_
 int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_time deadline, size_t *done);
 
 /* Whether a message may be ready that the descriptor doesn't show: 1 or 0. */
-int stream_arm(const struct stream *stream);
+int stream_arm(struct stream *stream);
+
+/* The receiver has changed: find out anew whether a message may be ready. */
+void stream_update(struct stream *stream);
 
 /* How many bytes were read ahead. */
 size_t stream_ahead(const struct stream *stream);

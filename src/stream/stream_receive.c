@@ -444,6 +444,7 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 		return error;
 	error = receive_message(stream, buffer, capacity, deadline, ret_size, ret_descriptors);
 	receiver->starved = error == -EAGAIN || error == -ETIMEDOUT;
+	stream_update(stream);
 	if (error < 0) {
 		const int kept = receive_keep(stream, buffer);
 
@@ -468,6 +469,7 @@ int stream_peek(struct stream *stream, nonet_time deadline, size_t *ret_size, ui
 			error = receive_skip(stream, deadline);
 	}
 	receiver->starved = error == -EAGAIN || error == -ETIMEDOUT;
+	stream_update(stream);
 	if (error < 0)
 		return error;
 	*ret_size = receive_is_small(stream) ? receiver->chunk.size : receiver->partial_total;

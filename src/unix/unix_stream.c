@@ -97,6 +97,7 @@ int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	if (announced > 0) {
 		if (socket->sets_count == 0 || (!set->truncated && set->count != announced)) {
 			socket->stream.receiver.broken = true;
+			stream_update(&socket->stream);
 			error = -EBADMSG;
 		} else if (set->truncated) {
 			error = -EMFILE;
