@@ -79,7 +79,7 @@ int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time
 		return 0;
 	}
 	for (;;) {
-		size = stream->carrier->read(stream, &vector, 1, deadline == NONET_FOREVER);
+		size = stream->carrier->read(stream, &vector, 1, stream_how(deadline) | STREAM_PLAIN);
 		if (size > 0) {
 			*ret_size = (size_t)size;
 			return 0;
@@ -125,7 +125,7 @@ int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_ti
 	while (begun < size) {
 		vector.iov_base = (uint8_t *)bytes + begun;
 		vector.iov_len = size - begun;
-		more = stream->carrier->write(stream, &vector, 1, deadline == NONET_FOREVER);
+		more = stream->carrier->write(stream, &vector, 1, stream_how(deadline));
 		if (more == -EAGAIN) {
 			error = sys_poll_one(stream->fd, POLLOUT, deadline);
 			if (error < 0)

@@ -29,13 +29,19 @@
  */
 struct stream;
 
+/* How a carrier is asked to read or write. */
+enum {
+	STREAM_MAY_BLOCK = 1, /* there is no deadline: the carrier may sleep in the call, but needn't */
+	STREAM_PLAIN = 2,     /* bytes that are no message's: what comes beside them is to be dropped */
+};
+
 struct stream_carrier {
 	/*
-	 * Bytes: more than 0; 0 at the end; -EAGAIN; or -errno. May block if @forever, when the carrier can, but
-	 * needn't. A write takes what there is room for, but an atomic carrier takes up to PIPE_BUF whole or not.
+	 * Bytes: more than 0; 0 at the end; -EAGAIN; or -errno. A write takes what there is room for, but an atomic
+	 * carrier takes up to PIPE_BUF whole or not. @how: STREAM_*.
 	 */
-	ssize_t (*read)(struct stream *stream, const struct iovec *vector, int count, bool forever);
-	ssize_t (*write)(struct stream *stream, const struct iovec *vector, int count, bool forever);
+	ssize_t (*read)(struct stream *stream, const struct iovec *vector, int count, unsigned how);
+	ssize_t (*write)(struct stream *stream, const struct iovec *vector, int count, unsigned how);
 	/* Keep other writers' messages of several chunks away, or NULL: 0, -EAGAIN, or -errno. */
 	int (*lock)(struct stream *stream);
 	void (*unlock)(struct stream *stream);
@@ -124,6 +130,11 @@ int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time
 /* Plain bytes: until *done, in and out, is @size. @done may be NULL. */
 int stream_read_exactly(struct stream *stream, void *buffer, size_t size, nonet_time deadline, size_t *done);
 int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_time deadline, size_t *done);
+
+static inline unsigned stream_how(nonet_time deadline)
+{
+	return deadline == NONET_FOREVER ? STREAM_MAY_BLOCK : 0;
+}
 
 /* Whether a message may be ready that the descriptor doesn't show: 1 or 0. */
 int stream_arm(struct stream *stream);

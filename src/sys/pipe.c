@@ -43,7 +43,7 @@ ssize_t sys_pipe_read(int fd, const struct iovec *vector, int count)
 	if (size < 0)
 		return size;
 	do
-		size = readv(fd, vector, count);
+		size = count == 1 ? read(fd, vector->iov_base, vector->iov_len) : readv(fd, vector, count);
 	while (size < 0 && errno == EINTR);
 	return size < 0 ? -errno : size;
 }
