@@ -4,8 +4,8 @@
 
 Every public function is in the NAME of exactly one page, with its prototype in SYNOPSIS as in the header. ERRORS is the
 header's list: no code that the header has is missing, and none is there that neither the function's comment has nor that
-of a function to which the comment refers. Structs are as in the header. What a page refers to exists. Each page is built, has
-its sections in order, no literal line too long for 80 columns, and renders without a warning.
+of a function to which the comment refers. Structs are as in the header. What a page refers to exists. Each page is
+built, has its sections in order, no literal line too long for 80 columns, and renders without a warning.
 """
 
 import argparse
