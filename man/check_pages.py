@@ -3,8 +3,8 @@
 """Hold the man pages of section 3 and 7 against the public headers.
 
 Every public function is in the NAME of exactly one page, with its prototype in SYNOPSIS as in the header. ERRORS is the
-header's list: no code that the header has is missing, and none is there that neither the function's comment has nor that
-of a function to which the comment refers. Structs are as in the header. What a page refers to exists. Each page is
+header's list: no code that the header has is missing, and none is there that neither the function's comment has nor
+that of a function to which the comment refers. Structs are as in the header. What a page refers to exists. Each page is
 built, has its sections in order, no literal line too long for 80 columns, and renders without a warning.
 """
 
@@ -187,7 +187,7 @@ def check(include, folder, render):
 
 # What to do to one page, and a word of the complaint that must follow.
 PLANTED = [
-    ("nonet_pipe_send.3.scd", "nonet_pipe_send, nonet_pipe_receive,", "nonet_pipe_send,", "nonet_pipe_receive: must be"),
+    ("nonet_pipe_send.3.scd", "nonet_pipe_send, nonet_pipe_receive,", "nonet_pipe_send,", "receive: must be"),
     ("nonet_pipe_read.3.scd", "NAME\n\nnonet_pipe_read,", "NAME\n\nnonet_pipe_read, nonet_pipe_send,", "is in 2"),
     ("nonet_wait.3.scd", "NAME\n\nnonet_wait ", "NAME\n\nnonet_wait, nonet_sleep ", "which no header declares"),
     ("nonet_wait.3.scd", "size_t max,", "int max,", "as in the header"),
