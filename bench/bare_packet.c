@@ -127,10 +127,7 @@ static int bare_descriptor_take(void *end, void *buffer, size_t size, nonet_time
 {
 	struct bare_packet *packet = end;
 	struct iovec vector[2] = {{buffer, size}, {packet->held + size, PACKET_LIMIT - size}};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(253 * sizeof(int))]; /* SCM_MAX_FD: none may be lost unseen */
-	} control;
+	union bare_control control;
 	struct msghdr message = {.msg_iov = vector, .msg_iovlen = 2};
 	int taken = -1;
 	ssize_t got;
@@ -140,23 +137,8 @@ static int bare_descriptor_take(void *end, void *buffer, size_t size, nonet_time
 	got = bare_packet_receive(packet, &message, deadline);
 	if (got < 0)
 		return (int)got;
-	for (struct cmsghdr *item = CMSG_FIRSTHDR(&message); item; item = CMSG_NXTHDR(&message, item)) {
-		size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
-			/* One is expected; others mustn't leak. */
-			if (taken < 0)
-				taken = fd;
-			else
-				close(fd);
-		}
-	}
-	if (taken < 0)
+	/* MSG_CTRUNC: this process had no room for it. */
+	if (bare_descriptors(&message, &taken) < 1)
 		return message.msg_flags & MSG_CTRUNC ? -EMFILE : -EPROTO;
 	close(taken);
 	return (size_t)got == size ? 0 : -EPROTO;

@@ -123,10 +123,8 @@ static int bare_stream_send(struct bare_stream *stream, const void *message, siz
 /* The descriptors of a message into stream->received. Room for all that can come, so that none is lost unseen. */
 static ssize_t bare_stream_recvmsg(struct bare_stream *stream, struct msghdr *packet)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(253 * sizeof(int))]; /* SCM_MAX_FD */
-	} control;
+	union bare_control control; /* room for all that can come */
+	int descriptor;
 	ssize_t got;
 
 	packet->msg_control = control.bytes;
@@ -134,20 +132,11 @@ static ssize_t bare_stream_recvmsg(struct bare_stream *stream, struct msghdr *pa
 	got = recvmsg(stream->fd, packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		return got;
-	for (struct cmsghdr *item = CMSG_FIRSTHDR(packet); item; item = CMSG_NXTHDR(packet, item)) {
-		size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
-			if (i == 0 && stream->received_count < 2)
-				stream->received[stream->received_count++] = fd;
-			else
-				close(fd);
-		}
+	if (bare_descriptors(packet, &descriptor) > 0) {
+		if (stream->received_count < 2)
+			stream->received[stream->received_count++] = descriptor;
+		else
+			close(descriptor); /* no peer that keeps to this framing sends so many */
 	}
 	return got;
 }

@@ -67,7 +67,7 @@ extern const struct bench_case endpoint_cases[];
 /* Ways that more than one table uses. */
 extern const struct bench_way nonet_pipe_messages;
 extern const struct bench_way nonet_stream_messages;
-extern const struct bench_way nonet_seqpacket_messages;
+extern const struct bench_way nonet_seqpacket_taken;
 
 /* naked.c, naked_other.c */
 extern const struct bench_way naked_pipe;
