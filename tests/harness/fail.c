@@ -79,7 +79,7 @@ _Noreturn void test_skip(const char *feature, const char *why)
 		test_fail("skipping is not allowed here, but %s is missing: %s", feature, why);
 	snprintf(skip_reason, sizeof(skip_reason), "needs %s: %s", feature, why);
 	test_note("skipped: %s", skip_reason);
-	skip();
+	_skip(__FILE__, __LINE__);
 	abort();
 }
 
@@ -89,7 +89,7 @@ void test_skip_unless_root(const char *why)
 		test_skip("root", why);
 }
 
-const char *test_skip_reason(void)
+const char *test_reason_not_run(void)
 {
 	return skip_reason[0] ? skip_reason : NULL;
 }

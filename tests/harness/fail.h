@@ -49,6 +49,6 @@ _Noreturn void test_skip(const char *feature, const char *why);
 void test_skip_unless_root(const char *why);
 
 /* The last reason given to test_skip(), or NULL. */
-const char *test_skip_reason(void);
+const char *test_reason_not_run(void);
 
 #endif

@@ -39,13 +39,18 @@ static void tell(const struct fault_board *board, const char *what)
 /* Run @function in a child to its end. Return: whether it ended well; else it was told. */
 static bool run_side(struct fault_board *board, test_child_function *function)
 {
-	struct test_child *child = test_child_start(function, board);
-	struct pollfd fds[] = {{.fd = test_child_pidfd(child), .events = POLLIN},
-			       {.fd = board->timer, .events = POLLIN}};
+	struct itimerspec never = {0};
+	struct test_child *child;
+	struct pollfd fds[2];
 	struct test_message message;
 	char text[TEST_REPORT_MAX] = "";
 	int status;
 
+	/* It may still be readable from a run that hung. */
+	timerfd_settime(board->timer, 0, &never, NULL);
+	child = test_child_start(function, board);
+	fds[0] = (struct pollfd){.fd = test_child_pidfd(child), .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = board->timer, .events = POLLIN};
 	/* The child sets the timer for each run; in between nothing of its own takes long. */
 	while (test_poll(fds, 2, test_after(NONET_S(60))) > 0 && fds[0].revents == 0) {
 		/* It may have been set anew since it went off: then it isn't readable any more. */

@@ -2,12 +2,14 @@
 #include "harness/test.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "harness/child_private.h"
 #include "harness/inventory.h"
+#include "harness/sanitizer.h"
 
 static struct test_case *current;
 static struct test_leak *leak;
@@ -68,7 +70,7 @@ static void tap_write(const char *bytes, size_t size)
 static void tap_line(void)
 {
 	const char *line = tap.line;
-	const char *reason = test_skip_reason();
+	const char *reason = test_reason_not_run();
 	bool skipped = strstr(line, "# SKIP") != NULL;
 
 	if (skipped && strncmp(line, "not ok", 6) == 0)
@@ -102,6 +104,20 @@ struct group {
 	size_t count;
 };
 
+static void *nothing(void *argument)
+{
+	return argument;
+}
+
+/* ThreadSanitizer starts a thread of its own with the first one of ours: before a test could be blamed for it. */
+static void start_machinery(void)
+{
+	pthread_t thread;
+
+	if (TEST_SANITIZED && pthread_create(&thread, NULL, nothing, NULL) == 0)
+		pthread_join(thread, NULL);
+}
+
 static int run(void *argument)
 {
 	const struct group *group = argument;
@@ -114,6 +130,7 @@ static int run(void *argument)
 	stdout = filtered;
 	inventory_keep_malloc_in_heap();
 	test_crash_handlers_save();
+	start_machinery();
 	test_note("seed: NONET_TEST_SEED=%" PRIu64, test_seed());
 	if (!test_leak_sees_mappings())
 		test_note("mappings are not checked for leaks: a sanitizer or valgrind has its own");
