@@ -123,7 +123,7 @@ static void a_take_that_comes_too_late_waits_on(void **state)
 	int result;
 
 	(void)state;
-	assert_int_equal(nonet_timer_set(timer, nonet_after(NONET_MS(20)), 0), 0);
+	assert_int_equal(nonet_timer_set(timer, nonet_after(NONET_MS(100)), 0), 0);
 	/* The calls: read, ppoll, and the read that finds that another thread was faster. */
 	sys_fault_arm(2, EAGAIN);
 	result = nonet_timer_take(timer, SOON, &count);
