@@ -20,7 +20,8 @@ sources() {
 
 # How the host's apt gets through its network: proxies, retries, and whether a frozen mirror may be old.
 settings() {
-	apt-config dump | grep -Ei '^Acquire::([a-z]+::(Proxy|Timeout|Verify-[a-z]+|Pipeline-Depth)|Retries|Check-[a-z-]+)\b' || true
+	apt-config dump |
+		grep -Ei '^Acquire::([a-z]+::(Proxy|Timeout|Verify-[a-z]+|Pipeline-Depth)|Retries|Check-[a-z-]+)\b' || true
 }
 
 bootstrap() {
@@ -59,7 +60,8 @@ mounts() {
 }
 
 inside() {
-	chroot "$root" env -i HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+	chroot "$root" env -i HOME=/root TERM=dumb LANG=C.UTF-8 \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" bash -c "$1" </dev/null
 }
 

@@ -6,8 +6,10 @@ set -uo pipefail
 export NONET_SCALE=${NONET_SCALE:-0.1}
 # Root can run everything, so a test that skips has found a machine that isn't what the tests are meant to run on.
 [[ $(id -u) -ne 0 ]] || export NONET_TEST_NO_SKIP=1
-export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
-export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+# A sanitizer's report ends the process by SIGABRT: an exit status could be one that a test expects.
+ulimit -c 0
+export ASAN_OPTIONS=abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 
 logs=()
 
@@ -25,8 +27,9 @@ variant() {
 	if [[ ! -f $dir/build.ninja ]]; then
 		CC=$cc meson setup "$dir" --werror "${setup[@]}" || status=$?
 	fi
-	[[ $status -ne 0 ]] || meson compile -C "$dir" || status=$?
-	[[ $status -ne 0 ]] || meson test -C "$dir" --no-rebuild --print-errorlogs "$@" || status=$?
+	[[ $status -ne 0 ]] || meson compile -C "$dir" --ninja-args=-k0 || status=$?
+	# Builds the tests, which aren't built by default.
+	[[ $status -ne 0 ]] || meson test -C "$dir" --print-errorlogs "$@" || status=$?
 	logs+=("$name=$status=$dir/meson-logs/testlog.json")
 }
 

@@ -83,9 +83,9 @@ class Summary(unittest.TestCase):
 class Packages(unittest.TestCase):
     """./dev on a machine that has a few commands, with what dpkg says planted."""
 
-    installed = (
-        "gcc libc6-dev meson ninja-build pkg-config libsmartcols-dev libjansson-dev libcmocka-dev libuv1-dev scdoc".split()
-    )
+    installed = """
+        gcc libc6-dev meson ninja-build pkg-config libsmartcols-dev libjansson-dev libcmocka-dev libuv1-dev scdoc
+    """.split()
 
     def build(self, installed):
         """Run `./dev build` as a user without sudo; the log has the calls that reached a package manager or Meson."""

@@ -88,6 +88,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_wait_set_change(struct nonet_wait_set *s
  * @set:      a set
  * @waitable: a member of it
  *
+ * A call of nonet_wait() that another thread is in may still report it; one that begins afterwards doesn't. The same
+ * holds for an object that is closed.
+ *
  * Return: 0, or -ENOENT (no member), -ECHILD.
  */
 NONET_PUBLIC int nonet_wait_set_remove(struct nonet_wait_set *set, struct nonet_waitable *waitable);

@@ -14,13 +14,13 @@
 /* The header is public and a number; this is where it comes from. */
 _Static_assert(NONET_PIPE_ATOMIC == PIPE_BUF - FRAME_HEADER_SIZE - FRAME_VERDICT_SIZE, "one message, one atomic write");
 
-static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct nonet_pipe *pipe = (struct nonet_pipe *)stream;
 	ssize_t size = sys_pipe_read(stream->fd, vector, count);
 	int ready;
 
-	(void)forever;
+	(void)how;
 	if (size != 0 || pipe->writer_seen) {
 		pipe->writer_seen |= size > 0;
 		return size;
@@ -33,9 +33,9 @@ static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vect
 	return ready & POLLHUP ? 0 : -EAGAIN;
 }
 
-static ssize_t pipe_carrier_write(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t pipe_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
-	(void)forever;
+	(void)how;
 	return sys_pipe_write(stream->fd, vector, count);
 }
 

@@ -28,6 +28,9 @@ int sys_accept(int fd);
 ssize_t sys_send(int fd, const struct msghdr *message, int flags);
 ssize_t sys_receive(int fd, struct msghdr *message, int flags);
 
+/* Bytes alone: the kernel drops what comes beside them. */
+ssize_t sys_receive_bytes(int fd, void *buffer, size_t size, int flags);
+
 /* SHUT_RD, SHUT_WR, SHUT_RDWR. */
 int sys_shutdown(int fd, int how);
 

@@ -14,6 +14,21 @@
  * large as the largest message. Nobody pays for it who gives buffers that are large enough.
  */
 
+static bool packet_is_held(struct unix_packet *packet)
+{
+	return atomic_load_explicit(&packet->held, memory_order_relaxed);
+}
+
+static void packet_hold(struct unix_packet *packet, bool held)
+{
+	atomic_store_explicit(&packet->held, held, memory_order_relaxed);
+}
+
+int unix_packet_arm(struct nonet_unix *socket)
+{
+	return packet_is_held(&socket->packet);
+}
+
 int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, socklen_t to_size, const void *message,
 		     size_t size, const int *descriptors, size_t count, nonet_time deadline)
 {
@@ -132,7 +147,7 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	int error;
 
 	capacity = capacity < limit ? capacity : limit;
-	if (packet->held) {
+	if (packet_is_held(packet)) {
 		if (packet->size > capacity)
 			return -EMSGSIZE;
 		if (packet->size > 0)
@@ -144,11 +159,11 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 		if (packet->size > capacity) {
 			if (capacity > 0)
 				memcpy(packet->bytes, buffer, capacity);
-			packet->held = true;
+			packet_hold(packet, true);
 			return -EMSGSIZE;
 		}
 	}
-	packet->held = false;
+	packet_hold(packet, false);
 	error = packet->rights.truncated ? -EMFILE : 0;
 	if (ancillary && packet->rights.count > ancillary->descriptors_capacity)
 		error = -EMSGSIZE;
@@ -171,11 +186,11 @@ int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret
 	struct unix_packet *packet = &socket->packet;
 	int error;
 
-	if (!packet->held) {
+	if (!packet_is_held(packet)) {
 		error = packet_take(socket, NULL, 0, deadline);
 		if (error < 0)
 			return error;
-		packet->held = true;
+		packet_hold(packet, true);
 	}
 	*ret_size = packet->size;
 	return 0;

@@ -7,7 +7,7 @@
 /* As large as a chunk gets before a message goes in several; a UNIX stream's default buffer holds three. */
 #define STREAM_CHUNK 65536
 
-static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct nonet_unix *socket = (struct nonet_unix *)stream;
 	struct unix_control control;
@@ -17,10 +17,14 @@ static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vect
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	ssize_t size = sys_receive(stream->fd, &message, forever ? 0 : MSG_DONTWAIT);
+	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 	struct unix_rights *set;
+	ssize_t size;
 	bool stamped;
 
+	if (how & STREAM_PLAIN)
+		return sys_receive_bytes(stream->fd, vector->iov_base, vector->iov_len, flags);
+	size = sys_receive(stream->fd, &message, flags);
 	if (size < 0 || (message.msg_controllen == 0 && !(message.msg_flags & MSG_CTRUNC)))
 		return size;
 	if (socket->sets_count == UNIX_SETS) {
@@ -38,7 +42,7 @@ static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vect
 	return size;
 }
 
-static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct nonet_unix *socket = (struct nonet_unix *)stream;
 	struct unix_control control;
@@ -49,7 +53,7 @@ static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vec
 		message.msg_control = control.bytes;
 		message.msg_controllen = unix_ancillary_build(control.bytes, socket->sending, socket->sending_count);
 	}
-	size = sys_send(stream->fd, &message, forever ? 0 : MSG_DONTWAIT);
+	size = sys_send(stream->fd, &message, how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT);
 	/* They go with the first byte, whatever becomes of the others. */
 	if (size > 0)
 		socket->sending_count = 0;
@@ -97,6 +101,7 @@ int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	if (announced > 0) {
 		if (socket->sets_count == 0 || (!set->truncated && set->count != announced)) {
 			socket->stream.receiver.broken = true;
+			stream_update(&socket->stream);
 			error = -EBADMSG;
 		} else if (set->truncated) {
 			error = -EMFILE;

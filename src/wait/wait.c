@@ -30,20 +30,15 @@ static void call_report(struct wait_call *call, struct wait_member *member, uint
 	call->events[call->count++] = (struct nonet_wait_event){.data = member->data, .events = events};
 }
 
-/* Which events of a member on to_arm may be ready; 0: epoll will tell. */
-static uint32_t member_ask(struct wait_member *member)
+/* Whether a member on to_arm may be ready; if not, epoll will tell. */
+static bool member_is_ahead(struct wait_member *member)
 {
-	if (member->unwatched) {
-		/* Nobody else would tell; a caller that tries in vain is better than one that sleeps for ever. */
-		if (wait_set_watch(member) < 0)
-			return member->events;
-		member->unwatched = false;
-	}
-	if (!(member->events & NONET_WAIT_RECEIVE) || !member->waitable->arm)
-		return 0;
+	/* Changed since. @queued stays: it needn't tell us. */
+	if (!(member->events & NONET_WAIT_RECEIVE))
+		return false;
 	/* [WAIT-QUEUED] pair: waitable_touch(), which finds it cleared if it comes after our question. */
 	atomic_exchange_explicit(&member->waitable->queued, false, memory_order_acq_rel);
-	return waitable_arm(member->waitable) > 0 ? NONET_WAIT_RECEIVE : 0;
+	return waitable_arm(member->waitable) > 0;
 }
 
 /*
@@ -57,15 +52,13 @@ static void set_report_ahead(struct nonet_wait_set *set, struct wait_call *call,
 
 	while (node != last && call->count < budget && !list_is_empty(&set->to_arm)) {
 		struct wait_member *member;
-		uint32_t events;
 
 		node = set->to_arm.next;
 		list_remove(node);
 		member = container_of(node, struct wait_member, in_to_arm);
-		events = member_ask(member);
-		if (!events)
+		if (!member_is_ahead(member))
 			continue;
-		call_report(call, member, events);
+		call_report(call, member, NONET_WAIT_RECEIVE);
 		wait_set_queue(member);
 	}
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdatomic.h>
 
-#include "sys/event.h"
-#include "sys/files.h"
 #include "wait/wait_set.h"
 #include "waitable/waitable.h"
 
@@ -105,41 +102,9 @@ static void wait_closing(struct nonet_waitable *waitable)
 	pthread_mutex_unlock(&wait_links);
 }
 
-static int wait_replace(struct nonet_waitable *waitable, int from)
-{
-	struct wait_member *member;
-	int error;
-
-	pthread_mutex_lock(&wait_links);
-	member = wait_link_find(waitable);
-	if (member) {
-		struct nonet_wait_set *set = member->set;
-		bool ring = false;
-		int watched;
-
-		pthread_mutex_lock(&set->mutex);
-		/* While the number still means the old file: a forked child that has it open would keep it watched. */
-		if (!member->unwatched)
-			(void)sys_epoll_remove(set->epoll, member->fd);
-		error = sys_replace(from, waitable->fd);
-		watched = wait_set_watch(member);
-		member->unwatched = watched < 0 && watched != -EEXIST;
-		if (member->unwatched)
-			ring = wait_set_queue(member);
-		pthread_mutex_unlock(&set->mutex);
-		if (ring)
-			wait_set_ring(set);
-	} else {
-		error = sys_replace(from, waitable->fd);
-	}
-	pthread_mutex_unlock(&wait_links);
-	return error;
-}
-
 static const struct waitable_hooks wait_hooks = {
 	.touched = wait_touched,
 	.closing = wait_closing,
-	.replace = wait_replace,
 };
 
 void wait_link_set(struct nonet_waitable *waitable, struct wait_member *member)

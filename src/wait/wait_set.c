@@ -24,7 +24,8 @@ static uint32_t events_to_epoll(uint32_t events)
 	return (events & NONET_WAIT_RECEIVE ? EPOLLIN : 0) | (events & NONET_WAIT_SEND ? EPOLLOUT : 0);
 }
 
-int wait_set_watch(struct wait_member *member)
+/* Under the mutex: let epoll watch a member's descriptor. */
+static int set_watch(struct wait_member *member)
 {
 	return sys_epoll_add(member->set->epoll, member->fd, events_to_epoll(member->events), member);
 }
@@ -34,11 +35,10 @@ bool wait_set_queue(struct wait_member *member)
 	struct nonet_wait_set *set = member->set;
 	bool asks = member->waitable && member->waitable->arm && (member->events & NONET_WAIT_RECEIVE);
 
-	if (!asks && !member->unwatched)
+	if (!asks)
 		return false;
-	/* [WAIT-QUEUED] A plain store would hide from member_ask() what a toucher released with its own. */
-	if (asks)
-		atomic_exchange_explicit(&member->waitable->queued, true, memory_order_acq_rel);
+	/* [WAIT-QUEUED] A plain store would hide from member_is_ahead() what a toucher released with its own. */
+	atomic_exchange_explicit(&member->waitable->queued, true, memory_order_acq_rel);
 	if (list_is_empty(&member->in_to_arm))
 		list_add_last(&set->to_arm, &member->in_to_arm);
 	if (set->sleeping == 0 || set->rung)
@@ -176,7 +176,7 @@ void wait_set_remove_member(struct wait_member *member)
 	list_remove(&member->in_set);
 	list_remove(&member->in_to_arm);
 	member->events = 0;
-	if (error < 0 && !member->unwatched)
+	if (error < 0)
 		list_add_last(&set->ghosts, &member->in_set);
 	else if (set->waiting > 0)
 		list_add_last(&set->graves, &member->in_set);
@@ -200,7 +200,7 @@ int nonet_wait_set_add(struct nonet_wait_set *set, struct nonet_waitable *waitab
 
 	wait_links_lock();
 	pthread_mutex_lock(&set->mutex);
-	error = wait_link_find(waitable) ? -EBUSY : wait_set_watch(member);
+	error = wait_link_find(waitable) ? -EBUSY : set_watch(member);
 	if (error == 0) {
 		list_add_last(&set->members, &member->in_set);
 		wait_link_set(waitable, member);
@@ -230,9 +230,7 @@ int nonet_wait_set_change(struct nonet_wait_set *set, struct nonet_waitable *wai
 	member = wait_link_find(waitable);
 	if (member && member->set == set) {
 		pthread_mutex_lock(&set->mutex);
-		error = 0;
-		if (!member->unwatched)
-			error = sys_epoll_change(set->epoll, member->fd, events_to_epoll(events), member);
+		error = sys_epoll_change(set->epoll, member->fd, events_to_epoll(events), member);
 		if (error == 0) {
 			member->events = events;
 			ring = wait_set_queue(member);
@@ -304,7 +302,7 @@ int nonet_wait_set_add_fd(struct nonet_wait_set *set, int fd, uint32_t events, v
 
 	pthread_mutex_lock(&set->mutex);
 	/* First this, before there is room for a number that may not even be open. */
-	error = wait_set_watch(member);
+	error = set_watch(member);
 	if (error < 0) {
 		sys_free(member);
 	} else {

@@ -54,7 +54,6 @@ struct wait_member {
 	size_t slot;
 	int fd;
 	uint32_t events; /* NONET_WAIT_*; 0 once removed */
-	bool unwatched;  /* epoll had no room for the descriptor after a waitable_replace() */
 };
 
 /*
@@ -83,9 +82,6 @@ bool wait_set_is_foreign(const struct nonet_wait_set *set);
  */
 bool wait_set_queue(struct wait_member *member);
 void wait_set_ring(struct nonet_wait_set *set);
-
-/* Under the mutex: let epoll watch a member's descriptor. 0, or -errno. */
-int wait_set_watch(struct wait_member *member);
 
 /* Under the mutex: take a member out, and free it as soon as nobody can see it. */
 void wait_set_remove_member(struct wait_member *member);

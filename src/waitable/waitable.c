@@ -3,8 +3,6 @@
 
 #include <stddef.h>
 
-#include "sys/files.h"
-
 /*
  * [WAIT-LINK]   A thread that finds @member set may call @hooks, which were written before it; one that finds it NULL
  *               may free the object, since whoever took it out of its set does nothing with the object afterwards.
@@ -43,11 +41,4 @@ void waitable_touch(struct nonet_waitable *waitable)
 int waitable_arm(struct nonet_waitable *waitable)
 {
 	return waitable->arm ? waitable->arm(waitable) : 0;
-}
-
-int waitable_replace(struct nonet_waitable *waitable, int from)
-{
-	if (waitable_is_member(waitable))
-		return waitable->hooks->replace(waitable, from);
-	return sys_replace(from, waitable->fd);
 }

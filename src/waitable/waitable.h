@@ -38,7 +38,6 @@ struct nonet_waitable {
 struct waitable_hooks {
 	void (*touched)(struct nonet_waitable *waitable);
 	void (*closing)(struct nonet_waitable *waitable);
-	int (*replace)(struct nonet_waitable *waitable, int from);
 };
 
 /* @fd stays the object's. */
@@ -52,11 +51,5 @@ void waitable_touch(struct nonet_waitable *waitable);
 
 /* As nonet_<object>_arm(). */
 int waitable_arm(struct nonet_waitable *waitable);
-
-/*
- * sys_replace() of the waitable's descriptor: it keeps its number, but is what @from is. epoll(7) watches open file
- * descriptions, not numbers, so the set has to be told. Returns 0, or -errno with the descriptor as it was.
- */
-int waitable_replace(struct nonet_waitable *waitable, int from);
 
 #endif

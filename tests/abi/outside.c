@@ -13,12 +13,13 @@ static int fail(const char *what, int code, const struct nonet_error *error)
 
 static int through_a_pipe(void)
 {
-	struct nonet_error error = {0};
+	struct nonet_error error;
 	struct nonet_pipe *reader = NULL, *writer = NULL;
 	char buffer[16] = "";
 	size_t size = 0;
 	int r;
 
+	memset(&error, 0, sizeof(error));
 	r = nonet_pipe_new(NULL, &reader, &writer, &error);
 	if (r < 0)
 		return fail("nonet_pipe_new", r, &error);
@@ -34,12 +35,13 @@ static int through_a_pipe(void)
 
 static int through_a_pair(enum nonet_unix_type type)
 {
-	struct nonet_error error = {0};
+	struct nonet_error error;
 	struct nonet_unix *a = NULL, *b = NULL;
 	char buffer[16] = "";
 	size_t size = 0;
 	int r;
 
+	memset(&error, 0, sizeof(error));
 	r = nonet_unix_pair(type, NULL, &a, &b, &error);
 	if (r < 0)
 		return fail("nonet_unix_pair", r, &error);

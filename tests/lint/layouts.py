@@ -18,9 +18,11 @@ def check(root, _):
             for word in FOREIGN.finditer(match[2]):
                 what = "a pointer" if word[0] == "*" else word[0]
                 line = lint.line_of(text, match.start(2) + word.start())
-                yield lint.Finding(path, line, f"{what} in the shared struct {match[1]}: its size or meaning isn't the same everywhere")
+                why = f"{what} in the shared struct {match[1]}: its size or meaning isn't the same everywhere"
+                yield lint.Finding(path, line, why)
             if not re.search(rf"_assert\s*\(\s*sizeof\s*\(\s*(?:struct|union)\s+{match[1]}\s*\)", text):
-                yield lint.Finding(path, lint.line_of(text, match.start()), f"the size of struct {match[1]} isn't asserted")
+                line = lint.line_of(text, match.start())
+                yield lint.Finding(path, line, f"the size of struct {match[1]} isn't asserted")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def lint(name, planted, options=(), env=None):
             file = pathlib.Path(root, path)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-        command = [sys.executable, str(HERE / f"{name}.py"), "--root", root, *(o.replace("ROOT", root) for o in options)]
+        command = [sys.executable, str(HERE / f"{name}.py"), "--root", root, *options]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         return result.returncode, result.stdout + result.stderr
@@ -86,9 +86,12 @@ class Calls(Case):
     )
     good = (
         {"src/sys/a.c": "#include <unistd.h>\nint f(void) { return close(3) < 0 ? -errno : 0; }\n"},
-        {"src/pipe/a.c": "#include <errno.h>\n#include <fcntl.h>\n/* open() and errno */ int f(void) { return sys_open(p); }\n"},
+        {
+            "src/pipe/a.c": "#include <errno.h>\n#include <fcntl.h>\n/* open() and errno */ int f(void) { return sys_open(p); }\n",
+        },
         {"src/pipe/a.c": 'const char *s = "read(2) sets errno";\nint g(void) { return x->read(1) + y.close(); }\n'},
         {"src/pipe/test_a.c": "int f(void) { return open(p, 0) < 0 ? errno : 0; }\n"},
+        {"src/base/a.c": "#include <stdlib.h>\nvoid f(void) { free(malloc(1)); }\n"},
     )
 
 
@@ -110,10 +113,16 @@ class Headers(Case):
         ({"include/nonet/a.h": GUARD % "size_t f(void);"}, "include/nonet/a.h: doesn't compile alone as c11"),
         ({"include/nonet/a.h": "struct s { int x; };"}, "doesn't compile alone"),
         ({"include/nonet/a.h": GUARD % "struct s { int n; int x[0]; };"}, "doesn't compile alone"),
-        ({"src/pipe/a.h": GUARD % "struct nowhere f(struct s *s) { return *s; }"}, "src/pipe/a.h: doesn't compile alone"),
+        (
+            {"src/pipe/a.h": GUARD % "struct nowhere f(struct s *s) { return *s; }"},
+            "src/pipe/a.h: doesn't compile alone",
+        ),
     )
     good = (
-        {"include/nonet/a.h": GUARD % "#include <stddef.h>\nsize_t f(void);", "src/pipe/a.h": GUARD % "#include <nonet/a.h>"},
+        {
+            "include/nonet/a.h": GUARD % "#include <stddef.h>\nsize_t f(void);",
+            "src/pipe/a.h": GUARD % "#include <nonet/a.h>",
+        },
     )
 
     def test_public_headers_compile_as_cxx(self):
@@ -126,7 +135,8 @@ class Headers(Case):
 
     def test_a_missing_compiler_is_a_skip_and_in_ci_a_failure(self):
         options = ("--language=c++", "--compiler=no-such-compiler")
-        self.assertEqual(lint(self.name, {}, options, {"NONET_TEST_NO_SKIP": "0"}), (77, "skipped: there is no no-such-compiler\n"))
+        result = lint(self.name, {}, options, {"NONET_TEST_NO_SKIP": "0"})
+        self.assertEqual(result, (77, "skipped: there is no no-such-compiler\n"))
         self.assertEqual(lint(self.name, {}, options, {"NONET_TEST_NO_SKIP": "1"})[0], 1)
 
 
@@ -143,7 +153,8 @@ class Symbols(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             library = f"{directory}/libx.so"
             source = "".join(f"int {name}(void) {{ return 0; }}\n" for name in functions)
-            subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=source, text=True, check=True)
+            command = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
+            subprocess.run(command, input=source, text=True, check=True)
             tree = {path: changes.get(path.split("/")[0], text) for path, text in self.tree.items()}
             return lint("symbols", tree, (f"--library={library}",))
 
@@ -183,18 +194,41 @@ class Atomics(Case):
     name = "atomics"
     bad = (
         ({"src/a.c": "volatile int x;\n"}, "src/a.c:1: volatile orders nothing"),
-        ({"src/a.c": "int f(void)\n{\n\treturn atomic_load(&x);\n}\n"}, "src/a.c:3: atomic_load() hides its memory order"),
+        (
+            {"src/a.c": "int f(void)\n{\n\treturn atomic_load(&x);\n}\n"},
+            "src/a.c:3: atomic_load() hides its memory order",
+        ),
         ({"src/a.c": "void f(void) { atomic_fetch_add(&x, 1); }\n"}, "atomic_fetch_add() hides"),
+        ({"src/a/test_a.c": "volatile int x;\n"}, "volatile orders nothing"),
         ({"src/a.c": "void f(void) { __atomic_load_n(&x, 0); }\n"}, "atomics are C11's"),
-        ({"src/a.c": "void f(void)\n{\n\tatomic_thread_fence(memory_order_seq_cst);\n}\n"}, "src/a.c:3: memory_order_seq_cst without a [TAG]"),
-        ({"src/a.c": "void f(void)\n{\n\tg(); /* [X-Y] pair: far */\n\th();\n\tatomic_thread_fence(memory_order_acquire);\n}\n"}, "without a [TAG]"),
-        ({"src/a.c": "void f(void)\n{\n\tatomic_thread_fence(memory_order_seq_cst); /* [X-Y] */\n}\n"}, "[X-Y] is named once"),
+        (
+            {"src/a.c": "void f(void)\n{\n\tatomic_thread_fence(memory_order_seq_cst);\n}\n"},
+            "src/a.c:3: memory_order_seq_cst without a [TAG]",
+        ),
+        (
+            {"src/a.c": "void f(void)\n{\n\tg(); /* [X-Y] pair: far */\n\th();\n\tatomic_thread_fence(memory_order_acquire);\n}\n"},
+            "without a [TAG]",
+        ),
+        (
+            {"src/a.c": "void f(void)\n{\n\tatomic_thread_fence(memory_order_seq_cst); /* [X-Y] */\n}\n"},
+            "[X-Y] is named once",
+        ),
     )
     good = (
-        {"src/a.c": 'static volatile sig_atomic_t x;\nvoid f(void) { asm volatile("" ::: "memory"); }\n/* volatile */\n'},
+        {
+            "src/a.c": 'static volatile sig_atomic_t x;\nvoid f(void) { asm volatile("" ::: "memory"); }\n/* volatile */\n',
+        },
         {"src/a.c": "int f(void) { return atomic_load_explicit(&x, memory_order_relaxed); }\n"},
-        {"src/a.c": "void f(void)\n{\n\tg(1,\n\t  memory_order_acquire); /* [X-Y] pair: f() */\n\t/* [X-Y] */\n\tg(memory_order_release);\n}\n"},
-        {"src/a.c": "/*\n * [X-Y]  What was written before the release is seen after the acquire.\n */\nvoid f(void)\n{\n\tg(memory_order_release); /* [X-Y] */\n}\n"},
+        {
+            "src/a/test_a.c": "int f(void) { return atomic_load(&x); }\n",
+            "tests/b.c": "int g(void) { return atomic_load(&x); }\n",
+        },
+        {
+            "src/a.c": "void f(void)\n{\n\tg(1,\n\t  memory_order_acquire); /* [X-Y] pair: f() */\n\t/* [X-Y] */\n\tg(memory_order_release);\n}\n",
+        },
+        {
+            "src/a.c": "/*\n * [X-Y]  What was written before the release is seen after the acquire.\n */\nvoid f(void)\n{\n\tg(memory_order_release); /* [X-Y] */\n}\n",
+        },
     )
 
 
@@ -218,6 +252,7 @@ class Waits(Case):
         ({"tests/a.c": "void f(void) { poll(NULL, 0, 100); }\n"}, "a poll of nothing is a sleep"),
         ({"tests/a.c": 'void f(void) { test_skip(""); }\n'}, "a skip without its reason"),
         ({"tests/a.c": "void f(void) { skip(); }\n"}, "a skip without its reason"),
+        ({"tests/harness/test_a.c": "void f(void) { sleep(1); }\n"}, "sleep() in a test"),
         ({"tests/a.py": "import time\ntime.sleep(1)\n"}, "tests/a.py:2: a sleep"),
         ({"tests/a.py": "self.skipTest()\n"}, "a skip without its reason"),
         ({"tests/a.py": "import sys\nsys.exit(77)\n"}, "a skip without its reason"),
@@ -229,19 +264,25 @@ class Waits(Case):
         {"tests/a.py": 'print("skipped: no socat")\nsys.exit(77)\n'},
         {"tests/a.sh": 'sleep infinity &\nsleep 1000 &\necho "no socat"\nexit 77\n'},
         {"src/pipe/a.c": "void f(void) { sleep(1); }\n"},
+        {"tests/harness/storm.c": "void f(void) { nanosleep(&t, NULL); skip(); }\n"},
     )
 
 
 class Layouts(Case):
     name = "layouts"
     bad = (
-        ({"src/queue/queue_layout.h": "struct q {\n\tchar *next;\n};\n"}, "queue_layout.h:2: a pointer in the shared struct q"),
+        (
+            {"src/queue/queue_layout.h": "struct q {\n\tchar *next;\n};\n"},
+            "queue_layout.h:2: a pointer in the shared struct q",
+        ),
         ({"src/queue/queue_layout.h": "struct q {\n\tuint8_t path[PATH_MAX];\n};\n"}, "PATH_MAX in the shared"),
         ({"src/queue/queue_layout.h": "struct q {\n\tlong x;\n};\n"}, "long in the shared"),
         ({"src/queue/queue_layout.h": "struct q {\n\tuint32_t x;\n};\n"}, "the size of struct q isn't asserted"),
     )
     good = (
-        {"src/queue/queue_layout.h": "struct q {\n\t_Atomic uint64_t x; /* long */\n};\n_Static_assert(sizeof(struct q) == 8, \"\");\n"},
+        {
+            "src/queue/queue_layout.h": "struct q {\n\t_Atomic uint64_t x; /* long */\n};\n_Static_assert(sizeof(struct q) == 8, \"\");\n",
+        },
     )
 
 
