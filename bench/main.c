@@ -278,7 +278,9 @@ int main(int argc, char **argv)
 	if (options.list || options.loop >= 0)
 		return main_other(&options);
 	signal(SIGALRM, main_stuck);
+	(void)machine_others(options.bench.cpus);
 	count = main_measure(&options, results);
+	options.bench.others = machine_others(options.bench.cpus);
 	if (count == 0) {
 		fputs("nonet-bench-wrappers: no case matches\n", stderr);
 		return EXIT_USAGE;

@@ -110,8 +110,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_open(const char *path, enum nonet_p
  * @deadline: when to give up
  *
  * For a reader after the last writer has gone, and a writer after -EPIPE. The descriptor stays the same. What was
- * received but not taken stays; a torn message is forgotten. As with nonet_pipe_open(), the FIFO is looked at every so
- * often.
+ * received but not taken stays. A writer that came, wrote and left again is noticed by what it wrote. As with
+ * nonet_pipe_open(), the FIFO is looked at every so often.
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   as nonet_pipe_open(); the handle is as before

@@ -29,8 +29,11 @@ static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vect
 	ready = sys_poll_now(stream->fd, POLLIN);
 	if (ready < 0)
 		return ready;
-	pipe->writer_seen = ready & POLLHUP;
-	return ready & POLLHUP ? 0 : -EAGAIN;
+	if (!(ready & POLLHUP))
+		return -EAGAIN;
+	/* It may have come, written and gone between the two calls above: what it left is read before the end is. */
+	pipe->writer_seen = true;
+	return sys_pipe_read(stream->fd, vector, count);
 }
 
 static ssize_t pipe_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)

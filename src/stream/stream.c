@@ -29,17 +29,6 @@ void stream_done(struct stream *stream)
 	stream->receiver.stash = sys_free(stream->receiver.stash);
 }
 
-void stream_restart(struct stream *stream)
-{
-	struct stream_receiver *receiver = &stream->receiver;
-
-	receiver->stash = sys_free(receiver->stash);
-	receiver->partial = false;
-	receiver->skip_told = false;
-	stream->sender.owed_size = 0;
-	stream->sender.abandon = false;
-}
-
 void stream_update(struct stream *stream)
 {
 	const struct stream_receiver *receiver = &stream->receiver;

@@ -105,9 +105,6 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 /* Frees what was kept; what is owed is sent if there is room. */
 void stream_done(struct stream *stream);
 
-/* Forget a message in pieces and what was said of the end: the other side is a new one. */
-void stream_restart(struct stream *stream);
-
 /* Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says. */
 int stream_send(struct stream *stream, const void *message, size_t size, nonet_time deadline);
 
