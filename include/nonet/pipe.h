@@ -175,6 +175,7 @@ NONET_PUBLIC struct nonet_pipe *nonet_pipe_close(struct nonet_pipe *pipe);
  *   -EPIPE       no reader is left
  *   -EMSGSIZE    @size is over the end's message_size
  *   -EBADF       @pipe is a reader
+ *   -ENOLCK      the kernel has no room for the lock that a large message takes
  * On failure the message is not received by anybody.
  * Context: one thread at a time; not in a signal handler.
  */

@@ -60,7 +60,7 @@ struct nonet_unix_peer {
 /* What can come with a message beside its bytes. The caller sets the first three fields. */
 struct nonet_unix_ancillary {
 	uint32_t size;                 /* sizeof(struct nonet_unix_ancillary) */
-	uint32_t descriptors_capacity; /* of @descriptors; what comes beyond is -EMSGSIZE, and closed */
+	uint32_t descriptors_capacity; /* of @descriptors; more is -EMSGSIZE */
 	int *descriptors;              /* out: CLOEXEC, the caller's to close */
 	uint32_t descriptors_count;    /* out */
 	uint32_t sender_size;          /* out: of a datagram's sender in bytes; 0 if it has no name */

@@ -47,7 +47,7 @@ struct stream_carrier {
 	void (*unlock)(struct stream *stream);
 	/* A message that announced descriptors is dropped, or NULL if the carrier takes none. */
 	void (*drop_descriptors)(struct stream *stream);
-	uint32_t chunk_limit; /* largest payload of a chunk that isn't the last; a last one has room for the verdict */
+	uint32_t chunk_limit; /* largest payload of a chunk; if atomic, of the last one less the verdict */
 	bool atomic;          /* a chunk is written whole or not at all; other writers may come between chunks */
 };
 

@@ -37,10 +37,22 @@ static struct send_image send_image(const struct stream *stream, const void *mes
 		.abandon = stream->sender.abandon,
 	};
 
-	/* The last chunk has a byte less for its payload, since the verdict has to fit in. */
-	image.chunks = size < limit ? 1 : (size + limit) / limit;
+	/* Where a chunk has to be atomic, the verdict has to fit in: the last has room for a byte less, and may be
+	 * empty. */
+	if (stream->carrier->atomic)
+		image.chunks = (size + limit) / limit;
+	else
+		image.chunks = size ? (size + limit - 1) / limit : 1;
 	image.length = size + image.chunks * FRAME_HEADER_SIZE + FRAME_VERDICT_SIZE;
 	return image;
+}
+
+/* Which chunk a position is in. The last one may be longer than the others, by its verdict. */
+static uint64_t send_chunk_at(const struct send_image *image, uint64_t position)
+{
+	const uint64_t chunk = position / image->stride;
+
+	return chunk < image->chunks ? chunk : image->chunks - 1;
 }
 
 static void send_header(const struct stream *stream, const struct send_image *image, uint64_t chunk,
@@ -85,8 +97,8 @@ static ssize_t send_some(struct stream *stream, const struct send_image *image, 
 	const struct stream_carrier *carrier = stream->carrier;
 	uint8_t headers[SEND_CHUNKS][FRAME_HEADER_SIZE];
 	struct iovec vector[3 * SEND_CHUNKS];
-	uint64_t chunk = position / image->stride;
-	uint64_t skip = position % image->stride;
+	uint64_t chunk = send_chunk_at(image, position);
+	uint64_t skip = position - chunk * image->stride;
 	uint64_t offset;
 	uint64_t payload;
 	int count = 0;
@@ -124,8 +136,8 @@ static ssize_t send_small(struct stream *stream, const struct send_image *image,
 static void send_abandon(struct stream *stream, const struct send_image *image, uint64_t position)
 {
 	struct stream_sender *sender = &stream->sender;
-	const uint64_t chunk = position / image->stride;
-	const uint64_t done = position % image->stride;
+	const uint64_t chunk = send_chunk_at(image, position);
+	const uint64_t done = position - chunk * image->stride;
 	const bool last = chunk + 1 == image->chunks;
 
 	if (position == 0)

@@ -125,12 +125,14 @@ class Case(unittest.TestCase):
         recv = list(recv)
         if count is not None:
             recv += ["--count", str(count)]
-        receiver = self.start("recv", "--listen", "--timeout", BOUND, *recv, address, stdin=subprocess.DEVNULL)
-        sent = self.nonet("send", "--timeout", BOUND, *send, address, stdin=data)
-        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
-        status, out, err = self.finish(receiver)
-        self.assertEqual((status, err), (0, b""))
-        return out
+        with tempfile.TemporaryFile() as output:  # not a pipe, which would have to be read while the sender runs
+            receiver = self.start("recv", "--listen", "--timeout", BOUND, *recv, address, stdout=output)
+            sent = self.nonet("send", "--timeout", BOUND, *send, address, stdin=data)
+            self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+            status, _, err = self.finish(receiver)
+            self.assertEqual((status, err), (0, b""))
+            output.seek(0)
+            return output.read()
 
 
 def json_lines(out):

@@ -17,7 +17,7 @@ class Transfer(cli.Case):
         for carrier in carriers:
             with self.subTest(carrier=carrier):
                 end = count if carrier == "unix-dgram" else None
-                self.assertEqual(self.transfer(carrier, data, send, recv, end), expected)
+                self.assertEqual(self.transfer(carrier, data, send, recv, end, carrier), expected)
 
     def test_a_line_is_a_message(self):
         self.each(b"one\ntwo\nthree\n", b"one\ntwo\nthree\n", count=3)
@@ -67,7 +67,7 @@ class Transfer(cli.Case):
     def test_send_listens_too(self):
         for carrier in ("fifo", "unix", "unix-seqpacket", "abstract"):
             with self.subTest(carrier=carrier):
-                address = self.address(carrier)
+                address = self.address(carrier, carrier)
                 sender = self.start("send", "--listen", "--timeout", cli.BOUND, address)
                 sender.stdin.write(b"hello\n")
                 sender.stdin.close()
