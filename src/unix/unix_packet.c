@@ -51,7 +51,12 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 		packet.msg_controllen = unix_ancillary_build(control.bytes, descriptors, count);
 	}
 	for (;;) {
-		sent = sys_send(socket->stream.fd, &packet, deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT);
+		const int flags = deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT;
+
+		if (to || count > 0)
+			sent = sys_send(socket->stream.fd, &packet, flags);
+		else
+			sent = sys_send_bytes(socket->stream.fd, message, size, flags);
 		if (sent >= 0)
 			return 0;
 		if (sent != -EAGAIN)
