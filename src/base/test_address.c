@@ -313,6 +313,19 @@ static void every_single_byte_survives_in_every_kind_of_name(void **state)
 	}
 }
 
+/* Canonical text at its longest, three bytes for each of the path. */
+static void a_path_of_spaces_is_escaped(void **state)
+{
+	struct nonet_address *address;
+	char text[5 + 4095 + 1] = "fifo:";
+
+	(void)state;
+	memset(text + 5, ' ', 4095);
+	address = parse(text);
+	assert_int_equal(strlen(nonet_address_text(address)), 5 + 3 * 4095);
+	nonet_address_free(address);
+}
+
 static void odd_questions_have_answers(void **state)
 {
 	struct nonet_address *address = parse("fd:3");
@@ -374,6 +387,7 @@ int main(void)
 		cmocka_unit_test(what_is_nearly_an_address_is_read_or_refused_with_a_position),
 		cmocka_unit_test(abstract_names_may_hold_any_byte),
 		cmocka_unit_test(every_single_byte_survives_in_every_kind_of_name),
+		cmocka_unit_test(a_path_of_spaces_is_escaped),
 		cmocka_unit_test(odd_questions_have_answers),
 #if !IS_SANITIZED
 		cmocka_unit_test(a_lack_of_memory_is_reported),
