@@ -139,8 +139,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_unlink(const char *path, struct non
  * @reterr:   NULL, or where to put the sentence
  *
  * The end is opened anew through /proc/self/fd, so that it can be non-blocking without changing what other holders of
- * the descriptor see; the number stays. Where that fails (no /proc, no permission), O_NONBLOCK is set on the shared
- * open file description.
+ * the descriptor see; the number stays, and is closed at exec from now on. Where that fails (no /proc, no permission),
+ * O_NONBLOCK is set on the shared open file description.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open

@@ -284,8 +284,10 @@ int nonet_pipe_take_fd(int *fd, const struct nonet_pipe_options *options, struct
 			  reterr);
 	if (error < 0)
 		return error;
-	if (pipe_isolate(*fd, mode) < 0 && !(flags & O_NONBLOCK)) {
-		error = sys_set_flags(*fd, flags | O_NONBLOCK);
+	if (pipe_isolate(*fd, mode) < 0) {
+		error = sys_set_cloexec(*fd);
+		if (error == 0 && !(flags & O_NONBLOCK))
+			error = sys_set_flags(*fd, flags | O_NONBLOCK);
 		if (error < 0) {
 			pipe->stream.fd = -1;
 			nonet_pipe_close(pipe);

@@ -47,7 +47,8 @@ int nonet_unix_peer_pidfd(struct nonet_unix *socket, int *ret_fd)
 	}
 	/* Before Linux 6.5 there is only the number, which may have been given to another process since. */
 	if (error != -ENOPROTOOPT)
-		return error == -ENODATA ? -ESRCH : error;
+		/* No peer's process is known; or (before Linux 6.16: EINVAL) it is, and has been reaped. */
+		return error == -ENODATA || error == -EINVAL ? -ESRCH : error;
 	if (peer.pid == 0)
 		return -ESRCH;
 	fd = sys_pidfd_open(peer.pid);

@@ -83,6 +83,13 @@ _Noreturn void test_skip(const char *feature, const char *why)
 	abort();
 }
 
+_Noreturn void test_not_applicable(const char *why)
+{
+	snprintf(skip_reason, sizeof(skip_reason), "doesn't apply: %s", why);
+	_skip(__FILE__, __LINE__);
+	abort();
+}
+
 void test_skip_unless_root(const char *why)
 {
 	if (geteuid() != 0)

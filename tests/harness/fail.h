@@ -45,10 +45,13 @@ void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 _Noreturn void test_skip(const char *feature, const char *why);
 
+/* Skip a test whose question doesn't arise: "a pipe goes one way". Nothing is missing, so it may skip everywhere. */
+_Noreturn void test_not_applicable(const char *why);
+
 /* Returns only in a process whose effective user is root. */
 void test_skip_unless_root(const char *why);
 
-/* The last reason given to test_skip(), or NULL. */
+/* The last reason given to test_skip() or test_not_applicable(), or NULL. */
 const char *test_reason_not_run(void);
 
 #endif
