@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -43,6 +44,15 @@ struct timespec bare_left(nonet_time deadline);
 ssize_t bare_write(int fd, const struct iovec *vector, int count);
 int bare_write_all(int fd, const void *bytes, size_t size, nonet_time deadline);
 int bare_read_all(int fd, void *buffer, size_t size, nonet_time deadline);
+
+/* Room for all descriptors that one message can bring (SCM_MAX_FD), so that none is lost unseen. */
+union bare_control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(253 * sizeof(int))];
+};
+
+/* The first descriptor that came, others are closed: how many there were. */
+int bare_descriptors(struct msghdr *message, int *ret_descriptor);
 
 /*
  * What stands before a message. The numbers of both sides are of one machine, and need no byte order.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,4 +124,25 @@ int bare_read_all(int fd, void *buffer, size_t size, nonet_time deadline)
 			return error;
 	}
 	return 0;
+}
+
+int bare_descriptors(struct msghdr *message, int *ret_descriptor)
+{
+	int found = 0;
+
+	for (struct cmsghdr *item = CMSG_FIRSTHDR(message); item; item = CMSG_NXTHDR(message, item)) {
+		size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int fd;
+
+		if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
+			if (found++ == 0)
+				*ret_descriptor = fd;
+			else
+				close(fd);
+		}
+	}
+	return found;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bare.h"
+#include "bare_stream.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,115 +18,12 @@
 
 #define STREAM_AHEAD  65536u
 #define STREAM_DIRECT 4096u /* below, a copy costs less than a list of places */
-#define STREAM_WHOLE  1
-
-struct bare_stream {
-	int fd;
-	bool passes; /* descriptors come with messages: each call has to have room for them */
-	size_t owed; /* of a message that was given up, with its verdict */
-	/* What was read ahead: [at, end). There is as much room before AHEAD as after it, see bare_stream_straight().
-	 */
-	unsigned char *ahead;
-	size_t at;
-	size_t end;
-	/* The message whose header was taken: @have bytes came, which lie in @kept between calls. */
-	bool partial;
-	size_t have;
-	struct bare_header header;
-	unsigned char *kept;
-	/* A read ends behind the bytes that bring descriptors: at most those of this message and the next. */
-	int received[2];
-	int received_count;
-};
-
-/* Zeros and the verdict that are owed. */
-static int bare_stream_settle(struct bare_stream *stream, nonet_time deadline)
-{
-	static const char zeros[4096];
-
-	while (stream->owed > 0) {
-		size_t size = stream->owed < sizeof(zeros) ? stream->owed : sizeof(zeros);
-		ssize_t sent = send(stream->fd, zeros, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-		int error = 0;
-
-		if (sent >= 0)
-			stream->owed -= (size_t)sent;
-		else if (errno == EAGAIN)
-			error = bare_wait(stream->fd, POLLOUT, deadline);
-		else if (errno != EINTR)
-			error = -errno;
-		if (error < 0)
-			return error;
-	}
-	return 0;
-}
-
-static void bare_advance(struct iovec **vector, size_t *count, size_t size)
-{
-	while (*count > 0 && size >= (*vector)->iov_len) {
-		size -= (*vector)->iov_len;
-		(*vector)++;
-		(*count)--;
-	}
-	if (*count > 0) {
-		(*vector)->iov_base = (char *)(*vector)->iov_base + size;
-		(*vector)->iov_len -= size;
-	}
-}
-
-/* @descriptor: -1 for none. */
-static int bare_stream_send(struct bare_stream *stream, const void *message, size_t size, int descriptor,
-			    nonet_time deadline)
-{
-	struct bare_header header = {.magic = BARE_MAGIC, .piece = (uint32_t)size, .total = (uint32_t)size};
-	char verdict = STREAM_WHOLE;
-	struct iovec vector[3] = {{&header, sizeof(header)}, {(void *)message, size}, {&verdict, 1}};
-	const size_t total = sizeof(header) + size + 1;
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr packet = {.msg_iov = vector, .msg_iovlen = 3};
-	size_t done = 0;
-	int error = stream->owed ? bare_stream_settle(stream, deadline) : 0;
-
-	if (descriptor >= 0) {
-		header.descriptors = 1;
-		packet.msg_control = control.bytes;
-		packet.msg_controllen = sizeof(control.bytes);
-		*CMSG_FIRSTHDR(&packet) = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&packet)), &descriptor, sizeof(int));
-	}
-	while (!error) {
-		ssize_t sent = sendmsg(stream->fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (sent >= 0) {
-			done += (size_t)sent;
-			if (done == total)
-				return 0;
-			/* They went with the first byte. */
-			packet.msg_control = NULL;
-			packet.msg_controllen = 0;
-			bare_advance(&packet.msg_iov, &packet.msg_iovlen, (size_t)sent);
-		} else if (errno == EAGAIN) {
-			error = bare_wait(stream->fd, POLLOUT, deadline);
-		} else if (errno != EINTR) {
-			error = -errno;
-		}
-	}
-	if (done > 0)
-		stream->owed = total - done;
-	return error;
-}
 
 /* The descriptors of a message into stream->received. Room for all that can come, so that none is lost unseen. */
 static ssize_t bare_stream_recvmsg(struct bare_stream *stream, struct msghdr *packet)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(253 * sizeof(int))]; /* SCM_MAX_FD */
-	} control;
+	union bare_control control; /* room for all that can come */
+	int descriptor;
 	ssize_t got;
 
 	packet->msg_control = control.bytes;
@@ -134,20 +31,11 @@ static ssize_t bare_stream_recvmsg(struct bare_stream *stream, struct msghdr *pa
 	got = recvmsg(stream->fd, packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		return got;
-	for (struct cmsghdr *item = CMSG_FIRSTHDR(packet); item; item = CMSG_NXTHDR(packet, item)) {
-		size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
-			if (i == 0 && stream->received_count < 2)
-				stream->received[stream->received_count++] = fd;
-			else
-				close(fd);
-		}
+	if (bare_descriptors(packet, &descriptor) > 0) {
+		if (stream->received_count < 2)
+			stream->received[stream->received_count++] = descriptor;
+		else
+			close(descriptor); /* no peer that keeps to this framing sends so many */
 	}
 	return got;
 }

@@ -67,7 +67,7 @@ extern const struct bench_case endpoint_cases[];
 /* Ways that more than one table uses. */
 extern const struct bench_way nonet_pipe_messages;
 extern const struct bench_way nonet_stream_messages;
-extern const struct bench_way nonet_seqpacket_messages;
+extern const struct bench_way nonet_seqpacket_taken;
 
 /* naked.c, naked_other.c */
 extern const struct bench_way naked_pipe;
@@ -87,6 +87,7 @@ struct bench_options {
 	nonet_time slice; /* about how long one takes */
 	double goal;      /* the largest ratio that is good enough */
 	unsigned metrics; /* BIT()s of those that are wanted */
+	double others;    /* what share of the CPUs others used meanwhile; not an option, but reported with them */
 	int cpus[2];      /* where the two processes are pinned; may be the same */
 };
 

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -57,4 +58,52 @@ int machine_cpus(int ret_cpus[2])
 	if (found == 1)
 		ret_cpus[1] = ret_cpus[0];
 	return found ? 0 : -ENODEV;
+}
+
+/* Seconds that @cpu was busy since the machine started, in /proc/stat's ticks. */
+static double machine_busy(int cpu)
+{
+	FILE *file = fopen("/proc/stat", "re");
+	double busy = 0;
+	char line[512];
+	char name[16];
+
+	snprintf(name, sizeof(name), "cpu%d ", cpu);
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long long field[8];
+
+		if (strncmp(line, name, strlen(name)) != 0)
+			continue;
+		/* user nice system idle iowait irq softirq steal */
+		if (sscanf(line + strlen(name), "%llu %llu %llu %llu %llu %llu %llu %llu", &field[0], &field[1],
+			   &field[2], &field[3], &field[4], &field[5], &field[6], &field[7]) == 8)
+			busy = (double)(field[0] + field[1] + field[2] + field[5] + field[6] + field[7]);
+	}
+	if (file)
+		fclose(file);
+	return busy / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double machine_used(int who)
+{
+	struct rusage usage;
+
+	getrusage(who, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+double machine_others(const int cpus[2])
+{
+	static double before;
+	static nonet_time since;
+	nonet_time now = nonet_clock();
+	double cores = cpus[0] == cpus[1] ? 1 : 2;
+	double busy = machine_busy(cpus[0]) + (cores > 1 ? machine_busy(cpus[1]) : 0);
+	double others = busy - machine_used(RUSAGE_SELF) - machine_used(RUSAGE_CHILDREN);
+	double share = (others - before) / cores / ((double)(now - since) / 1e9);
+
+	before = others;
+	since = now;
+	return share > 0 ? share : 0;
 }

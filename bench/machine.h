@@ -15,6 +15,9 @@ struct machine {
 
 void machine_describe(struct machine *ret_machine);
 
+/* What share of these CPUs others used since the call before, 0 to 1: figures of a busy machine are rough. */
+double machine_others(const int cpus[2]);
+
 /* The first two CPUs that we may run on; twice the same if there is one. */
 int machine_cpus(int ret_cpus[2]);
 

@@ -36,13 +36,15 @@ static const char main_help[] =
 	"  --runs N         paired runs (9)\n"
 	"  --goal RATIO     what holds (1.03)\n"
 	"  --quick          3 short runs: rough figures\n"
-	"  --cpus A,B       where to pin the two processes; the same twice: they share it\n"
+	"  --cpus A,B       where to pin the two processes; the same twice: they share it, which gives the steadiest "
+	"ratios\n"
 	"  --json           for programs\n"
 	"  --list           the cases\n"
 	"  --loop WAY       only WAY's calls (nonet, bare, naked) of the first case, for 5 s: to run under a profiler\n"
 	"  --help           this text\n\n"
 	"call: one process puts and takes. latency: two processes sleep in turns, round trip / 2. throughput: one "
 	"way.\n"
+	"Where others use the CPUs too, `chrt -f 5` before the command keeps them out of the figures.\n"
 	"Exit status: 0 all that is judged holds, 1 something doesn't, 2 wrong usage or no way to measure.\n";
 
 struct main_options {
@@ -278,7 +280,9 @@ int main(int argc, char **argv)
 	if (options.list || options.loop >= 0)
 		return main_other(&options);
 	signal(SIGALRM, main_stuck);
+	(void)machine_others(options.bench.cpus);
 	count = main_measure(&options, results);
+	options.bench.others = machine_others(options.bench.cpus);
 	if (count == 0) {
 		fputs("nonet-bench-wrappers: no case matches\n", stderr);
 		return EXIT_USAGE;

@@ -12,10 +12,11 @@
 
 /*
  * How a ratio comes about. A run is a number of short slices of each way in turns (nonet bare naked, naked bare nonet,
- * ...), so that whatever slows the machine down for a while hits all of them; a way's value of the run is the median
- * of its slices, the run's ratio nonet's value over bare's, and the result the median of the runs' ratios. With two
- * cores a run counts only if the raw line (line.h) reads the same before and after it, and only runs of one class are
- * put together.
+ * ...), so that whatever slows the machine down for a while hits all of them; a way's value of the run is the mean of
+ * its middle slices (a reader that just keeps up and one that just doesn't go at different speeds, and a median would
+ * jump from one to the other), the run's ratio nonet's value over bare's, and the result the median of the runs'
+ * ratios. With two cores a run counts only if the raw line (line.h) reads the same before and after it, and only runs
+ * of one class are put together.
  */
 
 #define MEASURE_SAMPLES 65536
@@ -191,7 +192,7 @@ static int measure_run(struct measure *measure, enum bench_metric metric, size_t
 			ret_value[way] = statistics_median(samples, count * (size_t)slices);
 			ret_p99[way] = statistics_percentile(samples, count * (size_t)slices, 0.99);
 		} else {
-			ret_value[way] = statistics_median(each[way], (size_t)slices);
+			ret_value[way] = statistics_middle(each[way], (size_t)slices);
 			ret_p99[way] = 0;
 		}
 	}

@@ -137,6 +137,6 @@ const struct bench_case endpoint_cases[] = {
 	 .sizes = {64},
 	 .metrics = BENCH_ALL,
 	 .judged = BENCH_JUDGED,
-	 .ways = {&endpoint_seqpacket, &nonet_seqpacket_messages, &naked_seqpacket}},
+	 .ways = {&endpoint_seqpacket, &nonet_seqpacket_taken, &naked_seqpacket}},
 	{.what = NULL},
 };

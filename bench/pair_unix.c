@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <nonet/unix.h>
@@ -22,6 +23,23 @@ static int pair_seqpacket_open(size_t size, void **ret_a, void **ret_b)
 	(void)size;
 	return nonet_unix_pair(NONET_UNIX_SEQPACKET, NULL, (struct nonet_unix **)ret_a, (struct nonet_unix **)ret_b,
 			       NULL);
+}
+
+/* Of descriptors that were made elsewhere, as an endpoint's. */
+static int pair_taken_open(size_t size, void **ret_a, void **ret_b)
+{
+	int fds[2];
+
+	(void)size;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		int error = nonet_unix_take_fd(&fds[i], NULL, (struct nonet_unix **)(i ? ret_b : ret_a), NULL);
+
+		if (error < 0)
+			return error;
+	}
+	return 0;
 }
 
 static int pair_datagram_open(size_t size, void **ret_a, void **ret_b)
@@ -89,7 +107,8 @@ static const struct bench_way nonet_stream_descriptors = {pair_stream_open, pair
 static const struct bench_way nonet_seqpacket_descriptors = {pair_seqpacket_open, pair_send_descriptor,
 							     pair_receive_descriptor, pair_close};
 const struct bench_way nonet_stream_messages = {pair_stream_open, pair_send, pair_receive, pair_close};
-const struct bench_way nonet_seqpacket_messages = {pair_seqpacket_open, pair_send, pair_receive, pair_close};
+static const struct bench_way nonet_seqpacket_messages = {pair_seqpacket_open, pair_send, pair_receive, pair_close};
+const struct bench_way nonet_seqpacket_taken = {pair_taken_open, pair_send, pair_receive, pair_close};
 
 const struct bench_case unix_cases[] = {
 	{.what = "stream bytes",

@@ -16,6 +16,9 @@
 #define BENCH_FLAGS "unknown"
 #endif
 
+/* Above this share of the CPUs, what others did is told. */
+#define REPORT_BUSY 0.03
+
 enum report_column {
 	COLUMN_WHAT,
 	COLUMN_SIZE,
@@ -143,7 +146,11 @@ int report_text(const struct bench_result *results, size_t count, const struct b
 	}
 	if (line > 0)
 		printf("\nraw line: %.0f ns for a hand-over\n", line);
-	printf("%s%zu of %zu hold: ratio <= %.2f\n", line > 0 ? "" : "\n", held, judged, options->goal);
+	if (options->others > REPORT_BUSY)
+		printf("%sothers used %.0f %% of these CPUs meanwhile: rough figures\n", line > 0 ? "" : "\n",
+		       options->others * 100);
+	printf("%s%zu of %zu hold: ratio <= %.2f\n", line > 0 || options->others > REPORT_BUSY ? "" : "\n", held,
+	       judged, options->goal);
 	return error;
 }
 
@@ -181,10 +188,11 @@ int report_json(const struct bench_result *results, size_t count, const struct b
 	machine_describe(&machine);
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, report_object(&results[i], options));
-	whole = json_pack("{s{ss ss sI sb sf s[ii]} s{ss ss} sI so}", "machine", "cpu", machine.cpu, "kernel",
+	whole = json_pack("{s{ss ss sI sb sf sf s[ii]} s{ss ss} sI so}", "machine", "cpu", machine.cpu, "kernel",
 			  machine.kernel, "cores", (json_int_t)machine.cores, "virtual", machine.virtual, "load",
-			  machine.load, "pinned", options->cpus[0], options->cpus[1], "library", "version",
-			  nonet_version(), "flags", BENCH_FLAGS, "runs", (json_int_t)options->runs, "results", list);
+			  machine.load, "others", options->others, "pinned", options->cpus[0], options->cpus[1],
+			  "library", "version", nonet_version(), "flags", BENCH_FLAGS, "runs",
+			  (json_int_t)options->runs, "results", list);
 	if (!whole)
 		return -ENOMEM;
 	if (json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) < 0)

@@ -24,3 +24,14 @@ double statistics_median(double *values, size_t count)
 		return values[count / 2];
 	return (values[count / 2 - 1] + values[count / 2]) / 2;
 }
+
+double statistics_middle(double *values, size_t count)
+{
+	size_t skip = count / 4;
+	double sum = 0;
+
+	qsort(values, count, sizeof(*values), statistics_compare);
+	for (size_t i = skip; i < count - skip; i++)
+		sum += values[i];
+	return sum / (double)(count - 2 * skip);
+}

@@ -4,8 +4,10 @@
 
 #include <stddef.h>
 
-/* Both sort @values in place; @count is at least 1. @part is 0 to 1, e.g. 0.99. */
+/* All sort @values in place; @count is at least 1. @part is 0 to 1, e.g. 0.99. */
 double statistics_median(double *values, size_t count);
 double statistics_percentile(double *values, size_t count, double part);
+/* The mean of the middle half. */
+double statistics_middle(double *values, size_t count);
 
 #endif

@@ -25,13 +25,13 @@ struct wire {
 	size_t written_size;
 };
 
-static ssize_t wire_read(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t wire_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct wire *wire = (struct wire *)stream;
 	size_t left = wire->cut && wire->cut < wire->size ? wire->cut : wire->size;
 	size_t moved = 0;
 
-	(void)forever;
+	(void)how;
 	for (int i = 0; i < count && left > 0; i++) {
 		const size_t size = vector[i].iov_len < left ? vector[i].iov_len : left;
 
@@ -44,12 +44,12 @@ static ssize_t wire_read(struct stream *stream, const struct iovec *vector, int 
 	return (ssize_t)moved;
 }
 
-static ssize_t wire_write(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t wire_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct wire *wire = (struct wire *)stream;
 	size_t moved = 0;
 
-	(void)forever;
+	(void)how;
 	for (int i = 0; i < count; i++) {
 		if (wire->written_size + vector[i].iov_len > WIRE_SIZE)
 			abort();

@@ -110,8 +110,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_open(const char *path, enum nonet_p
  * @deadline: when to give up
  *
  * For a reader after the last writer has gone, and a writer after -EPIPE. The descriptor stays the same. What was
- * received but not taken stays; a torn message is forgotten. As with nonet_pipe_open(), the FIFO is looked at every so
- * often.
+ * received but not taken stays. A writer that came, wrote and left again is noticed by what it wrote. As with
+ * nonet_pipe_open(), the FIFO is looked at every so often.
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   as nonet_pipe_open(); the handle is as before
@@ -139,8 +139,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_unlink(const char *path, struct non
  * @reterr:   NULL, or where to put the sentence
  *
  * The end is opened anew through /proc/self/fd, so that it can be non-blocking without changing what other holders of
- * the descriptor see; the number stays. Where that fails (no /proc, no permission), O_NONBLOCK is set on the shared
- * open file description.
+ * the descriptor see; the number stays, and is closed at exec from now on. Where that fails (no /proc, no permission),
+ * O_NONBLOCK is set on the shared open file description.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open
@@ -175,6 +175,7 @@ NONET_PUBLIC struct nonet_pipe *nonet_pipe_close(struct nonet_pipe *pipe);
  *   -EPIPE       no reader is left
  *   -EMSGSIZE    @size is over the end's message_size
  *   -EBADF       @pipe is a reader
+ *   -ENOLCK      the kernel has no room for the lock that a large message takes
  * On failure the message is not received by anybody.
  * Context: one thread at a time; not in a signal handler.
  */

@@ -60,7 +60,7 @@ struct nonet_unix_peer {
 /* What can come with a message beside its bytes. The caller sets the first three fields. */
 struct nonet_unix_ancillary {
 	uint32_t size;                 /* sizeof(struct nonet_unix_ancillary) */
-	uint32_t descriptors_capacity; /* of @descriptors; what comes beyond is -EMSGSIZE, and closed */
+	uint32_t descriptors_capacity; /* of @descriptors; more is -EMSGSIZE */
 	int *descriptors;              /* out: CLOEXEC, the caller's to close */
 	uint32_t descriptors_count;    /* out */
 	uint32_t sender_size;          /* out: of a datagram's sender in bytes; 0 if it has no name */
@@ -273,7 +273,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_send_to(struct nonet_unix *socket, 
  * @deadline: when to give up
  * @ret_size: the message's size in bytes
  *
- * Descriptors that come with the message are closed; see nonet_unix_receive_with().
+ * Descriptors that come with the message are closed; see nonet_unix_receive_with(). Those of a packet or datagram are
+ * also if the call returns -EMSGSIZE: who wants them asks by nonet_unix_receive_with() from the start.
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept

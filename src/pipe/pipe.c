@@ -14,13 +14,13 @@
 /* The header is public and a number; this is where it comes from. */
 _Static_assert(NONET_PIPE_ATOMIC == PIPE_BUF - FRAME_HEADER_SIZE - FRAME_VERDICT_SIZE, "one message, one atomic write");
 
-static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct nonet_pipe *pipe = (struct nonet_pipe *)stream;
 	ssize_t size = sys_pipe_read(stream->fd, vector, count);
 	int ready;
 
-	(void)forever;
+	(void)how;
 	if (size != 0 || pipe->writer_seen) {
 		pipe->writer_seen |= size > 0;
 		return size;
@@ -29,13 +29,16 @@ static ssize_t pipe_carrier_read(struct stream *stream, const struct iovec *vect
 	ready = sys_poll_now(stream->fd, POLLIN);
 	if (ready < 0)
 		return ready;
-	pipe->writer_seen = ready & POLLHUP;
-	return ready & POLLHUP ? 0 : -EAGAIN;
+	if (!(ready & POLLHUP))
+		return -EAGAIN;
+	/* It may have come, written and gone between the two calls above: what it left is read before the end is. */
+	pipe->writer_seen = true;
+	return sys_pipe_read(stream->fd, vector, count);
 }
 
-static ssize_t pipe_carrier_write(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t pipe_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
-	(void)forever;
+	(void)how;
 	return sys_pipe_write(stream->fd, vector, count);
 }
 
@@ -197,14 +200,14 @@ int nonet_pipe_read(struct nonet_pipe *pipe, void *buffer, size_t capacity, none
 {
 	if (pipe->end != NONET_PIPE_READER)
 		return -EBADF;
-	return stream_read(&pipe->stream, buffer, capacity, deadline, ret_size);
+	return pipe_touch(pipe, stream_read(&pipe->stream, buffer, capacity, deadline, ret_size));
 }
 
 int nonet_pipe_read_exactly(struct nonet_pipe *pipe, void *buffer, size_t size, nonet_time deadline, size_t *done)
 {
 	if (pipe->end != NONET_PIPE_READER)
 		return -EBADF;
-	return stream_read_exactly(&pipe->stream, buffer, size, deadline, done);
+	return pipe_touch(pipe, stream_read_exactly(&pipe->stream, buffer, size, deadline, done));
 }
 
 int nonet_pipe_write(struct nonet_pipe *pipe, const void *bytes, size_t size, nonet_time deadline, size_t *done)

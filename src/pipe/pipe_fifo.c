@@ -19,6 +19,7 @@
 int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
 {
 	struct stat status;
+	bool ours;
 	int error;
 	int fd;
 
@@ -36,11 +37,13 @@ int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
 	 */
 	fd = sys_open(path, O_PATH | O_NOFOLLOW);
 	error = fd < 0 ? fd : sys_stat_fd(fd, &status);
-	if (error >= 0 && (status.st_mode & 07777) != mode)
-		error = S_ISFIFO(status.st_mode) ? sys_chmod_path_fd(fd, mode) : -EEXIST;
+	ours = error < 0 || S_ISFIFO(status.st_mode);
+	if (error == 0 && (status.st_mode & 07777) != mode)
+		error = ours ? sys_chmod_path_fd(fd, mode) : -EEXIST;
 	sys_close(&fd);
 	if (error < 0) {
-		(void)sys_unlink_at(AT_FDCWD, path);
+		if (ours)
+			(void)sys_unlink_at(AT_FDCWD, path);
 		return error_set(reterr, error, "can't give the FIFO %s the mode %#o: %s", path, (unsigned)mode,
 				 error_reason(error));
 	}
@@ -63,12 +66,13 @@ int nonet_pipe_unlink(const char *path, struct nonet_error *reterr)
 }
 
 /*
- * Whether a writer has the FIFO open, or was there since @fd was opened: 1, 0, or an error.
+ * Whether a writer has the FIFO open, or left bytes there, or (unless @past) was there since @fd was opened: 1, 0, or
+ * an error.
  *
  * An empty pipe reads as nothing without a writer, and as -EAGAIN with one. tee(2) tells these apart as read(2) does,
  * and takes nothing if a byte has come meanwhile.
  */
-static int fifo_has_writer(int fd, const int scratch[2])
+static int fifo_has_writer(int fd, const int scratch[2], bool past)
 {
 	ssize_t copied = sys_tee(fd, scratch[1], 1);
 	int ready;
@@ -77,11 +81,15 @@ static int fifo_has_writer(int fd, const int scratch[2])
 		return 1;
 	if (copied < 0)
 		return (int)copied;
+	if (past)
+		return 0;
 	ready = sys_poll_now(fd, POLLIN);
 	return ready < 0 ? ready : (ready & POLLHUP) != 0;
 }
 
-/* Wait for a writer. Bytes and hang-ups end the wait at once; for a writer that is silent the FIFO is looked at again.
+/*
+ * Wait for a writer. Bytes and hang-ups end the wait at once; for a writer that is silent the FIFO is looked at again.
+ * @past: a writer that left before now doesn't count, and its hang-up stays on @fd: there is only the looking
  */
 static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 {
@@ -93,10 +101,7 @@ static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 	if (result < 0)
 		return result;
 	for (;;) {
-		result = fifo_has_writer(fd, scratch);
-		/* @past: a writer that was there and left doesn't count. */
-		if (result > 0 && past)
-			result = !(sys_poll_now(fd, POLLIN) & POLLHUP);
+		result = fifo_has_writer(fd, scratch, past);
 		if (result != 0)
 			break;
 		if (past) {
@@ -229,13 +234,13 @@ int nonet_pipe_reopen(struct nonet_pipe *pipe, nonet_time deadline)
 		return error;
 	if (ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
 		return -ESTALE;
+	/*
+	 * Of the streams nothing has to be forgotten: the receiver did so when it saw the end, and if it hasn't yet,
+	 * what it holds may still be completed. That a message was abandoned can be said to a new reader too.
+	 */
 	if (pipe->end == NONET_PIPE_READER)
-		error = fifo_wait_writer(pipe->stream.fd, deadline, true);
-	else
-		error = fifo_wait_reader(pipe->stream.fd, deadline);
-	if (error == 0)
-		stream_restart(&pipe->stream);
-	return error;
+		return fifo_wait_writer(pipe->stream.fd, deadline, true);
+	return fifo_wait_reader(pipe->stream.fd, deadline);
 }
 
 /*
@@ -279,8 +284,10 @@ int nonet_pipe_take_fd(int *fd, const struct nonet_pipe_options *options, struct
 			  reterr);
 	if (error < 0)
 		return error;
-	if (pipe_isolate(*fd, mode) < 0 && !(flags & O_NONBLOCK)) {
-		error = sys_set_flags(*fd, flags | O_NONBLOCK);
+	if (pipe_isolate(*fd, mode) < 0) {
+		error = sys_set_cloexec(*fd);
+		if (error == 0 && !(flags & O_NONBLOCK))
+			error = sys_set_flags(*fd, flags | O_NONBLOCK);
 		if (error < 0) {
 			pipe->stream.fd = -1;
 			nonet_pipe_close(pipe);

@@ -64,20 +64,40 @@ int nonet_pipe_splice_from(struct nonet_pipe *pipe, int fd, size_t size, nonet_t
 	return move_bytes(sys_splice, fd, pipe->stream.fd, size, deadline, ret_moved);
 }
 
-/* Of a pipe, nothing means the end. */
-static int move_end(const struct nonet_pipe *pipe, int error, size_t size, size_t moved, size_t *ret_moved)
+/*
+ * Move what is in @pipe. Nothing means the end, but not before the first writer (pipe_carrier_read() has the same): its
+ * bytes or its departure are waited for.
+ */
+static int move_from_pipe(ssize_t (*move)(int from, int to, size_t size), struct nonet_pipe *pipe, int to, size_t size,
+			  nonet_time deadline, size_t *ret_moved)
 {
-	if (error < 0)
-		return error;
-	if (moved == 0 && size > 0)
-		return pipe->writer_seen ? -EPIPE : -EAGAIN;
+	const int from = pipe->stream.fd;
+	size_t moved;
+	int ready;
+	int error;
+
+	for (;;) {
+		error = move_bytes(move, from, to, size, deadline, &moved);
+		if (error < 0)
+			return error;
+		if (moved > 0 || size == 0)
+			break;
+		if (pipe->writer_seen)
+			return -EPIPE;
+		ready = sys_poll_now(from, POLLIN);
+		if (ready == 0)
+			ready = sys_poll_one(from, POLLIN, deadline);
+		if (ready < 0)
+			return ready;
+		pipe->writer_seen = ready & POLLHUP;
+	}
+	pipe->writer_seen |= moved > 0;
 	*ret_moved = moved;
 	return 0;
 }
 
 int nonet_pipe_splice_to(struct nonet_pipe *pipe, int fd, size_t size, nonet_time deadline, size_t *ret_moved)
 {
-	size_t moved = 0;
 	int error;
 
 	if (pipe->end != NONET_PIPE_READER)
@@ -87,21 +107,16 @@ int nonet_pipe_splice_to(struct nonet_pipe *pipe, int fd, size_t size, nonet_tim
 	error = move_check(fd);
 	if (error < 0)
 		return error;
-	error = move_bytes(sys_splice, pipe->stream.fd, fd, size, deadline, &moved);
-	return move_end(pipe, error, size, moved, ret_moved);
+	return move_from_pipe(sys_splice, pipe, fd, size, deadline, ret_moved);
 }
 
 int nonet_pipe_tee(struct nonet_pipe *from, struct nonet_pipe *to, size_t size, nonet_time deadline, size_t *ret_copied)
 {
-	size_t copied = 0;
-	int error;
-
 	if (from->end != NONET_PIPE_READER || to->end != NONET_PIPE_WRITER)
 		return -EBADF;
 	if (stream_ahead(&from->stream) > 0)
 		return -EBUSY;
-	error = move_bytes(sys_tee, from->stream.fd, to->stream.fd, size, deadline, &copied);
-	return move_end(from, error, size, copied, ret_copied);
+	return move_from_pipe(sys_tee, from, to->stream.fd, size, deadline, ret_copied);
 }
 
 int nonet_pipe_vmsplice(struct nonet_pipe *pipe, const void *bytes, size_t size, nonet_time deadline, size_t *done)

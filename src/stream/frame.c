@@ -38,7 +38,7 @@ int frame_decode(const uint8_t bytes[FRAME_HEADER_SIZE], uint32_t chunk_limit, s
 
 	if (bytes[0] != FRAME_MAGIC || header.flags & ~(FRAME_FIRST | FRAME_LAST | FRAME_ABANDON))
 		return -EBADMSG;
-	if (header.size > chunk_limit)
+	if (header.size > chunk_limit || header.descriptors > FRAME_DESCRIPTORS_MAX)
 		return -EBADMSG;
 	if (!first && (header.descriptors || header.flags & FRAME_ABANDON))
 		return -EBADMSG;

@@ -18,9 +18,10 @@
  *  4      4     size of this chunk's payload, little-endian
  *  8      4     FIRST: size of the message; else: where in it the payload belongs
  */
-#define FRAME_HEADER_SIZE  12
-#define FRAME_VERDICT_SIZE 1
-#define FRAME_MAGIC        0x6e
+#define FRAME_HEADER_SIZE     12
+#define FRAME_VERDICT_SIZE    1
+#define FRAME_MAGIC           0x6e
+#define FRAME_DESCRIPTORS_MAX 253
 
 enum {
 	FRAME_FIRST = 1,   /* begins a message */

@@ -29,22 +29,17 @@ void stream_done(struct stream *stream)
 	stream->receiver.stash = sys_free(stream->receiver.stash);
 }
 
-void stream_restart(struct stream *stream)
-{
-	struct stream_receiver *receiver = &stream->receiver;
-
-	receiver->stash = sys_free(receiver->stash);
-	receiver->partial = false;
-	receiver->skip_told = false;
-	stream->sender.owed_size = 0;
-	stream->sender.abandon = false;
-}
-
-int stream_arm(const struct stream *stream)
+void stream_update(struct stream *stream)
 {
 	const struct stream_receiver *receiver = &stream->receiver;
+	const bool ready = receiver->broken || (receiver->end > receiver->start && !receiver->starved);
 
-	return receiver->broken || (receiver->end > receiver->start && !receiver->starved);
+	atomic_store_explicit(&stream->receiver.ready, ready, memory_order_relaxed);
+}
+
+int stream_arm(struct stream *stream)
+{
+	return atomic_load_explicit(&stream->receiver.ready, memory_order_relaxed);
 }
 
 size_t stream_ahead(const struct stream *stream)
@@ -68,11 +63,12 @@ int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time
 		ahead = ahead < capacity ? ahead : capacity;
 		memcpy(buffer, receiver->ahead + receiver->start, ahead);
 		receiver->start += ahead;
+		stream_update(stream);
 		*ret_size = ahead;
 		return 0;
 	}
 	for (;;) {
-		size = stream->carrier->read(stream, &vector, 1, deadline == NONET_FOREVER);
+		size = stream->carrier->read(stream, &vector, 1, stream_how(deadline) | STREAM_PLAIN);
 		if (size > 0) {
 			*ret_size = (size_t)size;
 			return 0;
@@ -118,7 +114,7 @@ int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_ti
 	while (begun < size) {
 		vector.iov_base = (uint8_t *)bytes + begun;
 		vector.iov_len = size - begun;
-		more = stream->carrier->write(stream, &vector, 1, deadline == NONET_FOREVER);
+		more = stream->carrier->write(stream, &vector, 1, stream_how(deadline));
 		if (more == -EAGAIN) {
 			error = sys_poll_one(stream->fd, POLLOUT, deadline);
 			if (error < 0)

@@ -2,6 +2,7 @@
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,19 +29,25 @@
  */
 struct stream;
 
+/* How a carrier is asked to read or write. */
+enum {
+	STREAM_MAY_BLOCK = 1, /* there is no deadline: the carrier may sleep in the call, but needn't */
+	STREAM_PLAIN = 2,     /* bytes that are no message's: what comes beside them is to be dropped */
+};
+
 struct stream_carrier {
 	/*
-	 * Bytes: more than 0; 0 at the end; -EAGAIN; or -errno. May block if @forever, when the carrier can, but
-	 * needn't. A write takes what there is room for, but an atomic carrier takes up to PIPE_BUF whole or not.
+	 * Bytes: more than 0; 0 at the end; -EAGAIN; or -errno. A write takes what there is room for, but an atomic
+	 * carrier takes up to PIPE_BUF whole or not. @how: STREAM_*.
 	 */
-	ssize_t (*read)(struct stream *stream, const struct iovec *vector, int count, bool forever);
-	ssize_t (*write)(struct stream *stream, const struct iovec *vector, int count, bool forever);
+	ssize_t (*read)(struct stream *stream, const struct iovec *vector, int count, unsigned how);
+	ssize_t (*write)(struct stream *stream, const struct iovec *vector, int count, unsigned how);
 	/* Keep other writers' messages of several chunks away, or NULL: 0, -EAGAIN, or -errno. */
 	int (*lock)(struct stream *stream);
 	void (*unlock)(struct stream *stream);
 	/* A message that announced descriptors is dropped, or NULL if the carrier takes none. */
 	void (*drop_descriptors)(struct stream *stream);
-	uint32_t chunk_limit; /* largest payload of a chunk that isn't the last; a last one has room for the verdict */
+	uint32_t chunk_limit; /* largest payload of a chunk; if atomic, of the last one less the verdict */
 	bool atomic;          /* a chunk is written whole or not at all; other writers may come between chunks */
 };
 
@@ -57,6 +64,9 @@ struct stream_receiver {
 	uint8_t *ahead; /* what was read ahead: [start, end) */
 	size_t start;
 	size_t end;
+	/* A message may be ready that the descriptor doesn't show. A thread that waits may look while another receives.
+	 */
+	atomic_bool ready;
 	bool starved; /* what is read ahead isn't enough for the next message */
 	bool broken;  /* no frame was found where one has to be: -EBADMSG for ever */
 
@@ -95,9 +105,6 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 /* Frees what was kept; what is owed is sent if there is room. */
 void stream_done(struct stream *stream);
 
-/* Forget a message in pieces and what was said of the end: the other side is a new one. */
-void stream_restart(struct stream *stream);
-
 /* Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says. */
 int stream_send(struct stream *stream, const void *message, size_t size, nonet_time deadline);
 
@@ -121,8 +128,16 @@ int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time
 int stream_read_exactly(struct stream *stream, void *buffer, size_t size, nonet_time deadline, size_t *done);
 int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_time deadline, size_t *done);
 
+static inline unsigned stream_how(nonet_time deadline)
+{
+	return deadline == NONET_FOREVER ? STREAM_MAY_BLOCK : 0;
+}
+
 /* Whether a message may be ready that the descriptor doesn't show: 1 or 0. */
-int stream_arm(const struct stream *stream);
+int stream_arm(struct stream *stream);
+
+/* The receiver has changed: find out anew whether a message may be ready. */
+void stream_update(struct stream *stream);
 
 /* How many bytes were read ahead. */
 size_t stream_ahead(const struct stream *stream);

@@ -21,6 +21,9 @@
 /* Room for that behind a header and what a read finds in the caller's buffer beyond its message. */
 #define AHEAD_SIZE (FRAME_HEADER_SIZE + 2 * AHEAD_READ)
 
+/* From here on it is cheaper to let the kernel fill the caller's buffer than to copy from ours. */
+#define STRAIGHT_CAPACITY 4096
+
 static size_t receive_available(const struct stream_receiver *receiver)
 {
 	return receiver->end - receiver->start;
@@ -44,7 +47,7 @@ static ssize_t receive_read(struct stream *stream, const struct iovec *vector, i
 	int ready;
 
 	for (;;) {
-		size = stream->carrier->read(stream, vector, count, deadline == NONET_FOREVER);
+		size = stream->carrier->read(stream, vector, count, stream_how(deadline));
 		if (size != -EAGAIN)
 			return size;
 		ready = sys_poll_one(stream->fd, POLLIN, deadline);
@@ -216,7 +219,7 @@ static int receive_straight(struct stream *stream, uint8_t *buffer, size_t capac
 }
 
 /*
- * Come to a chunk whose payload is wanted. @buffer may be NULL.
+ * Come to a chunk whose payload is wanted. @buffer may be NULL if @capacity is 0.
  * Return: 0 with the chunk open; or an error, -EBADMSG also when a chunk is open: a message was lost before it.
  */
 static int receive_chunk(struct stream *stream, uint8_t *buffer, size_t capacity, nonet_time deadline)
@@ -444,6 +447,7 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 		return error;
 	error = receive_message(stream, buffer, capacity, deadline, ret_size, ret_descriptors);
 	receiver->starved = error == -EAGAIN || error == -ETIMEDOUT;
+	stream_update(stream);
 	if (error < 0) {
 		const int kept = receive_keep(stream, buffer);
 
@@ -468,6 +472,7 @@ int stream_peek(struct stream *stream, nonet_time deadline, size_t *ret_size, ui
 			error = receive_skip(stream, deadline);
 	}
 	receiver->starved = error == -EAGAIN || error == -ETIMEDOUT;
+	stream_update(stream);
 	if (error < 0)
 		return error;
 	*ret_size = receive_is_small(stream) ? receiver->chunk.size : receiver->partial_total;

@@ -11,6 +11,9 @@
 /* Chunks that one call hands to the kernel at most; a header, a payload and a verdict each is what it takes. */
 #define SEND_CHUNKS 32
 
+/* Up to here a message is copied together: cheaper than to have the kernel fetch it from three places. */
+#define SEND_COPY 2048
+
 static const uint8_t send_verdict_whole = FRAME_WHOLE;
 static const uint8_t send_zeros[4096];
 
@@ -34,10 +37,22 @@ static struct send_image send_image(const struct stream *stream, const void *mes
 		.abandon = stream->sender.abandon,
 	};
 
-	/* The last chunk has a byte less for its payload, since the verdict has to fit in. */
-	image.chunks = size < limit ? 1 : (size + limit) / limit;
+	/* Where a chunk has to be atomic, the verdict has to fit in: the last has room for a byte less, and may be
+	 * empty. */
+	if (stream->carrier->atomic)
+		image.chunks = (size + limit) / limit;
+	else
+		image.chunks = size ? (size + limit - 1) / limit : 1;
 	image.length = size + image.chunks * FRAME_HEADER_SIZE + FRAME_VERDICT_SIZE;
 	return image;
+}
+
+/* Which chunk a position is in. The last one may be longer than the others, by its verdict. */
+static uint64_t send_chunk_at(const struct send_image *image, uint64_t position)
+{
+	const uint64_t chunk = position / image->stride;
+
+	return chunk < image->chunks ? chunk : image->chunks - 1;
 }
 
 static void send_header(const struct stream *stream, const struct send_image *image, uint64_t chunk,
@@ -77,13 +92,13 @@ static uint64_t send_add(struct iovec *vector, int *count, const void *from, uin
  * multiple of the page may be merged into a page that another writer began, and could then be cut in the middle.
  */
 static ssize_t send_some(struct stream *stream, const struct send_image *image, uint64_t position, int batch,
-			 bool forever)
+			 unsigned how)
 {
 	const struct stream_carrier *carrier = stream->carrier;
 	uint8_t headers[SEND_CHUNKS][FRAME_HEADER_SIZE];
 	struct iovec vector[3 * SEND_CHUNKS];
-	uint64_t chunk = position / image->stride;
-	uint64_t skip = position % image->stride;
+	uint64_t chunk = send_chunk_at(image, position);
+	uint64_t skip = position - chunk * image->stride;
 	uint64_t offset;
 	uint64_t payload;
 	int count = 0;
@@ -101,15 +116,28 @@ static ssize_t send_some(struct stream *stream, const struct send_image *image, 
 		if (last)
 			skip = send_add(vector, &count, &send_verdict_whole, FRAME_VERDICT_SIZE, skip);
 	}
-	return carrier->write(stream, vector, count, forever);
+	return carrier->write(stream, vector, count, how);
+}
+
+/* The same for a small message. */
+static ssize_t send_small(struct stream *stream, const struct send_image *image, uint64_t position, unsigned how)
+{
+	uint8_t bytes[SEND_COPY];
+	struct iovec vector = {.iov_base = bytes + position, .iov_len = image->length - position};
+
+	send_header(stream, image, 0, bytes);
+	if (image->size > 0)
+		memcpy(bytes + FRAME_HEADER_SIZE, image->message, image->size);
+	bytes[FRAME_HEADER_SIZE + image->size] = FRAME_WHOLE;
+	return stream->carrier->write(stream, &vector, 1, how);
 }
 
 /* The caller gives up at @position: owe the rest of the chunk that was begun, or only the word. */
 static void send_abandon(struct stream *stream, const struct send_image *image, uint64_t position)
 {
 	struct stream_sender *sender = &stream->sender;
-	const uint64_t chunk = position / image->stride;
-	const uint64_t done = position % image->stride;
+	const uint64_t chunk = send_chunk_at(image, position);
+	const uint64_t done = position - chunk * image->stride;
 	const bool last = chunk + 1 == image->chunks;
 
 	if (position == 0)
@@ -145,7 +173,7 @@ int stream_settle(struct stream *stream, nonet_time deadline)
 			vector[count].iov_len = left < sizeof(send_zeros) ? left : sizeof(send_zeros);
 			left -= vector[count].iov_len;
 		}
-		size = stream->carrier->write(stream, vector, count, deadline == NONET_FOREVER);
+		size = stream->carrier->write(stream, vector, count, stream_how(deadline));
 		if (size == -EAGAIN) {
 			ready = sys_poll_one(stream->fd, POLLOUT, deadline);
 			if (ready < 0)
@@ -178,20 +206,29 @@ static int send_lock(struct stream *stream, nonet_time deadline)
 	}
 }
 
+/*
+ * How many chunks one write may carry. Several are atomic each only where a chunk is exactly a page: pipe_write() in
+ * the kernel fills page after page, and stops between two. tests/kernel has the proof.
+ */
+static int send_batch(const struct stream *stream, const struct send_image *image)
+{
+	if (image->chunks == 1)
+		return 1;
+	return !stream->carrier->atomic || sys_page_size() == (long)image->stride ? SEND_CHUNKS : 1;
+}
+
 static int send_image_all(struct stream *stream, const struct send_image *image, nonet_time deadline)
 {
-	/*
-	 * Several chunks in one write are atomic each only where a chunk is exactly a page: pipe_write() in the kernel
-	 * fills page after page, and stops between two. tests/kernel has the proof.
-	 */
-	const bool whole_pages = !stream->carrier->atomic || sys_page_size() == (long)image->stride;
-	const int batch = whole_pages ? SEND_CHUNKS : 1;
+	const int batch = send_batch(stream, image);
 	uint64_t position = 0;
 	ssize_t size;
 	int error;
 
 	while (position < image->length) {
-		size = send_some(stream, image, position, batch, deadline == NONET_FOREVER);
+		if (image->chunks == 1 && image->length <= SEND_COPY)
+			size = send_small(stream, image, position, stream_how(deadline));
+		else
+			size = send_some(stream, image, position, batch, stream_how(deadline));
 		if (size == -EAGAIN) {
 			error = sys_poll_one(stream->fd, POLLOUT, deadline);
 			if (error >= 0)

@@ -28,13 +28,13 @@ struct wire {
 	struct stream_carrier carrier;
 };
 
-static ssize_t wire_read(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t wire_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct wire *wire = (struct wire *)stream;
 	size_t left = wire->end - wire->start;
 	size_t moved = 0;
 
-	(void)forever;
+	(void)how;
 	if (left == 0)
 		return wire->ended ? 0 : -EAGAIN;
 	if (wire->read_most && left > wire->read_most)
@@ -50,13 +50,13 @@ static ssize_t wire_read(struct stream *stream, const struct iovec *vector, int 
 	return (ssize_t)moved;
 }
 
-static ssize_t wire_write(struct stream *stream, const struct iovec *vector, int count, bool forever)
+static ssize_t wire_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	struct wire *wire = (struct wire *)stream;
 	size_t left = wire->write_most && wire->write_most < wire->room ? wire->write_most : wire->room;
 	size_t moved = 0;
 
-	(void)forever;
+	(void)how;
 	if (left == 0)
 		return -EAGAIN;
 	for (int i = 0; i < count && left > 0; i++) {

@@ -118,6 +118,15 @@ int sys_set_flags(int fd, int flags)
 	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
 }
 
+int sys_set_cloexec(int fd)
+{
+	int error = sys_fault(SYS_CALL_FCNTL);
+
+	if (error < 0)
+		return error;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
 int sys_duplicate(int fd)
 {
 	int copy = sys_fault(SYS_CALL_DUP);

@@ -35,6 +35,7 @@ int sys_flock_release(int fd);
 /* F_GETFL and F_SETFL. */
 int sys_get_flags(int fd);
 int sys_set_flags(int fd, int flags);
+int sys_set_cloexec(int fd);
 
 /* A new descriptor for the same open file description, CLOEXEC. */
 int sys_duplicate(int fd);

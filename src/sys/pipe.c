@@ -43,7 +43,7 @@ ssize_t sys_pipe_read(int fd, const struct iovec *vector, int count)
 	if (size < 0)
 		return size;
 	do
-		size = readv(fd, vector, count);
+		size = count == 1 ? read(fd, vector->iov_base, vector->iov_len) : readv(fd, vector, count);
 	while (size < 0 && errno == EINTR);
 	return size < 0 ? -errno : size;
 }
@@ -76,12 +76,13 @@ static int pipe_quiet_begin(struct pipe_quiet *quiet)
 	return 0;
 }
 
-static void pipe_quiet_end(const struct pipe_quiet *quiet, bool raised)
+static void pipe_quiet_end(const struct pipe_quiet *quiet)
 {
 	static const struct timespec no_time = {0, 0};
 	sigset_t pipe;
 
-	if (raised && !quiet->pending) {
+	/* Whatever the call said: one that moved some bytes before it found no reader has raised the signal too. */
+	if (!quiet->pending) {
 		sigemptyset(&pipe);
 		sigaddset(&pipe, SIGPIPE);
 		while (sigtimedwait(&pipe, NULL, &no_time) < 0 && errno == EINTR)
@@ -101,7 +102,7 @@ static ssize_t pipe_write_masked(int fd, const struct iovec *vector, int count)
 		size = writev(fd, vector, count);
 	while (size < 0 && errno == EINTR);
 	size = size < 0 ? -errno : size;
-	pipe_quiet_end(&quiet, size == -EPIPE);
+	pipe_quiet_end(&quiet);
 	return size;
 }
 
@@ -160,7 +161,7 @@ ssize_t sys_splice(int from, int to, size_t size)
 		moved = splice(from, NULL, to, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	while (moved < 0 && errno == EINTR);
 	moved = moved < 0 ? -errno : moved;
-	pipe_quiet_end(&quiet, moved == -EPIPE);
+	pipe_quiet_end(&quiet);
 	return moved;
 }
 
@@ -178,7 +179,7 @@ ssize_t sys_tee(int from, int to, size_t size)
 		copied = tee(from, to, size, SPLICE_F_NONBLOCK);
 	while (copied < 0 && errno == EINTR);
 	copied = copied < 0 ? -errno : copied;
-	pipe_quiet_end(&quiet, copied == -EPIPE);
+	pipe_quiet_end(&quiet);
 	return copied;
 }
 
@@ -197,6 +198,6 @@ ssize_t sys_vmsplice(int fd, const void *bytes, size_t size)
 		put = vmsplice(fd, &vector, 1, SPLICE_F_NONBLOCK);
 	while (put < 0 && errno == EINTR);
 	put = put < 0 ? -errno : put;
-	pipe_quiet_end(&quiet, put == -EPIPE);
+	pipe_quiet_end(&quiet);
 	return put;
 }

@@ -79,6 +79,18 @@ ssize_t sys_send(int fd, const struct msghdr *message, int flags)
 	return size < 0 ? -errno : size;
 }
 
+ssize_t sys_send_bytes(int fd, const void *bytes, size_t size, int flags)
+{
+	ssize_t sent = sys_fault(SYS_CALL_SEND);
+
+	if (sent < 0)
+		return sent;
+	do
+		sent = send(fd, bytes, size, flags | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
 ssize_t sys_receive(int fd, struct msghdr *message, int flags)
 {
 	ssize_t size = sys_fault(SYS_CALL_RECEIVE);
@@ -89,6 +101,18 @@ ssize_t sys_receive(int fd, struct msghdr *message, int flags)
 		size = recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC);
 	while (size < 0 && errno == EINTR);
 	return size < 0 ? -errno : size;
+}
+
+ssize_t sys_receive_bytes(int fd, void *buffer, size_t size, int flags)
+{
+	ssize_t received = sys_fault(SYS_CALL_RECEIVE);
+
+	if (received < 0)
+		return received;
+	do
+		received = recv(fd, buffer, size, flags);
+	while (received < 0 && errno == EINTR);
+	return received < 0 ? -errno : received;
 }
 
 int sys_shutdown(int fd, int how)

@@ -26,7 +26,7 @@ static int pending_sigpipe(void)
 /* Writes to a pipe that nobody reads: the default disposition would end this process. */
 static void write_without_a_reader(void)
 {
-	struct iovec vector = {.iov_base = "x", .iov_len = 1};
+	struct iovec vector = {.iov_base = (char *)"x", .iov_len = 1};
 	int fds[2];
 
 	assert_int_equal(sys_pipe(fds), 0);
@@ -95,7 +95,7 @@ static void splice_and_its_kin_raise_no_signal(void **state)
 	assert_int_equal(sys_pipe(from), 0);
 	assert_int_equal(sys_pipe(to), 0);
 	sys_close(&to[0]);
-	assert_int_equal(sys_pipe_write(from[1], &(struct iovec){"x", 1}, 1), 1);
+	assert_int_equal(sys_pipe_write(from[1], &(struct iovec){(char *)"x", 1}, 1), 1);
 	assert_int_equal(sys_tee(from[0], to[1], 1), -EPIPE);
 	assert_int_equal(sys_splice(from[0], to[1], 1), -EPIPE);
 	assert_int_equal(sys_vmsplice(to[1], "x", 1), -EPIPE);

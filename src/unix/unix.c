@@ -266,7 +266,7 @@ int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, no
 	error = stream_read(&socket->stream, buffer, capacity, deadline, ret_size);
 	/* Plain bytes announce no descriptors, so those that came are nobody's. */
 	unix_stream_done(socket);
-	return error;
+	return unix_touch(socket, error);
 }
 
 int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size, nonet_time deadline, size_t *done)
@@ -277,7 +277,7 @@ int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size
 		return -EOPNOTSUPP;
 	error = stream_read_exactly(&socket->stream, buffer, size, deadline, done);
 	unix_stream_done(socket);
-	return error;
+	return unix_touch(socket, error);
 }
 
 int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, nonet_time deadline, size_t *done)
@@ -312,7 +312,7 @@ enum nonet_unix_type nonet_unix_get_type(struct nonet_unix *socket)
 
 int nonet_unix_arm(struct nonet_unix *socket)
 {
-	return socket->type == NONET_UNIX_STREAM ? stream_arm(&socket->stream) : socket->packet.held;
+	return socket->type == NONET_UNIX_STREAM ? stream_arm(&socket->stream) : unix_packet_arm(socket);
 }
 
 struct nonet_waitable *nonet_unix_waitable(struct nonet_unix *socket)

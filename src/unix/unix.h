@@ -2,6 +2,7 @@
 #ifndef UNIX_UNIX_H
 #define UNIX_UNIX_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -24,8 +25,8 @@ struct unix_path {
 
 /* A packet that was received for a caller whose buffer was too small, or to look at its size. */
 struct unix_packet {
-	bool held;
-	uint8_t *bytes; /* room for the largest; also where what doesn't fit a buffer goes */
+	atomic_bool held; /* a thread that waits may look while another receives */
+	uint8_t *bytes;   /* room for the largest; also where what doesn't fit a buffer goes */
 	size_t size;
 	struct unix_rights rights;
 	struct sockaddr_un sender;
@@ -93,6 +94,7 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
 			struct nonet_unix_ancillary *ancillary, size_t *ret_size);
 int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret_size);
+int unix_packet_arm(struct nonet_unix *socket);
 void unix_packet_done(struct nonet_unix *socket);
 
 /* Streams. */

@@ -14,6 +14,21 @@
  * large as the largest message. Nobody pays for it who gives buffers that are large enough.
  */
 
+static bool packet_is_held(struct unix_packet *packet)
+{
+	return atomic_load_explicit(&packet->held, memory_order_relaxed);
+}
+
+static void packet_hold(struct unix_packet *packet, bool held)
+{
+	atomic_store_explicit(&packet->held, held, memory_order_relaxed);
+}
+
+int unix_packet_arm(struct nonet_unix *socket)
+{
+	return packet_is_held(&socket->packet);
+}
+
 int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, socklen_t to_size, const void *message,
 		     size_t size, const int *descriptors, size_t count, nonet_time deadline)
 {
@@ -36,7 +51,12 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 		packet.msg_controllen = unix_ancillary_build(control.bytes, descriptors, count);
 	}
 	for (;;) {
-		sent = sys_send(socket->stream.fd, &packet, deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT);
+		const int flags = deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT;
+
+		if (to || count > 0)
+			sent = sys_send(socket->stream.fd, &packet, flags);
+		else
+			sent = sys_send_bytes(socket->stream.fd, message, size, flags);
 		if (sent >= 0)
 			return 0;
 		if (sent != -EAGAIN)
@@ -74,9 +94,10 @@ static bool packet_is_end(struct nonet_unix *socket, bool stamped)
 
 /*
  * Take the next packet: the first @capacity bytes to @buffer, the others to their place in packet.bytes.
+ * @beside: what came with it is wanted too; else the kernel drops it, and says MSG_CTRUNC if there was any
  * Return: 0 with packet.size and what came beside it, or an error.
  */
-static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline)
+static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, bool beside, nonet_time deadline)
 {
 	struct unix_packet *packet = &socket->packet;
 	const size_t limit = socket->stream.message_size;
@@ -97,10 +118,12 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 		message.msg_iovlen = 2;
 	}
 	for (;;) {
-		message.msg_name = socket->type == NONET_UNIX_DATAGRAM ? &packet->sender : NULL;
-		message.msg_namelen = socket->type == NONET_UNIX_DATAGRAM ? sizeof(packet->sender) : 0;
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
+		if (beside) {
+			message.msg_name = &packet->sender;
+			message.msg_namelen = sizeof(packet->sender);
+			message.msg_control = control.bytes;
+			message.msg_controllen = sizeof(control.bytes);
+		}
 		size = sys_receive(socket->stream.fd, &message, deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT);
 		if (size >= 0)
 			break;
@@ -110,7 +133,10 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 		if (ready < 0)
 			return ready;
 	}
-	unix_ancillary_take(&message, &packet->rights, &stamped);
+	if (beside)
+		unix_ancillary_take(&message, &packet->rights, &stamped);
+	else
+		stamped = message.msg_flags & MSG_CTRUNC;
 	packet->sender_size = message.msg_namelen;
 	if (size == 0 && packet_is_end(socket, stamped)) {
 		unix_rights_close(&packet->rights);
@@ -132,23 +158,23 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	int error;
 
 	capacity = capacity < limit ? capacity : limit;
-	if (packet->held) {
+	if (packet_is_held(packet)) {
 		if (packet->size > capacity)
 			return -EMSGSIZE;
 		if (packet->size > 0)
 			memcpy(buffer, packet->bytes, packet->size);
 	} else {
-		error = packet_take(socket, buffer, capacity, deadline);
+		error = packet_take(socket, buffer, capacity, ancillary, deadline);
 		if (error < 0)
 			return error;
 		if (packet->size > capacity) {
 			if (capacity > 0)
 				memcpy(packet->bytes, buffer, capacity);
-			packet->held = true;
+			packet_hold(packet, true);
 			return -EMSGSIZE;
 		}
 	}
-	packet->held = false;
+	packet_hold(packet, false);
 	error = packet->rights.truncated ? -EMFILE : 0;
 	if (ancillary && packet->rights.count > ancillary->descriptors_capacity)
 		error = -EMSGSIZE;
@@ -171,11 +197,11 @@ int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret
 	struct unix_packet *packet = &socket->packet;
 	int error;
 
-	if (!packet->held) {
-		error = packet_take(socket, NULL, 0, deadline);
+	if (!packet_is_held(packet)) {
+		error = packet_take(socket, NULL, 0, true, deadline);
 		if (error < 0)
 			return error;
-		packet->held = true;
+		packet_hold(packet, true);
 	}
 	*ret_size = packet->size;
 	return 0;

@@ -358,6 +358,30 @@ static void a_touch_makes_no_system_call_unless_somebody_sleeps(void **state)
 	nonet_wait_set_free(set);
 }
 
+/* The bell stands in epoll before a member that is ready, and fills the room of the first look. */
+static void a_late_bell_hides_nobody(void **state)
+{
+	struct nonet_wait_set *set = set_new();
+	struct nonet_wait_event got;
+	struct reader reader;
+	size_t count;
+
+	(void)state;
+	reader_init(&reader, 0);
+	add(set, &reader, NONET_WAIT_RECEIVE);
+	expect_none(set);
+	/* As left by a toucher whose sleeper was woken by something else. */
+	set->rung = true;
+	wait_set_ring(set);
+	assert_int_equal(sys_counter_write(reader.fd, 1), 0);
+	assert_int_equal(nonet_wait(set, &got, 1, NONET_NOW, &count), 0);
+	assert_ptr_equal(got.data, &reader);
+	assert_false(set->rung);
+	reader_done(&reader);
+	expect_none(set);
+	nonet_wait_set_free(set);
+}
+
 struct traffic {
 	struct reader *readers;
 	int count;
@@ -425,6 +449,7 @@ int main(void)
 		test_case(what_was_found_survives_an_epoll_that_fails),
 		test_case(a_sleeper_is_woken_by_what_its_descriptors_dont_show),
 		test_case(a_touch_makes_no_system_call_unless_somebody_sleeps),
+		test_case(a_late_bell_hides_nobody),
 		test_case(no_touch_is_ever_lost),
 	};
 

@@ -54,6 +54,7 @@ WRONG = (
     (("send", "--duplex", "--json", "unix:/a"), "--json"),
     (("send", "--duplex", "--null", "unix:/a"), "--bytes"),
     (("recv", "--duplex", "unix:/a"), "--duplex"),
+    (("send", "--no-half-close", "unix:/a"), "--duplex"),
     (("recv", "--litsen", "unix:/a"), "--listen"),
 )
 
@@ -132,21 +133,21 @@ class AddressErrors(cli.Case):
 
     def test_the_caret_stands_under_the_wrong_byte(self):
         self.caret("bogus:/x", "bogus")
-        self.caret("unix:/tmp/a%zz", "%zz")
+        self.caret("unix:/tmp/a%zz", "zz")
 
     def test_the_caret_counts_columns_not_bytes(self):
-        self.caret("unix:/tmp/\u00e9\u00e9%zz", "%zz")
-        self.caret("unix:/tmp/\u4e2d\u6587%zz", "%zz")
+        self.caret("unix:/tmp/\u00e9\u00e9%zz", "zz")
+        self.caret("unix:/tmp/\u4e2d\u6587%zz", "zz")
 
     def test_the_caret_is_right_without_a_locale_too(self):
         done = self.nonet("send", "unix:/tmp/\u00e9%zz", environment={"LC_ALL": "C"})
-        self.assertEqual(cli.lines_of(done.stderr)[2], "  " + " " * len("unix:/tmp/e") + "^")
+        self.assertEqual(cli.lines_of(done.stderr)[2], "  " + " " * len("unix:/tmp/e%") + "^")
 
     def test_control_characters_never_reach_the_terminal(self):
         done = self.nonet("send", "unix:/tmp/\x1b[31m%zz")
         self.assertEqual(done.returncode, 2)
         self.assertNotIn(b"\x1b", done.stderr)
-        self.assertEqual(cli.lines_of(done.stderr)[2].index("^"), 2 + len("unix:/tmp/?[31m"))
+        self.assertEqual(cli.lines_of(done.stderr)[2].index("^"), 2 + len("unix:/tmp/"))
 
     def test_what_is_not_built_yet_is_said_in_a_sentence(self):
         done = self.nonet("send", "queue:x")
@@ -182,7 +183,7 @@ class Completion(cli.Case):
         if not os.path.exists(self.LIBRARY):
             cli.skip_or_fail(self, "bash-completion isn't installed")
         script = (f". {self.LIBRARY}; . {SOURCE}/tools/nonet/completion/nonet; COMP_WORDS=(\"$@\"); "
-                  "COMP_CWORD=$(($# - 1)); COMP_LINE=\"$*\"; COMP_POINT=${#COMP_LINE}; _nonet; "
+                  "COMP_CWORD=$(($# - 1)); COMP_LINE=\"$*\"; COMP_LINE=${COMP_LINE// : /:}; COMP_POINT=${#COMP_LINE}; _nonet; "
                   "printf '%s\\n' \"${COMPREPLY[@]}\"")
         done = subprocess.run(["bash", "-c", script, "bash", "nonet", *words], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=cli.PATIENCE, cwd=self.dir)

@@ -38,9 +38,10 @@ void test_report_number(struct test_child_side *side, int64_t number);
 
 /* The parent's half. */
 
-#define test_child_start(function, argument) test_child_start_at(TEST_HERE, #function, (function), (argument))
+/* Both: a test_child_function, and its argument. Variadic only for the commas of a compound literal. */
+#define test_child_start(function, ...) test_child_start_at(TEST_HERE, #function, (function), __VA_ARGS__)
 /* Start, and return once it has reported "ready". */
-#define test_child_until(function, argument) test_child_until_at(TEST_HERE, #function, (function), (argument))
+#define test_child_until(function, ...) test_child_until_at(TEST_HERE, #function, (function), __VA_ARGS__)
 /* The child's next report has to be @state. */
 #define test_child_wait_state(child, state) test_child_wait_state_at(TEST_HERE, (child), (state))
 /* The child's next report has to be @size bytes; a number. */

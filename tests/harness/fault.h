@@ -20,19 +20,21 @@
  * The sweep runs in a child. A crash or a hang there is told with the call, its index and errno, and the sweep goes on.
  * Test programs that use it link nonet_fault_dep.
  *
- *   struct outputs { struct nonet_pipe *pipe; };
+ *   struct outputs { struct nonet_pipe *reader; struct nonet_pipe *writer; };
  *
- *   static int create(void *state, void *outputs)
+ *   static int make(void *state, void *outputs)
  *   {
  *           struct outputs *out = outputs;
- *           return nonet_pipe_create(&out->pipe, NULL);
+ *           return nonet_pipe_new(NULL, &out->reader, &out->writer, NULL);
  *   }
  *   static void release(void *state, void *outputs)
  *   {
- *           nonet_pipe_close(((struct outputs *)outputs)->pipe);
+ *           struct outputs *out = outputs;
+ *           nonet_pipe_close(out->reader);
+ *           nonet_pipe_close(out->writer);
  *   }
  *   ...
- *   test_fault_sweep(&(struct test_operation){.name = "pipe create", .run = create, .release = release,
+ *   test_fault_sweep(&(struct test_operation){.name = "pipe new", .run = make, .release = release,
  *                                             .outputs_size = sizeof(struct outputs)});
  *
  * In the functions use test_check(), not cmocka's assertions.
@@ -71,9 +73,9 @@ struct test_sweep {
  * Prints "fault sweep: NAME: N injections, F failures", and each failure; fails the test if there are any, if the
  * operation makes no call, or if less than half of the faults were hit.
  */
-#define test_fault_sweep(operation) test_fault_sweep_at(TEST_HERE, (operation), NULL)
-/* The same, with the figures. */
-#define test_fault_sweep_count(operation, ret_sweep) test_fault_sweep_at(TEST_HERE, (operation), (ret_sweep))
+#define test_fault_sweep(...) test_fault_sweep_at(TEST_HERE, __VA_ARGS__, NULL)
+/* The same, with the figures: @operation, @ret_sweep. */
+#define test_fault_sweep_count(...) test_fault_sweep_at(TEST_HERE, __VA_ARGS__)
 void test_fault_sweep_at(const char *file, int line, const struct test_operation *operation,
 			 struct test_sweep *ret_sweep);
 

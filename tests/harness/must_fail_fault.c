@@ -28,6 +28,7 @@ enum wrong {
 	WRONG_ONCE,
 	WRONG_CHECK,
 	WRONG_IDLE,
+	WRONG_MEMORY,
 };
 
 static enum wrong wrong;
@@ -75,7 +76,8 @@ failed:
 		sys_close(&made.fds[0]);
 		sys_close(&made.fds[1]);
 	}
-	sys_free(made.name);
+	if (wrong != WRONG_MEMORY)
+		sys_free(made.name);
 	return wrong == WRONG_CODE ? -EBADMSG : result;
 }
 
@@ -129,6 +131,7 @@ SWEEP(WRONG_ENDLESS)
 SWEEP(WRONG_ONCE)
 SWEEP(WRONG_CHECK)
 SWEEP(WRONG_IDLE)
+SWEEP(WRONG_MEMORY)
 
 const struct must_fail must_fail_fault[] = {
 	{"fault-outputs", sweep_WRONG_OUTPUTS, "with call 2 (eventfd) failing with EMFILE: "},
@@ -142,5 +145,6 @@ const struct must_fail must_fail_fault[] = {
 	{"fault-once", sweep_WRONG_ONCE, "run again without a fault it failed: -5"},
 	{"fault-check", sweep_WRONG_CHECK, "this doesn't hold: wrong != WRONG_CHECK"},
 	{"fault-idle", sweep_WRONG_IDLE, "it makes no call that could fail"},
+	{"lost-memory", sweep_WRONG_MEMORY, "memory was lost, see the sanitizer's report"},
 	{0},
 };

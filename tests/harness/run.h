@@ -18,7 +18,7 @@ struct test_result {
 };
 
 /*
- * test_run() - run a command to its end
+ * test_run(argv, input, input_size, deadline, ret_result) - run a command to its end
  * @argv:      ended by NULL; argv[0] is looked up in PATH; a failure to execute is status 127 with the reason in err
  * @input:     its stdin, @input_size bytes; what it doesn't read is dropped
  * @deadline:  test_after(NONET_S(5)), test_deadline(); past it the command is killed and the test fails
@@ -26,8 +26,7 @@ struct test_result {
  *
  * What it wrote is complete when it has ended; what its own children write later is not waited for.
  */
-#define test_run(argv, input, input_size, deadline, ret_result) \
-	test_run_at(TEST_HERE, (argv), (input), (input_size), (deadline), (ret_result))
+#define test_run(...) test_run_at(TEST_HERE, __VA_ARGS__)
 void test_run_at(const char *file, int line, const char *const argv[], const void *input, size_t input_size,
 		 nonet_time deadline, struct test_result *ret_result);
 

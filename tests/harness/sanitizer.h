@@ -18,9 +18,12 @@
 
 bool test_under_valgrind(void);
 
+/* Whether test_lost_memory() can find anything: built with AddressSanitizer, leak detection not switched off. */
+bool test_sees_lost_memory(void);
+
 /*
- * Built with AddressSanitizer: whether memory that is no longer reachable was found since the last call (it prints the
- * stacks). Else always false.
+ * Whether memory that is no longer reachable was found since the last call; the sanitizer prints
+ * the stacks.
  */
 bool test_lost_memory(void);
 

@@ -29,10 +29,10 @@ void test_storm_victim(void);
 uint64_t test_storm_received(void);
 
 /*
- * Start; returns once the first round has been sent. It ends by itself after @limit, when no victim is left, or with
- * the thread that started it.
+ * Start: @pids, @count, @limit. Returns once the first round has been sent. The storm ends by itself after @limit, when
+ * no victim is left, or with the thread that started it.
  */
-#define test_storm_start(pids, count, limit) test_storm_start_at(TEST_HERE, (pids), (count), (limit))
+#define test_storm_start(...) test_storm_start_at(TEST_HERE, __VA_ARGS__)
 struct test_storm *test_storm_start_at(const char *file, int line, const pid_t *pids, size_t count, nonet_time limit);
 
 /* Stop, and free. Return: how many signals were really sent. */

@@ -25,7 +25,7 @@ def check(root, args):
     for path in lint.files(root, "*.h", below=["include/nonet"]):
         jobs.append((path, base + ["-"], f"<nonet/{path.name}>"))
     if args.language == "c":
-        inside = [*base, "-D_GNU_SOURCE", f"-I{root}/src", "-"]
+        inside = [*base, "-D_GNU_SOURCE", f"-I{root}/src", f"-I{root}/tests", "-"]
         for path in lint.files(root, "*.h", below=["src"]):
             jobs.append((path, inside, f'"{path.relative_to(root / "src")}"'))
     with concurrent.futures.ThreadPoolExecutor() as pool:

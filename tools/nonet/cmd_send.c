@@ -27,6 +27,7 @@ static const char help[] =
 	"      --whole          all of standard input is one message\n"
 	"      --bytes          no messages: the bytes as they are, for a program that isn't nonet\n"
 	"      --duplex         as --bytes, and what comes back goes to standard output until the other side ends\n"
+	"      --no-half-close  with --duplex: don't tell the other side that standard input has ended\n"
 	"  -l, --listen         be the side that makes the name, and wait for the other\n"
 	"      --mode OCTAL     permissions of that name (default 0600)\n"
 	"  -t, --timeout TIME   give up when the other side isn't there, or takes no message, for so long:\n"

@@ -60,7 +60,7 @@ static int step_out(struct duplex *duplex)
 		if (r == 0) {
 			duplex->input_ended = 1;
 			/* a carrier that can't half-close doesn't tell the other side that no more comes */
-			r = nonet_endpoint_finish(duplex->endpoint);
+			r = duplex->options->no_half_close ? 0 : nonet_endpoint_finish(duplex->endpoint);
 			if (r < 0 && r != -EOPNOTSUPP)
 				duplex->refused = r;
 			return 1;

@@ -21,7 +21,8 @@ struct transfer_options {
 	const char *address;
 	enum transfer_format format;
 	int help;
-	int duplex; /* send only */
+	int duplex;        /* send only */
+	int no_half_close; /* with duplex only */
 	int listen;
 	int json;
 	uint32_t mode;         /* 0: not given */

@@ -2,7 +2,7 @@
 #include "transfer.h"
 
 #include <getopt.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "parse.h"
 #include "say.h"
@@ -20,10 +20,15 @@ enum {
 	OPTION_TIMEOUT,
 	OPTION_WHOLE,
 	OPTION_DUPLEX,
+	OPTION_NO_HALF_CLOSE,
 };
 
-/* --duplex is the last, so that recv can be given the table without it. */
-static const struct option options_both[] = {
+/* The first are send's alone: recv's table begins after them. */
+#define OPTIONS_OF_SEND 2
+
+static const struct option all_options[] = {
+	{"duplex", no_argument, NULL, OPTION_DUPLEX},
+	{"no-half-close", no_argument, NULL, OPTION_NO_HALF_CLOSE},
 	{"bytes", no_argument, NULL, OPTION_BYTES},
 	{"count", required_argument, NULL, OPTION_COUNT},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -36,8 +41,6 @@ static const struct option options_both[] = {
 	{"whole", no_argument, NULL, OPTION_WHOLE},
 	{NULL, 0, NULL, 0},
 };
-
-#define COUNT (sizeof(options_both) / sizeof(options_both[0]))
 
 static int set_format(struct transfer_options *options, enum transfer_format format)
 {
@@ -60,6 +63,9 @@ static int take_option(int option, struct transfer_options *options)
 	case OPTION_DUPLEX:
 		options->duplex = 1;
 		return set_format(options, TRANSFER_BYTES);
+	case OPTION_NO_HALF_CLOSE:
+		options->no_half_close = 1;
+		return 0;
 	case 'h':
 	case OPTION_HELP:
 		options->help = 1;
@@ -92,6 +98,8 @@ static int check(const struct transfer_options *options)
 		return say_usage("--mode is for the name that --listen makes: give --listen too");
 	if (options->count && options->format == TRANSFER_BYTES)
 		return say_usage("--count counts messages, and --bytes has none: leave one of them out");
+	if (options->no_half_close && !options->duplex)
+		return say_usage("--no-half-close is for --duplex: give --duplex too");
 	if (options->duplex && options->json)
 		return say_usage("--duplex writes what comes to standard output, which leaves no room for --json");
 	return 0;
@@ -100,14 +108,9 @@ static int check(const struct transfer_options *options)
 int transfer_parse(int argc, char *argv[], int may_duplex, struct transfer_options *ret_options)
 {
 	struct transfer_options options = {.timeout = -1};
-	struct option table[COUNT + 1];
+	const struct option *table = may_duplex ? all_options : all_options + OPTIONS_OF_SEND;
 	int option, r;
 
-	memcpy(table, options_both, sizeof(options_both));
-	if (may_duplex) {
-		table[COUNT - 1] = (struct option){"duplex", no_argument, NULL, OPTION_DUPLEX};
-		table[COUNT] = (struct option){NULL, 0, NULL, 0};
-	}
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":0hln:t:", table, NULL)) != -1) {
 		if (option == '?' || option == ':')

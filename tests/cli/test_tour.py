@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nonet tour."""
+
+import json
+import os
+import re
+import signal
+import time
+
+import cli
+
+MECHANISMS = ["signals", "pipes", "message queues", "semaphores", "shared memory", "sockets", "file locks",
+              "memory-mapped files", "UNIX sockets"]
+BUILT = {"pipes", "UNIX sockets"}
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+class Tour(cli.Case):
+    def test_json(self):
+        start = time.monotonic()
+        done = self.nonet("tour", "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertLess(time.monotonic() - start, 5)
+        rows = json.loads(done.stdout)
+        self.assertEqual([row["mechanism"] for row in rows], MECHANISMS)
+        for row in rows:
+            with self.subTest(mechanism=row["mechanism"]):
+                self.assertEqual(list(row), ["mechanism", "ok", "p50_ns", "p99_ns", "messages_per_s", "detail"])
+                if row["mechanism"] not in BUILT:
+                    self.assertEqual((row["ok"], row["p50_ns"], row["p99_ns"], row["messages_per_s"], row["detail"]),
+                                     (False, None, None, None, "not built yet"))
+                    continue
+                self.assertIs(row["ok"], True)
+                self.assertGreater(row["p50_ns"], 100)
+                self.assertGreaterEqual(row["p99_ns"], row["p50_ns"])
+                self.assertGreater(row["messages_per_s"], 100)
+                self.assertRegex(row["detail"], r"peer killed: -EPIPE after [\d.]+ (us|ms)")
+                self.assertRegex(row["detail"], r"deadline of 2.00 ms: -ETIMEDOUT after [\d.]+ ms")
+        self.assertIn("pipe's reader passed", rows[-1]["detail"])
+        self.assertIn("packets", rows[-1]["detail"])
+
+    def test_the_table_has_a_row_for_each(self):
+        done = self.nonet("tour")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        text = done.stdout.decode()
+        for mechanism in MECHANISMS:
+            self.assertTrue(re.search(rf"^{mechanism} ", text, re.MULTILINE), mechanism)
+
+    def test_a_tour_that_is_killed_leaves_no_process(self):
+        if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+            cli.skip_or_fail(self, "the kernel has no CONFIG_PROC_CHILDREN")
+        process = self.start("tour")
+        found = []
+        self.until(lambda: found.extend(children(process.pid)) or found, "the tour has a partner")
+        pidfds = [os.pidfd_open(child) for child in found[:1]]
+        process.send_signal(signal.SIGKILL)
+        for pidfd in pidfds:
+            self.until(lambda pidfd=pidfd: self.has_ended(pidfd), "the partner ends")
+            os.close(pidfd)
+
+    @staticmethod
+    def has_ended(pidfd):
+        try:
+            signal.pidfd_send_signal(pidfd, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+
+if __name__ == "__main__":
+    cli.main()
