@@ -64,16 +64,12 @@ static int bare_descriptor_put(void *end, const void *message, size_t size, none
 }
 
 /*
- * 0 bytes: an empty packet, or the end. Once the peer is gone and nothing is left to take, it was the end; an empty
- * packet that was the last one is taken for it, which is less than nonet tells apart.
+ * 0 bytes: an empty packet, or the end. A packet brings a time stamp with it, or the mark of one for which there was no
+ * room; the end brings nothing.
  */
-static bool bare_packet_ended(const struct bare_packet *packet)
+static bool bare_packet_ended(const struct bare_packet *packet, const struct msghdr *message)
 {
-	struct pollfd item = {.fd = packet->fd, .events = POLLRDHUP};
-	char byte;
-
-	return packet->ends && poll(&item, 1, 0) > 0 && item.revents & (POLLRDHUP | POLLHUP) &&
-	       recv(packet->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return packet->ends && message->msg_controllen == 0 && !(message->msg_flags & MSG_CTRUNC);
 }
 
 /* @message's first place is the caller's buffer: how many bytes came, of which some may be in packet->held. */
@@ -102,7 +98,7 @@ static ssize_t bare_packet_receive(struct bare_packet *packet, struct msghdr *me
 		if (error < 0)
 			return error;
 	}
-	if (got == 0 && bare_packet_ended(packet))
+	if (got == 0 && bare_packet_ended(packet, message))
 		return -EPIPE;
 	if ((size_t)got > capacity) {
 		memcpy(packet->held, message->msg_iov->iov_base, capacity);
@@ -157,6 +153,7 @@ static void bare_packet_close(void *end)
 
 static int bare_packet_ends(int type, void **ret_a, void **ret_b)
 {
+	const int on = 1;
 	int fds[2];
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
@@ -164,6 +161,9 @@ static int bare_packet_ends(int type, void **ret_a, void **ret_b)
 	for (int i = 0; i < 2; i++) {
 		struct bare_packet *packet = calloc(1, sizeof(*packet));
 
+		/* The one way to tell an empty packet from the end of the connection in every case. */
+		if (type == SOCK_SEQPACKET && setsockopt(fds[i], SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0)
+			return -errno;
 		if (!packet)
 			return -ENOMEM;
 		packet->fd = fds[i];

@@ -3,10 +3,23 @@
 A run that failed without a failed test (it didn't build, or Meson died) counts as one failure."""
 
 import json
+import re
 import sys
 
 PASSED = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP", "IGNORED"}
+
+
+SWEEP = re.compile(r"fault sweep: [^:]+: (\d+) injections, (\d+) failures")
+
+
+def sweeps(tests):
+    """What the fault sweeps of a run did in all, or nothing."""
+    found = [match for test in tests for match in SWEEP.findall(test.get("stdout") or "")]
+    if not found:
+        return []
+    injections, failures = (sum(int(match[i]) for match in found) for i in (0, 1))
+    return [f"fault sweeps: {len(found)} operations, {injections} injections, {failures} failures"]
 
 
 def count(path):
@@ -27,7 +40,7 @@ def count(path):
         else:
             failed += 1
             notes.append(f"{test['result'].lower()}: {test['name']}")
-    return passed, failed, skipped, notes
+    return passed, failed, skipped, notes + sweeps(tests)
 
 
 def main(runs):

@@ -273,7 +273,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_send_to(struct nonet_unix *socket, 
  * @deadline: when to give up
  * @ret_size: the message's size in bytes
  *
- * Descriptors that come with the message are closed; see nonet_unix_receive_with().
+ * Descriptors that come with the message are closed; see nonet_unix_receive_with(). Those of a packet or datagram are
+ * also if the call returns -EMSGSIZE: who wants them asks by nonet_unix_receive_with() from the start.
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept

@@ -19,7 +19,7 @@
 
 #define PART_COUNT (NONET_ADDRESS_LENGTH + 1)
 
-/* Under AddressSanitizer no limit of memory can be set, so that one test is skipped. */
+/* AddressSanitizer's own maps are above any limit of memory, so the test that sets one is left out there. */
 #if defined(__SANITIZE_ADDRESS__)
 #define IS_SANITIZED 1
 #elif defined(__has_feature)
@@ -313,6 +313,19 @@ static void every_single_byte_survives_in_every_kind_of_name(void **state)
 	}
 }
 
+/* Canonical text at its longest, three bytes for each of the path. */
+static void a_path_of_spaces_is_escaped(void **state)
+{
+	struct nonet_address *address;
+	char text[5 + 4095 + 1] = "fifo:";
+
+	(void)state;
+	memset(text + 5, ' ', 4095);
+	address = parse(text);
+	assert_int_equal(strlen(nonet_address_text(address)), 5 + 3 * 4095);
+	nonet_address_free(address);
+}
+
 static void odd_questions_have_answers(void **state)
 {
 	struct nonet_address *address = parse("fd:3");
@@ -336,6 +349,7 @@ static void odd_questions_have_answers(void **state)
 }
 
 /* Reading needs four times the text at once, which the limit forbids. */
+#if !IS_SANITIZED
 static void a_lack_of_memory_is_reported(void **state)
 {
 	const size_t size = (size_t)64 << 20;
@@ -346,10 +360,6 @@ static void a_lack_of_memory_is_reported(void **state)
 	int result;
 
 	(void)state;
-	if (IS_SANITIZED) {
-		print_message("skipped: AddressSanitizer's own maps are above any limit\n");
-		skip();
-	}
 	text = malloc(size);
 	assert_non_null(text);
 	memset(text, 'a', size);
@@ -367,6 +377,7 @@ static void a_lack_of_memory_is_reported(void **state)
 	assert_int_equal(error.position, -1);
 	assert_null(address);
 }
+#endif
 
 int main(void)
 {
@@ -376,8 +387,11 @@ int main(void)
 		cmocka_unit_test(what_is_nearly_an_address_is_read_or_refused_with_a_position),
 		cmocka_unit_test(abstract_names_may_hold_any_byte),
 		cmocka_unit_test(every_single_byte_survives_in_every_kind_of_name),
+		cmocka_unit_test(a_path_of_spaces_is_escaped),
 		cmocka_unit_test(odd_questions_have_answers),
+#if !IS_SANITIZED
 		cmocka_unit_test(a_lack_of_memory_is_reported),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

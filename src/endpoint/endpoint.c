@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "stream/stream.h"
 #include "sys/files.h"
 #include "sys/memory.h"
 #include "waitable/waitable.h"
@@ -22,6 +23,10 @@ static int endpoint_check_options(const struct nonet_endpoint_options *options, 
 		return error_set(reterr, -EINVAL, "the endpoint options have unknown flags or a reserved field set");
 	if (options->mode & ~0777u)
 		return error_set(reterr, -EINVAL, "the mode %#o has more than permission bits", options->mode);
+	/* The carrier would say so too, but only when a FIFO has been made. */
+	if (options->message_size > STREAM_MESSAGE_LIMIT)
+		return error_set(reterr, -EINVAL, "a message size of %llu is over the limit of 1 GiB",
+				 (unsigned long long)options->message_size);
 	return 0;
 }
 
@@ -91,6 +96,8 @@ int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options
 			struct nonet_endpoint **ret_endpoint, struct nonet_error *reterr)
 {
 	const struct nonet_endpoint_options defaults = {.size = sizeof(defaults)};
+	/* Steps on the way may fail and say so, although the call then succeeds: a FIFO that is there already... */
+	struct nonet_error why = {.position = -1};
 	struct nonet_endpoint *endpoint;
 	int error;
 
@@ -103,10 +110,12 @@ int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options
 	if (!endpoint)
 		return error_set(reterr, -ENOMEM, "no memory for an endpoint's handle");
 	endpoint->flags = options->flags & (NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE);
-	error = nonet_address_parse(address, &endpoint->address, reterr);
+	error = nonet_address_parse(address, &endpoint->address, &why);
 	if (error == 0)
-		error = endpoint_open_carrier(endpoint, options, deadline, reterr);
+		error = endpoint_open_carrier(endpoint, options, deadline, &why);
 	if (error < 0) {
+		if (reterr)
+			*reterr = why;
 		nonet_address_free(endpoint->address);
 		sys_free(endpoint);
 		return error;

@@ -200,14 +200,14 @@ int nonet_pipe_read(struct nonet_pipe *pipe, void *buffer, size_t capacity, none
 {
 	if (pipe->end != NONET_PIPE_READER)
 		return -EBADF;
-	return stream_read(&pipe->stream, buffer, capacity, deadline, ret_size);
+	return pipe_touch(pipe, stream_read(&pipe->stream, buffer, capacity, deadline, ret_size));
 }
 
 int nonet_pipe_read_exactly(struct nonet_pipe *pipe, void *buffer, size_t size, nonet_time deadline, size_t *done)
 {
 	if (pipe->end != NONET_PIPE_READER)
 		return -EBADF;
-	return stream_read_exactly(&pipe->stream, buffer, size, deadline, done);
+	return pipe_touch(pipe, stream_read_exactly(&pipe->stream, buffer, size, deadline, done));
 }
 
 int nonet_pipe_write(struct nonet_pipe *pipe, const void *bytes, size_t size, nonet_time deadline, size_t *done)

@@ -206,14 +206,20 @@ static int send_lock(struct stream *stream, nonet_time deadline)
 	}
 }
 
+/*
+ * How many chunks one write may carry. Several are atomic each only where a chunk is exactly a page: pipe_write() in
+ * the kernel fills page after page, and stops between two. tests/kernel has the proof.
+ */
+static int send_batch(const struct stream *stream, const struct send_image *image)
+{
+	if (image->chunks == 1)
+		return 1;
+	return !stream->carrier->atomic || sys_page_size() == (long)image->stride ? SEND_CHUNKS : 1;
+}
+
 static int send_image_all(struct stream *stream, const struct send_image *image, nonet_time deadline)
 {
-	/*
-	 * Several chunks in one write are atomic each only where a chunk is exactly a page: pipe_write() in the kernel
-	 * fills page after page, and stops between two. tests/kernel has the proof.
-	 */
-	const bool whole_pages = !stream->carrier->atomic || sys_page_size() == (long)image->stride;
-	const int batch = whole_pages ? SEND_CHUNKS : 1;
+	const int batch = send_batch(stream, image);
 	uint64_t position = 0;
 	ssize_t size;
 	int error;

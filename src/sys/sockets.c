@@ -73,17 +73,22 @@ ssize_t sys_send(int fd, const struct msghdr *message, int flags)
 
 	if (size < 0)
 		return size;
-	/* Bytes in one place need no header, which the kernel would have to copy and check: a tenth of a small send. */
-	if (message->msg_iovlen == 1 && !message->msg_name && message->msg_controllen == 0) {
-		do
-			size = send(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags | MSG_NOSIGNAL);
-		while (size < 0 && errno == EINTR);
-	} else {
-		do
-			size = sendmsg(fd, message, flags | MSG_NOSIGNAL);
-		while (size < 0 && errno == EINTR);
-	}
+	do
+		size = sendmsg(fd, message, flags | MSG_NOSIGNAL);
+	while (size < 0 && errno == EINTR);
 	return size < 0 ? -errno : size;
+}
+
+ssize_t sys_send_bytes(int fd, const void *bytes, size_t size, int flags)
+{
+	ssize_t sent = sys_fault(SYS_CALL_SEND);
+
+	if (sent < 0)
+		return sent;
+	do
+		sent = send(fd, bytes, size, flags | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
 }
 
 ssize_t sys_receive(int fd, struct msghdr *message, int flags)

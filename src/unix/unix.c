@@ -281,7 +281,7 @@ int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, no
 	error = stream_read(&socket->stream, buffer, capacity, deadline, ret_size);
 	/* Plain bytes announce no descriptors, so those that came are nobody's. */
 	unix_stream_done(socket);
-	return error;
+	return unix_touch(socket, error);
 }
 
 int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size, nonet_time deadline, size_t *done)
@@ -292,7 +292,7 @@ int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size
 		return -EOPNOTSUPP;
 	error = stream_read_exactly(&socket->stream, buffer, size, deadline, done);
 	unix_stream_done(socket);
-	return error;
+	return unix_touch(socket, error);
 }
 
 int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, nonet_time deadline, size_t *done)

@@ -51,7 +51,12 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 		packet.msg_controllen = unix_ancillary_build(control.bytes, descriptors, count);
 	}
 	for (;;) {
-		sent = sys_send(socket->stream.fd, &packet, deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT);
+		const int flags = deadline == NONET_FOREVER && !to ? 0 : MSG_DONTWAIT;
+
+		if (to || count > 0)
+			sent = sys_send(socket->stream.fd, &packet, flags);
+		else
+			sent = sys_send_bytes(socket->stream.fd, message, size, flags);
 		if (sent >= 0)
 			return 0;
 		if (sent != -EAGAIN)
@@ -89,9 +94,10 @@ static bool packet_is_end(struct nonet_unix *socket, bool stamped)
 
 /*
  * Take the next packet: the first @capacity bytes to @buffer, the others to their place in packet.bytes.
+ * @beside: what came with it is wanted too; else the kernel drops it, and says MSG_CTRUNC if there was any
  * Return: 0 with packet.size and what came beside it, or an error.
  */
-static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline)
+static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, bool beside, nonet_time deadline)
 {
 	struct unix_packet *packet = &socket->packet;
 	const size_t limit = socket->stream.message_size;
@@ -112,10 +118,12 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 		message.msg_iovlen = 2;
 	}
 	for (;;) {
-		message.msg_name = socket->type == NONET_UNIX_DATAGRAM ? &packet->sender : NULL;
-		message.msg_namelen = socket->type == NONET_UNIX_DATAGRAM ? sizeof(packet->sender) : 0;
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
+		if (beside) {
+			message.msg_name = &packet->sender;
+			message.msg_namelen = sizeof(packet->sender);
+			message.msg_control = control.bytes;
+			message.msg_controllen = sizeof(control.bytes);
+		}
 		size = sys_receive(socket->stream.fd, &message, deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT);
 		if (size >= 0)
 			break;
@@ -125,7 +133,10 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 		if (ready < 0)
 			return ready;
 	}
-	unix_ancillary_take(&message, &packet->rights, &stamped);
+	if (beside)
+		unix_ancillary_take(&message, &packet->rights, &stamped);
+	else
+		stamped = message.msg_flags & MSG_CTRUNC;
 	packet->sender_size = message.msg_namelen;
 	if (size == 0 && packet_is_end(socket, stamped)) {
 		unix_rights_close(&packet->rights);
@@ -153,7 +164,7 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 		if (packet->size > 0)
 			memcpy(buffer, packet->bytes, packet->size);
 	} else {
-		error = packet_take(socket, buffer, capacity, deadline);
+		error = packet_take(socket, buffer, capacity, ancillary, deadline);
 		if (error < 0)
 			return error;
 		if (packet->size > capacity) {
@@ -188,7 +199,7 @@ int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret
 	int error;
 
 	if (!packet_is_held(packet)) {
-		error = packet_take(socket, NULL, 0, deadline);
+		error = packet_take(socket, NULL, 0, true, deadline);
 		if (error < 0)
 			return error;
 		packet_hold(packet, true);

@@ -7,9 +7,9 @@
 /* As large as a chunk gets before a message goes in several; a UNIX stream's default buffer holds three. */
 #define STREAM_CHUNK 65536
 
-static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+/* Bytes, and the descriptors that come with them. */
+static ssize_t unix_read_framed(struct nonet_unix *socket, const struct iovec *vector, int count, int flags)
 {
-	struct nonet_unix *socket = (struct nonet_unix *)stream;
 	struct unix_control control;
 	struct msghdr message = {
 		.msg_iov = (struct iovec *)vector,
@@ -17,14 +17,10 @@ static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vect
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
+	ssize_t size = sys_receive(socket->stream.fd, &message, flags);
 	struct unix_rights set;
-	ssize_t size;
 	bool stamped;
 
-	if (how & STREAM_PLAIN)
-		return sys_receive_bytes(stream->fd, vector->iov_base, vector->iov_len, flags);
-	size = sys_receive(stream->fd, &message, flags);
 	if (size < 0 || (message.msg_controllen == 0 && !(message.msg_flags & MSG_CTRUNC)))
 		return size;
 	unix_ancillary_take(&message, &set, &stamped);
@@ -40,22 +36,44 @@ static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vect
 	return size;
 }
 
-static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
-	struct nonet_unix *socket = (struct nonet_unix *)stream;
-	struct unix_control control;
-	struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
-	ssize_t size;
+	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 
-	if (socket->sending_count > 0) {
-		message.msg_control = control.bytes;
-		message.msg_controllen = unix_ancillary_build(control.bytes, socket->sending, socket->sending_count);
-	}
-	size = sys_send(stream->fd, &message, how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT);
-	/* They go with the first byte, whatever becomes of the others. */
+	if (how & STREAM_PLAIN)
+		return sys_receive_bytes(stream->fd, vector->iov_base, vector->iov_len, flags);
+	return unix_read_framed((struct nonet_unix *)stream, vector, count, flags);
+}
+
+/* Bytes, and the descriptors that go with the first of them, whatever becomes of the others. */
+static ssize_t unix_write_descriptors(struct nonet_unix *socket, const struct iovec *vector, int count, int flags)
+{
+	struct unix_control control;
+	struct msghdr message = {
+		.msg_iov = (struct iovec *)vector,
+		.msg_iovlen = (size_t)count,
+		.msg_control = control.bytes,
+		.msg_controllen = unix_ancillary_build(control.bytes, socket->sending, socket->sending_count),
+	};
+	ssize_t size = sys_send(socket->stream.fd, &message, flags);
+
 	if (size > 0)
 		socket->sending_count = 0;
 	return size;
+}
+
+static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+{
+	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
+	struct nonet_unix *socket = (struct nonet_unix *)stream;
+	struct msghdr message;
+
+	if (socket->sending_count > 0)
+		return unix_write_descriptors(socket, vector, count, flags);
+	if (count == 1)
+		return sys_send_bytes(stream->fd, vector->iov_base, vector->iov_len, flags);
+	message = (struct msghdr){.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
+	return sys_send(stream->fd, &message, flags);
 }
 
 /* The first set in hand is done with: what is left of it is closed. */

@@ -102,8 +102,8 @@ static void set_report_kernel(struct nonet_wait_set *set, struct wait_call *call
 /*
  * Look into epoll, asleep until @deadline if need be. Called and returns with the mutex locked.
  *
- * The first look doesn't sleep and keeps the mutex: with something ready, which is when speed matters, it saves a pair of
- * lock and unlock and the reading of the clock, a tenth of the call.
+ * The first look doesn't sleep and keeps the mutex: with something ready, which is when speed matters, it saves a pair
+ * of lock and unlock and the reading of the clock, a tenth of the call.
  */
 static int set_ask_kernel(struct nonet_wait_set *set, struct epoll_event *ret_events, size_t room, nonet_time deadline)
 {

@@ -6,7 +6,7 @@ import os
 import select
 import shutil
 import signal
-import stat
+import socket
 import subprocess
 import tempfile
 import time
@@ -95,7 +95,8 @@ class Case(unittest.TestCase):
             select.select([], [], [], 0.002)
 
     def until_socket(self, path):
-        self.until(lambda: os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode), f"{path} appears")
+        """Waits until a datagram socket has the path, or somebody listens there: the path comes before that."""
+        self.until(lambda: is_served(path), f"{path} is served")
 
     def read_until(self, stream, wanted):
         """Reads a pipe until what came contains @wanted. Returns what came."""
@@ -133,6 +134,17 @@ class Case(unittest.TestCase):
             self.assertEqual((status, err), (0, b""))
             output.seek(0)
             return output.read()
+
+
+def is_served(path):
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            words = line.split(maxsplit=7)
+            if len(words) == 8 and words[7].rstrip("\n") == path:
+                flags, kind = int(words[3], 16), int(words[4], 16)
+                if kind == socket.SOCK_DGRAM or flags & 0x10000:  # SO_ACCEPTCON: listen(2) was called
+                    return True
+    return False
 
 
 def json_lines(out):

@@ -47,6 +47,16 @@ PROPERTIES(PROPERTY_DECLARE)
 /* What a wait may take beyond its deadline, and what a death may take to be told. */
 #define TOLERANCE (NONET_MS(100) * test_slowness())
 
+/* Fail unless a wait ended at its deadline: not before, and not later than this process was kept from running. */
+struct punctual {
+	nonet_time begin;
+	nonet_time deadline;
+	nonet_time kept; /* from running, by then */
+};
+struct punctual punctual_begin(nonet_time deadline);
+#define punctual_end(punctual) punctual_end_at(TEST_HERE, (punctual))
+void punctual_end_at(const char *file, int line, const struct punctual *punctual);
+
 /* Start a child on the other side, open ours, and wait until it reports "ready". */
 #define talk_start(pair, other, argument, ours, ret_endpoint) \
 	talk_start_at(TEST_HERE, #other, (pair), (other), (argument), (ours), (ret_endpoint))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "conform/property.h"
@@ -9,26 +10,46 @@
 /* What a small message, and one in pieces, say of a deadline. */
 static const size_t sizes[] = {100, 20000};
 
-static void check_in_time(nonet_time begin, nonet_time deadline)
+/* For how long this thread was ready to run and another did, since it began: 0 if the kernel doesn't count that. */
+static nonet_time kept_from_running(void)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long kept = 0;
+
+	if (file && fscanf(file, "%*u %llu", &kept) != 1)
+		kept = 0;
+	if (file)
+		fclose(file);
+	return (nonet_time)kept;
+}
+
+struct punctual punctual_begin(nonet_time deadline)
+{
+	return (struct punctual){.kept = kept_from_running(), .begin = test_clock(), .deadline = deadline};
+}
+
+void punctual_end_at(const char *file, int line, const struct punctual *punctual)
 {
 	const nonet_time end = test_clock();
+	const nonet_time kept = kept_from_running() - punctual->kept;
+	const nonet_time due = punctual->deadline > punctual->begin ? punctual->deadline : punctual->begin;
 
-	if (deadline != NONET_NOW && end < deadline)
-		test_fail("it gave up %lld ns before its deadline", (long long)(deadline - end));
-	if (end - (deadline > begin ? deadline : begin) > TOLERANCE)
-		test_fail("it gave up %lld ns after its deadline",
-			  (long long)(end - (deadline > begin ? deadline : begin)));
+	if (end < punctual->deadline)
+		test_fail_at(file, line, "it gave up %lld ns before its deadline", (long long)(due - end));
+	if (end - due > TOLERANCE + kept)
+		test_fail_at(file, line, "it gave up %lld ns after its deadline, and was kept from running for %lld",
+			     (long long)(end - due), (long long)kept);
 }
 
 static void receive_nothing(struct nonet_endpoint *endpoint, nonet_time deadline)
 {
-	const nonet_time begin = test_clock();
+	const struct punctual punctual = punctual_begin(deadline);
 	uint8_t bytes[16];
 	size_t size = 99;
 
 	test_check_equal(nonet_endpoint_receive(endpoint, bytes, sizeof(bytes), deadline, &size),
 			 deadline == NONET_NOW ? -EAGAIN : -ETIMEDOUT);
-	check_in_time(begin, deadline);
+	punctual_end(&punctual);
 	test_check_equal(nonet_endpoint_message_size(endpoint, deadline, &size),
 			 deadline == NONET_NOW ? -EAGAIN : -ETIMEDOUT);
 	test_check_equal(size, 99);
@@ -36,12 +57,12 @@ static void receive_nothing(struct nonet_endpoint *endpoint, nonet_time deadline
 
 static void send_nothing(struct nonet_endpoint *endpoint, size_t size, nonet_time deadline)
 {
-	const nonet_time begin = test_clock();
+	const struct punctual punctual = punctual_begin(deadline);
 	uint8_t bytes[20000] = {0};
 
 	test_check_equal(nonet_endpoint_send(endpoint, bytes, size, deadline),
 			 deadline == NONET_NOW ? -EAGAIN : -ETIMEDOUT);
-	check_in_time(begin, deadline);
+	punctual_end(&punctual);
 }
 
 void now_never_waits_and_a_past_deadline_tries_once(const struct carrier *carrier)

@@ -76,11 +76,21 @@ static json_t *integer_or_null(int64_t value)
 static json_t *result_json(const struct player *player, const struct result *result)
 {
 	const struct score *score = &result->score;
-	char detail[sizeof(score->exchanged) + sizeof(score->rules) + 2] = "";
+	char notes[sizeof(score->exchanged) + sizeof(score->rules)] = "", detail[2 * sizeof(notes)], *to = detail;
+	const char *from;
 
 	if (score->exchanged[0])
-		play_note(detail, sizeof(detail), "%s", score->exchanged);
-	play_note(detail, sizeof(detail), "%s", score->rules);
+		play_note(notes, sizeof(notes), "%s", score->exchanged);
+	play_note(notes, sizeof(notes), "%s", score->rules);
+	for (from = notes; *from; from++) {
+		if (*from == '\n') {
+			*to++ = ';';
+			*to++ = ' ';
+		} else {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
 	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:s}", "mechanism", player->mechanism, "ok", result->ok, "p50_ns",
 			 integer_or_null(score->p50), "p99_ns", integer_or_null(score->p99), "messages_per_s",
 			 integer_or_null((int64_t)score->messages_per_s), "detail", detail);
@@ -120,17 +130,26 @@ static const struct {
 	[COLUMN_P50] = {"P50", 0, SCOLS_FL_RIGHT},
 	[COLUMN_P99] = {"P99", 0, SCOLS_FL_RIGHT},
 	[COLUMN_RATE] = {"MESSAGES/S", 0, SCOLS_FL_RIGHT},
-	[COLUMN_EXCHANGED] = {"EXCHANGED", 0.3, SCOLS_FL_WRAP},
-	[COLUMN_RULES] = {"WHAT THE RULES SHOWED", 0.3, SCOLS_FL_WRAP},
+	[COLUMN_EXCHANGED] = {"EXCHANGED", 0, SCOLS_FL_WRAP},
+	[COLUMN_RULES] = {"WHAT THE RULES SHOWED", 0, SCOLS_FL_WRAP},
 };
 
 static int add_columns(struct libscols_table *table)
 {
+	struct libscols_column *column;
 	size_t i;
 
-	for (i = 0; i < COLUMNS; i++)
-		if (!scols_table_new_column(table, columns[i].name, columns[i].width, columns[i].flags))
+	for (i = 0; i < COLUMNS; i++) {
+		column = scols_table_new_column(table, columns[i].name, columns[i].width, columns[i].flags);
+		if (!column)
 			return -1;
+		if (!(columns[i].flags & SCOLS_FL_WRAP))
+			continue;
+		/* between the notes, instead of in the middle of a word */
+		if (scols_column_set_wrapfunc(column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL) < 0 ||
+		    scols_column_set_safechars(column, "\n") < 0)
+			return -1;
+	}
 	return 0;
 }
 

@@ -31,10 +31,8 @@ void play_note(char *note, size_t size, const char *format, ...)
 	size_t used = strlen(note);
 	va_list arguments;
 
-	if (used > 0 && used + 2 < size) {
-		memcpy(note + used, "; ", 3);
-		used += 2;
-	}
+	if (used > 0 && used + 1 < size)
+		note[used++] = '\n';
 	va_start(arguments, format);
 	(void)vsnprintf(note + used, size - used, format, arguments);
 	va_end(arguments);

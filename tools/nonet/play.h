@@ -18,8 +18,8 @@ struct score {
 	int64_t p50;
 	int64_t p99;
 	double messages_per_s;
-	char exchanged[256]; /* what went over it */
-	char rules[256];     /* what the rules showed; or why it failed */
+	char exchanged[256]; /* what went over it: notes, each on a line */
+	char rules[256];     /* what the rules showed; or why it failed: notes too */
 };
 
 /* Return: 0, or a negative errno: then score->rules says what failed. */
@@ -28,7 +28,7 @@ typedef int play_function(struct score *score);
 play_function play_pipes;
 play_function play_unix;
 
-/* Appends to score->exchanged or score->rules, parts separated by "; ". */
+/* Appends to score->exchanged or score->rules, each on a line of its own. */
 void play_note(char *note, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 #define PLAY_EXCHANGED(score, ...) play_note((score)->exchanged, sizeof((score)->exchanged), __VA_ARGS__)
 #define PLAY_RULE(score, ...)      play_note((score)->rules, sizeof((score)->rules), __VA_ARGS__)

@@ -93,7 +93,7 @@ static int take_descriptor(struct sockets *sockets, struct score *score)
 		close(fd);
 	if (r < 0)
 		return play_failed(score, "passing a descriptor", r);
-	PLAY_EXCHANGED(score, "a pipe's reader passed in %s, and read", PLAY_DURATION(took));
+	PLAY_EXCHANGED(score, "pipe's reader passed in %s", PLAY_DURATION(took));
 	return 0;
 }
 
@@ -165,7 +165,7 @@ static int play_packets(struct score *score)
 		memcpy(score->rules, packets.rules, sizeof(score->rules));
 		return r;
 	}
-	PLAY_EXCHANGED(score, "packets: %s, p50 %s", packets.exchanged, PLAY_DURATION(packets.p50));
+	PLAY_EXCHANGED(score, "packets, %s: p50 %s", packets.exchanged, PLAY_DURATION(packets.p50));
 	return 0;
 }
 
