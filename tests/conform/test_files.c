@@ -62,6 +62,8 @@ static int file_send(struct test_child_side *side, void *argument)
 
 	test_check(bytes);
 	test_report(side, "ready");
+	/* The first round of a storm is to be out before a byte is. */
+	test_await(side, "go");
 	do {
 		size = read(fd, bytes, test_random_between(&random, 1, MESSAGE_SIZE));
 		if (size < 0 && errno == EINTR)
@@ -153,6 +155,7 @@ static void copy_over(const struct carrier *carrier, bool storm)
 	pids[1] = test_child_pid(sender);
 	if (storm)
 		blowing = test_storm_start(pids, 2, NONET_S(3600));
+	test_child_tell(sender, "go");
 	sent = test_child_number(sender);
 	came = test_child_number(receiver);
 	took = test_clock() - begin;
