@@ -322,7 +322,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_splice_from(struct nonet_pipe *pipe
  * @ret_moved: how many were moved, at least 1
  *
  * Return: 0, or
- *   -EPIPE       no writer is left, and every byte was taken; or nobody reads @fd
+ *   -EPIPE       no writer is left, and every byte was taken
+ *   -ECONNRESET  nobody reads @fd any more: what is in @pipe stays
  *   -EINVAL      as nonet_pipe_splice_from()
  *   -EBUSY       @pipe has read ahead
  *   -EBADF       @pipe is a writer, or @fd isn't open for writing
@@ -340,8 +341,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_splice_to(struct nonet_pipe *pipe, 
  * @deadline:   when to give up
  * @ret_copied: how many were copied, at least 1
  *
- * Return: 0, or -EPIPE, -EINVAL (both are one pipe), -EBUSY, -EBADF, -EAGAIN, -ETIMEDOUT, -ENOMEM as above.
- * Source: tee(2).
+ * Return: 0, or -EPIPE (the end of @from), -ECONNRESET (nobody reads @to), -EINVAL (both are one pipe), -EBUSY, -EBADF,
+ * -EAGAIN, -ETIMEDOUT, -ENOMEM as above. Source: tee(2).
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_tee(struct nonet_pipe *from, struct nonet_pipe *to, size_t size,
 						 nonet_time deadline, size_t *ret_copied);

@@ -122,7 +122,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_listen(const char *name, enum nonet
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   nobody connected
- *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS   no room for it: the client stays in the queue
+ *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS   no room for it: the client stays in the queue, and the listener ready. Take
+ * it out of its wait set until something was closed, or the wait ends at once every time
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_accept(struct nonet_unix_listener *listener, nonet_time deadline,
 						    struct nonet_unix **ret_unix);
@@ -398,7 +399,10 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_peer_pidfd(struct nonet_unix *socke
 /** nonet_unix_get_type() - of which type a socket is. */
 NONET_PUBLIC enum nonet_unix_type nonet_unix_get_type(struct nonet_unix *socket);
 
-/** nonet_unix_fd() - the socket's descriptor, for poll(2). Owned by @socket. */
+/**
+ * nonet_unix_fd() - the socket's descriptor, for poll(2)
+ * @socket: owns it; you may set O_NONBLOCK on it (splice(2) wants that), which changes nothing of its calls
+ */
 NONET_PUBLIC int nonet_unix_fd(struct nonet_unix *socket);
 
 /**

@@ -127,6 +127,8 @@ NONET_PUBLIC int nonet_wait_set_remove_fd(struct nonet_wait_set *set, int fd);
  * @deadline:   when to give up
  * @ret_count:  how many came, at least 1
  *
+ * Acting on one event may close the object of a later one in the same batch: ask for one at a time (@max 1), or look.
+ *
  * A member that isn't drained is reported again by the next call. What costs is the number of ready members, not the
  * size of the set. If more than @max are ready, later calls get to the others: none is starved.
  *

@@ -250,6 +250,27 @@ static void a_descriptor_stays_open_and_as_it_was(void **state)
 	}
 }
 
+/* Whose other side left before it was opened. */
+static void a_descriptor_without_another_side_is_at_its_end(void **state)
+{
+	(void)state;
+	for (int socket = 0; socket < 2; socket++) {
+		struct nonet_endpoint *endpoint = NULL;
+		size_t size = 0;
+		char address[32];
+		char byte;
+		int fds[2];
+
+		test_must(socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, fds) : pipe(fds));
+		close(fds[1]);
+		snprintf(address, sizeof(address), "fd:%d", fds[0]);
+		test_check_equal(nonet_endpoint_open(address, NULL, NONET_NOW, &endpoint, NULL), 0);
+		close(fds[0]);
+		test_check_equal(nonet_endpoint_receive(endpoint, &byte, 1, test_deadline(), &size), -EPIPE);
+		nonet_endpoint_close(endpoint);
+	}
+}
+
 static void an_address_is_given_back_in_its_canonical_spelling(void **state)
 {
 	const char *directory = test_directory_new();
@@ -280,6 +301,7 @@ int main(void)
 		test_case(a_socket_of_another_type_or_process_stays),
 		test_case(a_descriptor_that_carries_no_messages_is_refused),
 		test_case(a_descriptor_stays_open_and_as_it_was),
+		test_case(a_descriptor_without_another_side_is_at_its_end),
 		test_case(an_address_is_given_back_in_its_canonical_spelling),
 	};
 

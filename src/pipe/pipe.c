@@ -265,6 +265,27 @@ struct nonet_waitable *nonet_pipe_waitable(struct nonet_pipe *pipe)
 	return &pipe->waitable;
 }
 
+/* Which side a call waited for that got nowhere. */
+static void pipe_explain_stuck(const struct nonet_pipe *pipe, int code, const char *what, struct nonet_error *ret_error)
+{
+	const char *when = code == -EAGAIN ? "now" : "before the deadline";
+	const bool reader = pipe->end == NONET_PIPE_READER;
+	const int ready = sys_poll_now(pipe->stream.fd, reader ? POLLIN : POLLOUT);
+
+	if (reader && ready > 0 && ready & POLLIN)
+		error_set(ret_error, code, "there are bytes in %s, but what they were to go to had no room %s", what,
+			  when);
+	else if (reader)
+		error_set(ret_error, code, "nothing to receive from %s %s", what, when);
+	else if (ready > 0 && ready & POLLOUT)
+		error_set(ret_error, code,
+			  "%s has room, but nothing came to be put into it, or another writer was in the middle of a "
+			  "large message, %s",
+			  what, when);
+	else
+		error_set(ret_error, code, "no room in %s %s: its reader is slow", what, when);
+}
+
 void nonet_pipe_explain(struct nonet_pipe *pipe, int code, struct nonet_error *ret_error)
 {
 	const bool reader = pipe->end == NONET_PIPE_READER;
@@ -274,9 +295,7 @@ void nonet_pipe_explain(struct nonet_pipe *pipe, int code, struct nonet_error *r
 	switch (code) {
 	case -EAGAIN:
 	case -ETIMEDOUT:
-		error_set(ret_error, code,
-			  reader ? "nothing to receive from %s%s" : "no room in %s%s: its reader is slow", what,
-			  code == -EAGAIN ? " now" : " before the deadline");
+		pipe_explain_stuck(pipe, code, what, ret_error);
 		return;
 	case -EPIPE:
 		error_set(ret_error, code,
@@ -301,6 +320,14 @@ void nonet_pipe_explain(struct nonet_pipe *pipe, int code, struct nonet_error *r
 		return;
 	case -EBADF:
 		error_set(ret_error, code, "this end of %s only %s", what, reader ? "reads" : "writes");
+		return;
+	case -ECONNRESET:
+		error_set(ret_error, code, "nobody reads what the bytes in %s were to go to; they stay", what);
+		return;
+	case -EINVAL:
+		error_set(ret_error, code,
+			  "a bad argument for %s; a descriptor to splice has to be a regular file, or have O_NONBLOCK",
+			  what);
 		return;
 	case -EBUSY:
 		error_set(ret_error, code, "%s holds bytes that this call would have to pass over", what);

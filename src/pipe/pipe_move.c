@@ -78,6 +78,9 @@ static int move_from_pipe(ssize_t (*move)(int from, int to, size_t size), struct
 
 	for (;;) {
 		error = move_bytes(move, from, to, size, deadline, &moved);
+		/* The kernel means the other side of @to; -EPIPE is kept for the end of what is moved. */
+		if (error == -EPIPE)
+			return -ECONNRESET;
 		if (error < 0)
 			return error;
 		if (moved > 0 || size == 0)

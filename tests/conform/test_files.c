@@ -62,6 +62,7 @@ static int file_send(struct test_child_side *side, void *argument)
 
 	test_check(bytes);
 	test_report(side, "ready");
+	test_await(side, "go");
 	do {
 		size = read(fd, bytes, test_random_between(&random, 1, MESSAGE_SIZE));
 		if (size < 0 && errno == EINTR)
@@ -90,6 +91,7 @@ static int file_receive(struct test_child_side *side, void *argument)
 
 	test_check(bytes);
 	test_report(side, "ready");
+	test_await(side, "go");
 	for (;;) {
 		test_check_equal(nonet_endpoint_receive(receiver, bytes, MESSAGE_SIZE,
 							count % 2 ? NONET_FOREVER : test_deadline(), &size),
@@ -146,13 +148,16 @@ static void copy_over(const struct carrier *carrier, bool storm)
 	receiver = test_child_start(file_receive, &copy);
 	sender = test_child_start(file_send, &copy);
 	pair_leave(copy.pair);
-	begin = test_clock();
 	test_child_wait_state(receiver, "ready");
 	test_child_wait_state(sender, "ready");
 	pids[0] = test_child_pid(receiver);
 	pids[1] = test_child_pid(sender);
 	if (storm)
 		blowing = test_storm_start(pids, 2, NONET_S(3600));
+	/* The first signals have been sent by now. */
+	begin = test_clock();
+	test_child_tell(receiver, "go");
+	test_child_tell(sender, "go");
 	sent = test_child_number(sender);
 	came = test_child_number(receiver);
 	took = test_clock() - begin;

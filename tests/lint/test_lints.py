@@ -232,6 +232,20 @@ class Atomics(Case):
     )
 
 
+PROGRAM = "/* licence */\n/* What it does. */\nint main(void)\n{\n}\n"
+SHOWN = "# a\n\n```c\nint main(void)\n{\n}\n```\n"
+
+
+class Readme(Case):
+    name = "readme"
+    bad = (
+        ({"examples/hello.c": PROGRAM, "README.md": SHOWN.replace("void", "int")}, "README.md: its first program"),
+        ({"examples/hello.c": PROGRAM, "README.md": "# a\n"}, "README.md: its first program"),
+        ({"examples/hello.c": PROGRAM, "README.md": SHOWN + "[b](docs/b.md)\n"}, "README.md:8: the link to docs/b.md"),
+    )
+    good = ({"examples/hello.c": PROGRAM, "README.md": SHOWN + "[b](examples/hello.c) [c](https://c)\n"},)
+
+
 class Words(Case):
     name = "words"
     bad = (
