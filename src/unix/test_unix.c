@@ -14,8 +14,7 @@ static void a_pair_of_each_type_carries_messages_both_ways(void **state)
 	size_t size;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &ends[0], &ends[1]);
 		assert_int_equal(nonet_unix_get_type(ends[0]), type);
 		assert_non_null(nonet_unix_waitable(ends[0]));
@@ -92,8 +91,7 @@ static void the_limits_of_size_hold(void **state)
 	size_t size;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		assert_int_equal(nonet_unix_pair(type, &options, &a, &b, NULL), 0);
 		assert_int_equal(send_filled(a, 5001, 0, NONET_NOW), -EMSGSIZE);
 		assert_int_equal(send_filled(a, 5000, 1, NONET_NOW), 0);
@@ -128,8 +126,7 @@ static void a_message_too_large_for_the_buffer_stays(void **state)
 	size_t size;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		for (unsigned i = 0; i < 3; i++)
 			assert_int_equal(send_filled(a, 30 + i, i, NONET_NOW), 0);
@@ -159,8 +156,7 @@ static void a_full_socket_waits_by_the_deadline(void **state)
 	unsigned sent;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		for (sent = 0; sent < 100000; sent++)
 			if (send_filled(a, 3000, sent, NONET_NOW) < 0)
@@ -186,8 +182,7 @@ static void an_empty_packet_is_not_the_end(void **state)
 	size_t size = 9;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		for (int i = 0; i < 3; i++)
 			assert_int_equal(nonet_unix_send(a, NULL, 0, NONET_NOW), 0);
@@ -213,8 +208,7 @@ static void finish_ends_one_direction(void **state)
 	size_t size;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		assert_int_equal(nonet_unix_send(a, "abc", 3, NONET_NOW), 0);
 		assert_int_equal(nonet_unix_finish(a), type == NONET_UNIX_DATAGRAM ? -EOPNOTSUPP : 0);
@@ -240,8 +234,7 @@ static void arm_and_the_descriptor_lose_nothing(void **state)
 	int epoll;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		assert_int_equal(nonet_unix_pair(type, &options, &a, &b, NULL), 0);
 		epoll = (int)test_must(epoll_create1(0));
 		test_must(epoll_ctl(epoll, EPOLL_CTL_ADD, nonet_unix_fd(b), &event));
@@ -273,8 +266,7 @@ static void a_wait_set_sees_what_was_read_ahead(void **state)
 	size_t count;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		assert_int_equal(nonet_wait_set_new(&set, NULL), 0);
 		assert_int_equal(nonet_wait_set_add(set, nonet_unix_waitable(b), NONET_WAIT_RECEIVE, b), 0);
@@ -361,8 +353,7 @@ static void explain_has_a_sentence_for_each_code(void **state)
 	struct nonet_error error;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 			memset(&error, 0, sizeof(error));

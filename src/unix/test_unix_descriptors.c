@@ -107,8 +107,7 @@ static void as_many_as_the_kernel_allows_arrive_in_order(void **state)
 	struct nonet_unix *b;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		for (int i = 0; i < 4; i++) {
 			assert_int_equal(send_with(a, 100, 0, counts[i]), 0);
@@ -134,8 +133,7 @@ static void bad_ancillary_is_refused(void **state)
 	size_t size;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		assert_int_equal(nonet_unix_send(a, "x", 1, NONET_NOW), 0);
 		assert_int_equal(nonet_unix_receive_with(b, &byte, 1, NULL, NONET_NOW, &size), -EINVAL);
@@ -176,8 +174,7 @@ static void each_message_keeps_its_own(void **state)
 	int before;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		before = count_descriptors();
 		for (unsigned way = 0; way < 4; way++) {
@@ -231,8 +228,7 @@ static void too_little_room_for_them_is_emsgsize(void **state)
 	int before;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		before = count_descriptors();
 		assert_int_equal(send_with(a, 10, 1, 4), 0);
@@ -257,8 +253,7 @@ static void closing_closes_what_was_not_taken(void **state)
 	char byte;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		assert_int_equal(send_with(a, 10, 1, 4), 0);
 		assert_int_equal(send_with(a, 10, 1, 4), 0);
@@ -297,8 +292,7 @@ static void without_room_in_the_process_nothing_leaks(void **state)
 	int before;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		before = count_descriptors();
 		for (int left = 0; left < 3; left++) {

@@ -150,8 +150,7 @@ static void without_peerpidfd_the_number_has_to_do(void **state)
 	int pidfd = -1;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &a, &b);
 		assert_int_equal(nonet_unix_peer(a, &peer), 0);
 		assert_int_equal(peer.pid, getpid());

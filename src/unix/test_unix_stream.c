@@ -131,8 +131,7 @@ static void one_thread_sends_while_another_receives(void **state)
 	void *failed;
 
 	(void)state;
-	for_each_type(type)
-	{
+	for_each_type (type) {
 		make_pair(type, &ends[0], &ends[1]);
 		for (int i = 0; i < 2; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL, send_many, ends[i]), 0);
