@@ -367,7 +367,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_write(struct nonet_unix *socket, co
  * nonet_unix_finish() - tell the peer that nothing more will be sent; receiving goes on
  * @socket: connected
  *
- * Return: 0, or -ENOTCONN, and -EBADMSG if an abandoned message's rest couldn't be sent any more.
+ * Return: 0, or -ENOTCONN, -EOPNOTSUPP (datagrams have no end to tell), and -EBADMSG if an abandoned message's rest
+ *   couldn't be sent any more.
  * Source: shutdown(2), SHUT_WR.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_finish(struct nonet_unix *socket);

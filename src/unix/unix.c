@@ -52,11 +52,10 @@ int unix_socket_type(enum nonet_unix_type type, struct nonet_error *reterr)
 	return error_set(reterr, -EINVAL, "%d is no type of UNIX socket", (int)type);
 }
 
-int unix_make(int fd, enum nonet_unix_type type, bool ours, uint64_t message_size, uint32_t buffer_size,
-	      struct nonet_unix **ret_socket, struct nonet_error *reterr)
+int unix_init(struct nonet_unix *socket, int fd, enum nonet_unix_type type, bool ours, uint64_t message_size,
+	      uint32_t buffer_size, struct nonet_error *reterr)
 {
 	const int on = 1;
-	struct nonet_unix *socket;
 	int error = 0;
 
 	if (message_size == 0 && type != NONET_UNIX_STREAM)
@@ -74,14 +73,27 @@ int unix_make(int fd, enum nonet_unix_type type, bool ours, uint64_t message_siz
 		error = sys_set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (error < 0)
 		return error_set(reterr, error, "can't set up a UNIX socket: %s", error_reason(error));
-	socket = sys_allocate(sizeof(*socket));
-	if (!socket)
-		return error_set(reterr, -ENOMEM, "no memory for a socket's handle");
 	stream_init(&socket->stream, &unix_stream_carrier, fd, message_size);
 	waitable_init(&socket->waitable, fd, unix_waitable_arm);
 	socket->type = type;
 	socket->marks_packets = ours && type == NONET_UNIX_SEQPACKET;
 	socket->path.directory = -1;
+	return 0;
+}
+
+int unix_make(int fd, enum nonet_unix_type type, bool ours, uint64_t message_size, uint32_t buffer_size,
+	      struct nonet_unix **ret_socket, struct nonet_error *reterr)
+{
+	struct nonet_unix *socket = sys_allocate(sizeof(*socket));
+	int error;
+
+	if (!socket)
+		return error_set(reterr, -ENOMEM, "no memory for a socket's handle");
+	error = unix_init(socket, fd, type, ours, message_size, buffer_size, reterr);
+	if (error < 0) {
+		sys_free(socket);
+		return error;
+	}
 	*ret_socket = socket;
 	return 0;
 }
@@ -220,6 +232,9 @@ int nonet_unix_send_to(struct nonet_unix *socket, const char *name, size_t name_
 /* What a call read ahead, the descriptor doesn't show any more. */
 static int unix_touch(struct nonet_unix *socket, int result)
 {
+	/* Nothing will be received any more that they could be of. */
+	if (socket->stream.receiver.broken)
+		unix_stream_done(socket);
 	if (nonet_unix_arm(socket))
 		waitable_touch(&socket->waitable);
 	return result;
@@ -292,6 +307,9 @@ int nonet_unix_finish(struct nonet_unix *socket)
 	int settled = 0;
 	int error;
 
+	/* The kernel would shut our side down, and tell nobody. */
+	if (socket->type == NONET_UNIX_DATAGRAM)
+		return -EOPNOTSUPP;
 	if (socket->type == NONET_UNIX_STREAM)
 		settled = stream_settle(&socket->stream, NONET_NOW);
 	error = sys_shutdown(socket->stream.fd, SHUT_WR);

@@ -72,9 +72,12 @@ int unix_check_options(const struct nonet_unix_options *options, struct nonet_er
 int unix_socket_type(enum nonet_unix_type type, struct nonet_error *reterr);
 
 /*
- * Make a handle of a socket. On failure @fd stays the caller's.
+ * Make a handle of a socket, in zeroed memory of the caller's or in memory of its own. On failure @fd stays the
+ * caller's.
  * @ours: the socket is new, so it may be set up as we like
  */
+int unix_init(struct nonet_unix *socket, int fd, enum nonet_unix_type type, bool ours, uint64_t message_size,
+	      uint32_t buffer_size, struct nonet_error *reterr);
 int unix_make(int fd, enum nonet_unix_type type, bool ours, uint64_t message_size, uint32_t buffer_size,
 	      struct nonet_unix **ret_socket, struct nonet_error *reterr);
 

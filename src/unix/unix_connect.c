@@ -6,6 +6,7 @@
 #include "sys/clock.h"
 #include "sys/event.h"
 #include "sys/files.h"
+#include "sys/memory.h"
 #include "unix/unix.h"
 
 /* Connect, and wait for room in the backlog, or for somebody to listen: the kernel has an event for neither. */
@@ -59,6 +60,7 @@ int nonet_unix_connect(const char *name, enum nonet_unix_type type, const struct
 	const bool wait_listener = options && options->flags & NONET_UNIX_WAIT_LISTENER;
 	struct sockaddr_un address;
 	socklen_t address_size;
+	char text[112];
 	int error = unix_check_options(options, reterr);
 	int kind = unix_socket_type(type, reterr);
 	int fd;
@@ -69,18 +71,19 @@ int nonet_unix_connect(const char *name, enum nonet_unix_type type, const struct
 		return error;
 	if (kind < 0)
 		return kind;
+	(void)unix_name_get(&address, address_size, text);
 	fd = sys_socket(AF_UNIX, kind | SOCK_NONBLOCK);
 	if (fd < 0)
 		return error_set(reterr, fd, "can't make a UNIX socket: %s", error_reason(fd));
 	error = connect_wait(fd, &address, address_size, wait_listener, deadline);
 	if (error < 0) {
 		sys_close(&fd);
-		return connect_explain(reterr, error, name, wait_listener);
+		return connect_explain(reterr, error, text, wait_listener);
 	}
 	/* Only the connecting had to be non-blocking; from here on each call says for itself. */
 	error = sys_set_flags(fd, 0);
 	if (error < 0)
-		error_set(reterr, error, "can't set up the connection to %s: %s", name, error_reason(error));
+		error_set(reterr, error, "can't set up the connection to %s: %s", text, error_reason(error));
 	else
 		error = unix_make(fd, type, true, options ? options->message_size : 0,
 				  options ? options->buffer_size : 0, ret_unix, reterr);
@@ -91,23 +94,34 @@ int nonet_unix_connect(const char *name, enum nonet_unix_type type, const struct
 
 int nonet_unix_accept(struct nonet_unix_listener *listener, nonet_time deadline, struct nonet_unix **ret_unix)
 {
-	int error;
+	/* Before it is accepted: without memory the client has to stay in the queue. */
+	struct nonet_unix *socket = sys_allocate(sizeof(*socket));
+	int error = 0;
 	int fd;
 
+	if (!socket)
+		return -ENOMEM;
 	for (;;) {
 		fd = sys_accept(listener->fd);
 		if (fd >= 0)
 			break;
 		/* A client that gave up in between; the next one may be there. */
-		if (fd != -EAGAIN && fd != -ECONNABORTED)
-			return fd;
-		error = sys_poll_one(listener->fd, POLLIN, deadline);
+		error = fd;
+		if (error == -EAGAIN || error == -ECONNABORTED)
+			error = sys_poll_one(listener->fd, POLLIN, deadline);
 		if (error < 0)
-			return error;
+			break;
 	}
-	error = unix_make(fd, listener->type, true, listener->message_size, listener->buffer_size, ret_unix, NULL);
-	if (error < 0)
+	if (fd >= 0) {
+		error = unix_init(socket, fd, listener->type, true, listener->message_size, listener->buffer_size,
+				  NULL);
+		if (error == 0) {
+			*ret_unix = socket;
+			return 0;
+		}
 		sys_close(&fd);
+	}
+	sys_free(socket);
 	return error;
 }
 

@@ -26,7 +26,7 @@
 #define LISTEN_BACKLOG_MAX INT32_MAX
 
 struct listen_request {
-	const char *name; /* as given, for sentences */
+	char name[112]; /* for sentences; what was given needn't end with NUL */
 	struct sockaddr_un address;
 	socklen_t address_size;
 	mode_t mode;
@@ -240,7 +240,7 @@ void unix_path_remove(struct unix_path *path)
 static int listen_prepare(const char *name, const struct nonet_unix_options *options, nonet_time deadline,
 			  struct listen_request *ret_request, struct nonet_error *reterr)
 {
-	struct listen_request request = {.name = name, .deadline = deadline, .mode = 0600};
+	struct listen_request request = {.deadline = deadline, .mode = 0600};
 	int error = unix_check_options(options, reterr);
 
 	if (error == 0)
@@ -248,6 +248,7 @@ static int listen_prepare(const char *name, const struct nonet_unix_options *opt
 				      reterr);
 	if (error < 0)
 		return error;
+	(void)unix_name_get(&request.address, request.address_size, request.name);
 	if (options && options->mode)
 		request.mode = options->mode;
 	request.keep = options && options->flags & NONET_UNIX_KEEP_PATH;
@@ -269,7 +270,8 @@ int nonet_unix_listen(const char *name, enum nonet_unix_type type, const struct 
 	if (kind < 0)
 		return kind;
 	if (type == NONET_UNIX_DATAGRAM)
-		return error_set(reterr, -EINVAL, "datagrams have no connections to listen for: bind %s instead", name);
+		return error_set(reterr, -EINVAL, "datagrams have no connections to listen for: bind %s instead",
+				 request.name);
 	listener = sys_allocate(sizeof(*listener));
 	if (!listener)
 		return error_set(reterr, -ENOMEM, "no memory for a listener's handle");
@@ -277,7 +279,7 @@ int nonet_unix_listen(const char *name, enum nonet_unix_type type, const struct 
 	listener->buffer_size = options ? options->buffer_size : 0;
 	listener->message_size = options ? options->message_size : 0;
 	listener->path.directory = -1;
-	(void)unix_name_get(&request.address, request.address_size, listener->name);
+	memcpy(listener->name, request.name, sizeof(listener->name));
 	listener->fd = sys_socket(AF_UNIX, kind | SOCK_NONBLOCK);
 	waitable_init(&listener->waitable, listener->fd, NULL);
 	if (listener->fd < 0)

@@ -14,18 +14,22 @@ int unix_name_set(const char *name, size_t size, struct sockaddr_un *ret_address
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const bool abstract = name[0] == '@';
+	size_t shown;
 
 	if (size == 0)
 		size = strlen(name);
+	/* A name of a given size needn't end with NUL. */
+	shown = size < 200 ? size : 200;
 	if (size == 0 || (abstract && size == 1))
 		return error_set(reterr, -EINVAL,
 				 "a UNIX socket's name may not be empty: give a path, or @ and a name");
 	if (size - abstract > NAME_MAX_SIZE)
-		return error_set(reterr, -ENAMETOOLONG, "the UNIX socket's name %s has %zu bytes; the kernel allows %d",
-				 name, size - abstract, NAME_MAX_SIZE);
+		return error_set(reterr, -ENAMETOOLONG,
+				 "the UNIX socket's name %.*s has %zu bytes; the kernel allows %d", (int)shown, name,
+				 size - abstract, NAME_MAX_SIZE);
 	if (!abstract && memchr(name, 0, size))
-		return error_set(reterr, -EINVAL, "the path %s holds a NUL byte, which only an abstract name may",
-				 name);
+		return error_set(reterr, -EINVAL, "the path %.*s holds a NUL byte, which only an abstract name may",
+				 (int)shown, name);
 	/* An abstract name begins with NUL, and its size counts; a path ends with one. */
 	memcpy(address.sun_path, name, size);
 	if (abstract)

@@ -175,7 +175,8 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 		}
 	}
 	packet_hold(packet, false);
-	error = packet->rights.truncated ? -EMFILE : 0;
+	/* Who doesn't want them doesn't mind how many there would have been. */
+	error = ancillary && packet->rights.truncated ? -EMFILE : 0;
 	if (ancillary && packet->rights.count > ancillary->descriptors_capacity)
 		error = -EMSGSIZE;
 	if (ancillary && error == 0) {

@@ -45,10 +45,12 @@ int nonet_unix_peer_pidfd(struct nonet_unix *socket, int *ret_fd)
 		*ret_fd = fd;
 		return 0;
 	}
+	/* Of a peer that was reaped some kernels say EINVAL, as pidfd_prepare() did; of one that never was, ENODATA. */
+	if (error == -ENODATA || error == -EINVAL)
+		return -ESRCH;
 	/* Before Linux 6.5 there is only the number, which may have been given to another process since. */
 	if (error != -ENOPROTOOPT)
-		/* No peer's process is known; or (before Linux 6.16: EINVAL) it is, and has been reaped. */
-		return error == -ENODATA || error == -EINVAL ? -ESRCH : error;
+		return error;
 	if (peer.pid == 0)
 		return -ESRCH;
 	fd = sys_pidfd_open(peer.pid);

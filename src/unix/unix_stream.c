@@ -18,23 +18,21 @@ static ssize_t unix_read_framed(struct nonet_unix *socket, const struct iovec *v
 		.msg_controllen = sizeof(control.bytes),
 	};
 	ssize_t size = sys_receive(socket->stream.fd, &message, flags);
-	struct unix_rights *set;
+	struct unix_rights set;
 	bool stamped;
 
 	if (size < 0 || (message.msg_controllen == 0 && !(message.msg_flags & MSG_CTRUNC)))
 		return size;
+	unix_ancillary_take(&message, &set, &stamped);
+	if (set.count == 0 && !set.truncated)
+		return size;
 	if (socket->sets_count == UNIX_SETS) {
 		/* Nobody who frames messages as we do sends descriptors that no message announces. */
-		struct unix_rights unwanted;
-
-		unix_ancillary_take(&message, &unwanted, &stamped);
-		unix_rights_close(&unwanted);
+		unix_rights_close(&set);
+		socket->stream.receiver.broken = true;
 		return -EBADMSG;
 	}
-	set = &socket->sets[socket->sets_count];
-	unix_ancillary_take(&message, set, &stamped);
-	if (set->count > 0 || set->truncated)
-		socket->sets_count++;
+	socket->sets[socket->sets_count++] = set;
 	return size;
 }
 
@@ -97,6 +95,20 @@ const struct stream_carrier unix_stream_carrier = {
 	.chunk_limit = STREAM_CHUNK,
 };
 
+/*
+ * Whether the sets in hand are those that the messages announce, once one was received. One more may be there, of the
+ * message that is read ahead: a read ends with the bytes that descriptors came with. Others came with nothing.
+ */
+static bool stream_sets_fit(const struct nonet_unix *socket, uint8_t announced)
+{
+	const struct unix_rights *set = &socket->sets[0];
+	const int expected = announced > 0;
+
+	if (expected && (socket->sets_count == 0 || (!set->truncated && set->count != announced)))
+		return false;
+	return socket->sets_count - expected <= (stream_ahead(&socket->stream) > 0);
+}
+
 int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
 			struct nonet_unix_ancillary *ancillary, size_t *ret_size)
 {
@@ -116,30 +128,27 @@ int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	error = stream_receive(&socket->stream, buffer, capacity, deadline, &size, &announced);
 	if (error < 0)
 		return error;
-	if (announced > 0) {
-		if (socket->sets_count == 0 || (!set->truncated && set->count != announced)) {
-			socket->stream.receiver.broken = true;
-			stream_update(&socket->stream);
-			error = -EBADMSG;
-		} else if (set->truncated) {
-			error = -EMFILE;
-		} else if (ancillary) {
-			for (uint32_t i = 0; i < set->count; i++)
-				ancillary->descriptors[i] = set->fds[i];
-			set->count = 0;
-		}
-		if (ancillary && error == 0)
-			ancillary->descriptors_count = announced;
-		unix_stream_drop_set(&socket->stream);
-		if (error < 0)
-			return error;
-	} else if (ancillary) {
-		ancillary->descriptors_count = 0;
+	if (!stream_sets_fit(socket, announced)) {
+		socket->stream.receiver.broken = true;
+		stream_update(&socket->stream);
+		return -EBADMSG;
 	}
-	if (ancillary) {
+	/* Who doesn't want them doesn't mind how many there would have been. */
+	if (announced > 0 && ancillary && set->truncated)
+		error = -EMFILE;
+	if (error == 0 && ancillary) {
+		ancillary->descriptors_count = announced;
+		for (uint32_t i = 0; i < announced; i++)
+			ancillary->descriptors[i] = set->fds[i];
+		if (announced > 0)
+			set->count = 0;
 		ancillary->sender_size = 0;
 		ancillary->sender[0] = 0;
 	}
+	if (announced > 0)
+		unix_stream_drop_set(&socket->stream);
+	if (error < 0)
+		return error;
 	*ret_size = size;
 	return 0;
 }

@@ -50,6 +50,19 @@ class Tour(cli.Case):
         for mechanism in MECHANISMS:
             self.assertTrue(re.search(rf"^{mechanism} ", text, re.MULTILINE), mechanism)
 
+    def test_a_wrong_story_is_not_believed(self):
+        """A library whose pipes tell of their end what isn't so: the tour says it, and 1."""
+        if "NONET_LIAR" not in os.environ:
+            cli.skip_or_fail(self, "NONET_LIAR doesn't name the library that lies")
+        lies = {"LD_PRELOAD": os.environ["NONET_LIAR"], "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        done = self.nonet("tour", "--json", environment=lies)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+        rows = {row["mechanism"]: row for row in json.loads(done.stdout)}
+        self.assertIs(rows["pipes"]["ok"], False)
+        self.assertIn("-EBADMSG", rows["pipes"]["detail"])
+        self.assertIs(rows["UNIX sockets"]["ok"], True)
+        self.assertEqual(self.nonet("tour", environment=lies).returncode, 1)
+
     def test_a_tour_that_is_killed_leaves_no_process(self):
         if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
             cli.skip_or_fail(self, "the kernel has no CONFIG_PROC_CHILDREN")

@@ -38,7 +38,7 @@ static const char help[] =
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: echo hello | nonet send unix:/tmp/hello\n"
-	"         printf 'PING\\r\\n' | nonet send --duplex unix:/run/redis/redis.sock\n";
+	"         printf 'PING\\r\\nQUIT\\r\\n' | nonet send --duplex --no-half-close unix:/run/redis/redis.sock\n";
 
 struct sender {
 	const struct transfer_options *options;
