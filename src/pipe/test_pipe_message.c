@@ -320,6 +320,19 @@ static void a_wait_set_sees_what_was_read_ahead(void **state)
 	}
 	assert_int_equal(nonet_pipe_receive(reader, NULL, 0, NONET_NOW, &count), -EAGAIN);
 	assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), -EAGAIN);
+	/* Also by a call that no event led to. */
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(send_filled(writer, 9, i, NONET_NOW), 0);
+	expect_filled(reader, 9, 0);
+	assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), 0);
+	expect_filled(reader, 9, 1);
+	expect_filled(reader, 9, 2);
+	assert_int_equal(nonet_pipe_receive(reader, NULL, 0, NONET_NOW, &count), -EAGAIN);
+	assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), -EAGAIN);
+	assert_int_equal(send_filled(writer, 9, 3, NONET_NOW), 0);
+	assert_int_equal(nonet_pipe_message_size(reader, NONET_NOW, &count), 0);
+	assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), 0);
+	expect_filled(reader, 9, 3);
 	close_pair(reader, writer);
 	nonet_wait_set_free(set);
 }

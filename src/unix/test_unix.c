@@ -264,6 +264,36 @@ static void arm_and_the_descriptor_lose_nothing(void **state)
 	}
 }
 
+static void a_wait_set_sees_what_was_read_ahead(void **state)
+{
+	struct nonet_wait_set *set;
+	struct nonet_wait_event event;
+	struct nonet_unix *a;
+	struct nonet_unix *b;
+	size_t count;
+
+	(void)state;
+	for_each_type(type)
+	{
+		make_pair(type, &a, &b);
+		assert_int_equal(nonet_wait_set_new(&set, NULL), 0);
+		assert_int_equal(nonet_wait_set_add(set, nonet_unix_waitable(b), NONET_WAIT_RECEIVE, b), 0);
+		assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), -EAGAIN);
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(send_filled(a, 9, i, NONET_NOW), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			assert_int_equal(nonet_unix_message_size(b, NONET_NOW, &count), 0);
+			assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), 0);
+			assert_ptr_equal(event.data, b);
+			expect_filled(b, 9, i);
+		}
+		assert_int_equal(nonet_unix_receive(b, NULL, 0, NONET_NOW, &count), -EAGAIN);
+		assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), -EAGAIN);
+		close_pair(a, b);
+		nonet_wait_set_free(set);
+	}
+}
+
 static void check_not_taken(int fd, int code)
 {
 	struct nonet_unix *socket = NULL;
@@ -355,6 +385,7 @@ int main(void)
 		test_case(an_empty_packet_is_not_the_end),
 		test_case(finish_ends_one_direction),
 		test_case(arm_and_the_descriptor_lose_nothing),
+		test_case(a_wait_set_sees_what_was_read_ahead),
 		test_case(a_connected_socket_is_taken_and_nothing_else),
 		test_case(explain_has_a_sentence_for_each_code),
 	};

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "sys/fault.h"
+
 /* Names, modes, and who waits for whom; test_unix_stale.c has what was left behind. */
 
 static const char *directory;
@@ -169,6 +171,28 @@ static void a_path_has_the_mode_asked_for_under_any_umask(void **state)
 		}
 	}
 	umask(before);
+}
+
+/* Not for an instant: with a umask that takes nothing away, the mode is there before the name is. */
+static void a_path_never_lets_in_more_than_its_mode(void **state)
+{
+	const mode_t before = umask(0);
+	struct nonet_unix_listener *listener;
+	bool bound = false;
+	int modes = 0;
+
+	(void)state;
+	sys_fault_record();
+	assert_int_equal(nonet_unix_listen(at("socket"), NONET_UNIX_STREAM, NULL, NONET_NOW, &listener, NULL), 0);
+	for (size_t i = 0; i < sys_fault_recorded(); i++) {
+		bound |= sys_fault_recorded_call(i) == SYS_CALL_BIND;
+		modes += sys_fault_recorded_call(i) == SYS_CALL_CHMOD;
+		assert_false(bound && sys_fault_recorded_call(i) == SYS_CALL_CHMOD);
+	}
+	sys_fault_disarm();
+	assert_int_equal(modes, 1);
+	umask(before);
+	nonet_unix_listener_close(listener);
 }
 
 static int be_refused(struct test_child_side *side, void *argument)
@@ -359,6 +383,7 @@ int main(void)
 		test_case_with(a_path_and_an_abstract_name_lead_to_the_listener, &in_directory),
 		test_case_with(bad_names_are_refused, &in_directory),
 		test_case_with(a_path_has_the_mode_asked_for_under_any_umask, &in_directory),
+		test_case_with(a_path_never_lets_in_more_than_its_mode, &in_directory),
 		test_case_with(another_user_is_not_let_in_by_default, &in_directory),
 		test_case_with(connect_says_what_stands_in_the_way, &in_directory),
 		test_case_with(connect_can_wait_for_the_listener, &in_directory),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -179,8 +181,12 @@ static void what_is_not_a_socket_is_never_removed(void **state)
 	test_must(unlink(at("fifo")));
 }
 
+/* Shared with the children: how many are at the line. */
+static atomic_uint *line;
+
 static int take_over(struct test_child_side *side, void *argument)
 {
+	unsigned round = 0;
 	struct nonet_unix_listener *listener = NULL;
 	struct nonet_unix *server;
 	int error;
@@ -188,6 +194,10 @@ static int take_over(struct test_child_side *side, void *argument)
 	for (;;) {
 		test_report(side, "ready");
 		test_await(side, "go");
+		/* To the same instant, as near as it gets: a word of the parent's comes to one before the other. */
+		atomic_fetch_add(line, 1);
+		for (round++; atomic_load(line) < 2 * round;)
+			;
 		error = nonet_unix_listen(argument, NONET_UNIX_STREAM,
 					  &(struct nonet_unix_options){.size = sizeof(struct nonet_unix_options),
 								       .flags = NONET_UNIX_KEEP_PATH},
@@ -211,10 +221,12 @@ static void of_two_that_race_for_a_stale_path_exactly_one_wins(void **state)
 	int64_t results[2];
 
 	(void)state;
+	line = mmap(NULL, sizeof(*line), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(line, MAP_FAILED);
 	test_must(close(bind_plainly(at("socket"), SOCK_STREAM, true)));
 	for (int i = 0; i < 2; i++)
 		children[i] = test_child_start(take_over, (void *)at("socket"));
-	for (uint64_t round = 0; round < test_scaled(2000); round++) {
+	for (uint64_t round = 0; round < test_scaled(40000); round++) {
 		for (int i = 0; i < 2; i++)
 			test_child_wait_state(children[i], "ready");
 		for (int i = 0; i < 2; i++)
@@ -231,6 +243,7 @@ static void of_two_that_race_for_a_stale_path_exactly_one_wins(void **state)
 	}
 	for (int i = 0; i < 2; i++)
 		test_kill(children[i]);
+	test_must(munmap(line, sizeof(*line)));
 	test_must(unlink(at("socket")));
 }
 

@@ -50,6 +50,35 @@ static void bytes_go_over_streams_only(void **state)
 	}
 }
 
+/* The buffer is full in the middle of a message's only chunk: what is owed ends with the word that it is void. */
+static void a_message_cut_in_its_last_piece_is_never_seen(void **state)
+{
+	struct nonet_unix *a;
+	struct nonet_unix *b;
+	uint8_t *buffer = malloc(65536);
+	unsigned sent;
+	size_t size;
+
+	(void)state;
+	for (size_t each = 30000; each < 65535; each += 1777) {
+		make_pair(NONET_UNIX_STREAM, &a, &b);
+		for (sent = 0; send_filled(a, each, sent, NONET_NOW) == 0;)
+			sent++;
+		for (unsigned i = 0; i < sent; i++)
+			expect_filled(b, each, i);
+		assert_int_equal(nonet_unix_receive(b, buffer, 65536, NONET_NOW, &size), -EAGAIN);
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(send_filled(a, 5, 200 + i, NONET_NOW), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			assert_int_equal(nonet_unix_receive(b, buffer, 65536, NONET_NOW, &size), 0);
+			assert_int_equal(size, 5);
+			assert_true(is_filled(buffer, 5, 200 + i));
+		}
+		close_pair(a, b);
+	}
+	free(buffer);
+}
+
 /* Given up in the middle, at every place that a full buffer happens to stop it: only whole messages are seen. */
 static void an_abandoned_message_is_never_seen(void **state)
 {
@@ -122,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(bytes_go_over_streams_only),
+		test_case(a_message_cut_in_its_last_piece_is_never_seen),
 		test_case(an_abandoned_message_is_never_seen),
 		test_case(one_thread_sends_while_another_receives),
 	};
