@@ -250,25 +250,40 @@ static void a_descriptor_stays_open_and_as_it_was(void **state)
 	}
 }
 
+static void check_at_its_end(int fd)
+{
+	struct nonet_endpoint *endpoint = NULL;
+	size_t size = 0;
+	char address[32];
+	char byte;
+
+	snprintf(address, sizeof(address), "fd:%d", fd);
+	test_check_equal(nonet_endpoint_open(address, NULL, NONET_NOW, &endpoint, NULL), 0);
+	close(fd);
+	test_check_equal(nonet_endpoint_receive(endpoint, &byte, 1, test_deadline(), &size), -EPIPE);
+	nonet_endpoint_close(endpoint);
+}
+
 /* Whose other side left before it was opened. */
 static void a_descriptor_without_another_side_is_at_its_end(void **state)
 {
-	(void)state;
-	for (int socket = 0; socket < 2; socket++) {
-		struct nonet_endpoint *endpoint = NULL;
-		size_t size = 0;
-		char address[32];
-		char byte;
-		int fds[2];
+	const char *directory = test_directory_new();
+	const char *path = test_path(directory, "fifo");
+	int fds[2];
 
-		test_must(socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, fds) : pipe(fds));
-		close(fds[1]);
-		snprintf(address, sizeof(address), "fd:%d", fds[0]);
-		test_check_equal(nonet_endpoint_open(address, NULL, NONET_NOW, &endpoint, NULL), 0);
-		close(fds[0]);
-		test_check_equal(nonet_endpoint_receive(endpoint, &byte, 1, test_deadline(), &size), -EPIPE);
-		nonet_endpoint_close(endpoint);
-	}
+	(void)state;
+	test_must(pipe(fds));
+	close(fds[1]);
+	check_at_its_end(fds[0]);
+	test_must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	close(fds[1]);
+	check_at_its_end(fds[0]);
+	test_must(mkfifo(path, 0600));
+	fds[0] = (int)test_must(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+	close((int)test_must(open(path, O_WRONLY | O_CLOEXEC)));
+	check_at_its_end(fds[0]);
+	unlink(path);
+	test_directory_free(directory);
 }
 
 static void an_address_is_given_back_in_its_canonical_spelling(void **state)

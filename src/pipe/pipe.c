@@ -278,10 +278,11 @@ static void pipe_explain_stuck(const struct nonet_pipe *pipe, int code, const ch
 	else if (reader)
 		error_set(ret_error, code, "nothing to receive from %s %s", what, when);
 	else if (ready > 0 && ready & POLLOUT)
-		error_set(ret_error, code,
-			  "%s has room, but nothing came to be put into it, or another writer was in the middle of a "
-			  "large message, %s",
-			  what, when);
+		error_set(
+			ret_error, code,
+			"no room in %s %s, though there is some by now; or what was to be put into it didn't come; or "
+			"another writer was in the middle of a large message",
+			what, when);
 	else
 		error_set(ret_error, code, "no room in %s %s: its reader is slow", what, when);
 }

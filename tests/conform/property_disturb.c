@@ -102,6 +102,8 @@ static void stop_and_go(const struct carrier *carrier, size_t size)
 void a_stopped_reader_costs_the_sender_its_deadline_and_no_message(const struct carrier *carrier)
 {
 	stop_and_go(carrier, 9000);
+	/* One chunk of a stream, which is cut too: its rest is filled up, and its verdict says so. */
+	stop_and_go(carrier, 60000);
 	stop_and_go(carrier, 150000);
 }
 

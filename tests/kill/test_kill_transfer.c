@@ -162,9 +162,7 @@ static void kill_many(const char *name, enum pair_side victim_side)
 		  name, victim_side == PAIR_RECEIVER ? "receiver" : "sender", (unsigned long long)count,
 		  (unsigned long long)figures.messages, (unsigned long long)figures.torn,
 		  (long long)(figures.told[count / 2] / 1000), (long long)(figures.told[count - 1] / 1000));
-	test_check(figures.told[count - 1] < 10 * TOLD_WITHIN);
-	/* All but the one that the scheduler may have kept waiting, on a machine that has other things to do. */
-	test_check(figures.told[count - 1 - count / 20] < TOLD_WITHIN);
+	test_check(figures.told[count - 1] < TOLD_WITHIN);
 	free(figures.told);
 }
 
@@ -275,7 +273,7 @@ static void a_datagram_sender_keeps_its_deadline_and_is_told_when_nobody_is_left
 		  "(max)",
 		  (unsigned long long)count, (unsigned long long)figures.messages,
 		  (long long)(figures.told[count / 2] / 1000), (long long)(figures.told[count - 1] / 1000));
-	test_check(figures.told[count - 1 - count / 20] < TOLD_WITHIN);
+	test_check(figures.told[count - 1] < TOLD_WITHIN);
 	free(figures.told);
 }
 
