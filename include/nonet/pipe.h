@@ -22,6 +22,10 @@ NONET_BEGIN_DECLS
  * larger ones go through a FIFO one writer at a time (flock(2)), in pieces between which small ones may pass. Of an
  * anonymous pipe shared by fork() only one process at a time may send larger ones.
  *
+ * A reader takes more than one message from the kernel at a time; what it had taken so is gone with it when it dies.
+ * The next reader of a FIFO finds whole messages, unless the FIFO's capacity was raised over 64 KiB: then its first may
+ * be -EBADMSG for good, and the FIFO has to be emptied by closing all of its ends.
+ *
  * A reader that has gone is -EPIPE. SIGPIPE is never raised, and no signal disposition is ever changed.
  */
 struct nonet_pipe;

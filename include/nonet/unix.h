@@ -280,7 +280,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_send_to(struct nonet_unix *socket, 
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept
  *   -EPIPE       the peer has gone, and every message was taken
- *   -ECONNRESET  the peer has gone without reading all that was sent to it
+ *   -ECONNRESET  the peer has gone without reading all that was sent to it; told once, and of packets before those that
+ *                still wait: receive on
  *   -EBADMSG     the peer died in the middle of a message, which is lost; or what came isn't nonet's framing, or
  *                announces a message over message_size: then every further call says -EBADMSG
  *   -EMSGSIZE    the message is larger than @capacity; it stays, and nonet_unix_message_size() tells its size. A packet
