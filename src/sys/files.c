@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -25,6 +27,31 @@ int sys_open_at(int directory, const char *name, int flags)
 int sys_open(const char *path, int flags)
 {
 	return sys_open_at(AT_FDCWD, path, flags);
+}
+
+int sys_reopen(int fd, int flags)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return sys_open(link, flags);
+}
+
+int sys_open_parent(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	size_t size;
+
+	*ret_name = slash ? slash + 1 : path;
+	if (!slash)
+		return sys_open(".", O_PATH | O_DIRECTORY);
+	size = slash == path ? 1 : (size_t)(slash - path);
+	if (size >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(parent, path, size);
+	parent[size] = 0;
+	return sys_open(parent, O_PATH | O_DIRECTORY);
 }
 
 void sys_close(int *fd)
