@@ -29,11 +29,16 @@ int sys_open(const char *path, int flags)
 	return sys_open_at(AT_FDCWD, path, flags);
 }
 
+void sys_fd_path(int fd, char ret_path[SYS_FD_PATH_SIZE])
+{
+	snprintf(ret_path, SYS_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
 int sys_reopen(int fd, int flags)
 {
-	char link[32];
+	char link[SYS_FD_PATH_SIZE];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	sys_fd_path(fd, link);
 	return sys_open(link, flags);
 }
 
@@ -94,12 +99,12 @@ int sys_chmod_fd(int fd, mode_t mode)
 int sys_chmod_path_fd(int fd, mode_t mode)
 {
 	int error = sys_fault(SYS_CALL_CHMOD);
-	char link[32];
+	char link[SYS_FD_PATH_SIZE];
 
 	if (error < 0)
 		return error;
 	/* fchmod(2) refuses O_PATH descriptors; the link in /proc leads to the very file, whatever its name is now. */
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	sys_fd_path(fd, link);
 	return chmod(link, mode) < 0 ? -errno : 0;
 }
 

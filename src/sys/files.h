@@ -21,6 +21,10 @@ int sys_open_at(int directory, const char *name, int flags);
  */
 int sys_reopen(int fd, int flags);
 
+/* The path in /proc that leads to that file, for what takes no descriptor. */
+#define SYS_FD_PATH_SIZE 32
+void sys_fd_path(int fd, char ret_path[SYS_FD_PATH_SIZE]);
+
 /*
  * The directory that a path's last part is in, as an O_PATH descriptor, and that part, which points into @path. What is
  * done by the two happens in one directory, whoever puts another in its place meanwhile.
