@@ -15,6 +15,7 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 		.carrier = carrier,
 		.fd = fd,
 		.message_size = message_size ? (uint32_t)message_size : STREAM_MESSAGE_DEFAULT,
+		.receiver.descriptors_room = FRAME_DESCRIPTORS_MAX,
 	};
 	/* Handles of one process, and processes that follow each other, should differ; a match costs no more than a
 	 * word. */

@@ -61,6 +61,9 @@ struct stream_sender {
 };
 
 struct stream_receiver {
+	/* A message that announces more descriptors is -EMSGSIZE, and stays; set by the UNIX carrier for each call. */
+	uint8_t descriptors_room;
+
 	uint8_t *ahead; /* what was read ahead: [start, end) */
 	size_t start;
 	size_t end;

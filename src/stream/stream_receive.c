@@ -206,7 +206,8 @@ static int receive_straight(struct stream *stream, uint8_t *buffer, size_t capac
 	behind = (size_t)size > front ? (size_t)size - front : 0;
 	in_buffer = (size_t)size - behind - FRAME_HEADER_SIZE;
 	if (frame_decode(bytes, stream->carrier->chunk_limit, &header) == 0 && header.flags & FRAME_FIRST &&
-	    header.place <= capacity && header.place <= stream->message_size)
+	    header.place <= capacity && header.place <= stream->message_size &&
+	    header.descriptors <= receiver->descriptors_room)
 		placed = header.size < in_buffer ? header.size : in_buffer;
 	beyond = in_buffer - placed;
 	receiver->start = front - beyond - FRAME_HEADER_SIZE;
@@ -363,7 +364,11 @@ static int receive_piece(struct stream *stream, void *buffer, size_t capacity, n
 	struct stream_receiver *receiver = &stream->receiver;
 	int error;
 
-	if (receiver->partial_total > capacity)
+	/*
+	 * Asked of each message that the call comes to, not once at its beginning: the one that was there then may turn
+	 * out to be abandoned.
+	 */
+	if (receiver->partial_total > capacity || receiver->partial_descriptors > receiver->descriptors_room)
 		return -EMSGSIZE;
 	error = receive_payload(stream, receiver->stash ? receiver->stash : buffer, deadline);
 	if (error < 0)
