@@ -24,7 +24,8 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 
 void stream_done(struct stream *stream)
 {
-	if (stream->sender.owed_size && stream->fd >= 0)
+	/* Paid twice, it would be read as the beginning of a message. */
+	if (stream->sender.owed_size && stream->sender.owed_by == sys_process_id() && stream->fd >= 0)
 		(void)stream_settle(stream, NONET_NOW);
 	stream->receiver.ahead = sys_free(stream->receiver.ahead);
 	stream->receiver.stash = sys_free(stream->receiver.stash);

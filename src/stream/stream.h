@@ -55,6 +55,7 @@ struct stream_sender {
 	uint8_t owed_header[FRAME_HEADER_SIZE];
 	uint64_t owed_done;  /* bytes of the owed chunk that were sent */
 	uint64_t owed_size;  /* of the owed chunk with header and verdict; 0: nothing is owed */
+	pid_t owed_by;       /* a forked child that closes its copy of the handle leaves it to this process */
 	uint8_t id;          /* of this sender's messages */
 	bool abandon;        /* the next message has to say FRAME_ABANDON */
 	uint8_t descriptors; /* to announce in the next message; set by the UNIX carrier */
@@ -105,7 +106,7 @@ struct stream {
 /* @fd stays the owner's. @message_size: 0 for the default. */
 void stream_init(struct stream *stream, const struct stream_carrier *carrier, int fd, uint64_t message_size);
 
-/* Frees what was kept; what is owed is sent if there is room. */
+/* Frees what was kept; what this process owes is sent if there is room. */
 void stream_done(struct stream *stream);
 
 /* Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says. */
