@@ -71,8 +71,9 @@ struct stream_receiver {
 	/* A message may be ready that the descriptor doesn't show. A thread that waits may look while another receives.
 	 */
 	atomic_bool ready;
-	bool starved; /* what is read ahead isn't enough for the next message */
-	bool broken;  /* no frame was found where one has to be: -EBADMSG for ever */
+	bool starved;     /* what is read ahead isn't enough for the next message */
+	unsigned dropped; /* pieces and messages, in this call */
+	bool broken;      /* no frame was found where one has to be: -EBADMSG for ever */
 
 	/* The chunk whose header was taken last. */
 	bool chunk_open;
