@@ -148,6 +148,7 @@ static void send_abandon(struct stream *stream, const struct send_image *image, 
 		return;
 	send_header(stream, image, chunk, sender->owed_header);
 	sender->owed_done = done;
+	sender->owed_by = sys_process_id();
 	sender->owed_size = last ? image->length - chunk * image->stride : image->stride;
 }
 

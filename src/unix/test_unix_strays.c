@@ -183,9 +183,44 @@ static void what_an_inherited_socket_adds_is_no_descriptor_of_ours(void **state)
 	}
 }
 
+/* Between a look at the next message and its end a peer can abandon it: then the one behind it has to fit as well. */
+static void what_follows_an_abandoned_message_is_held_to_the_room_that_was_given(void **state)
+{
+	static const char one_abandoned[] = "n\3\1\1\2\0\0\0\2\0\0\0\0\0\0";
+	static const char plain_abandoned[] = "n\3\0\1\2\0\0\0\2\0\0\0\0\0\0";
+
+	(void)state;
+	for (uint32_t room = 0; room < 2; room++) {
+		int taken[2] = {-7, -7};
+		struct nonet_unix_ancillary ancillary = {
+			.size = sizeof(ancillary),
+			.descriptors_capacity = room,
+			.descriptors = room ? taken : NULL,
+		};
+		struct nonet_unix *a;
+		struct nonet_unix *b;
+		char buffer[8];
+		uint32_t count;
+		size_t size;
+
+		make_pair(NONET_UNIX_STREAM, &a, &b);
+		send_raw(nonet_unix_fd(a), room ? one_abandoned : plain_abandoned, A_FRAME, 1, room);
+		send_raw(nonet_unix_fd(a), TWO, A_FRAME, 1, 2);
+		assert_int_equal(nonet_unix_receive_with(b, buffer, 8, &ancillary, NONET_NOW, &size), -EMSGSIZE);
+		assert_int_equal(taken[0], -7);
+		assert_int_equal(taken[1], -7);
+		assert_int_equal(nonet_unix_message_size(b, NONET_NOW, &size), 0);
+		assert_int_equal(size, CONTENTS);
+		assert_int_equal(receive_any(b, &count), 0);
+		assert_int_equal(count, 2);
+		close_pair(a, b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		test_case(what_follows_an_abandoned_message_is_held_to_the_room_that_was_given),
 		test_case(a_stream_that_attaches_what_it_does_not_announce_is_broken),
 		test_case(sets_in_odd_places_do_not_pile_up),
 		test_case(what_an_inherited_socket_adds_is_no_descriptor_of_ours),
