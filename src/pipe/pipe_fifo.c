@@ -12,10 +12,6 @@
 #include "sys/memory.h"
 #include "sys/pipe.h"
 
-/* Waiting for the other side: the first look comes soon, later ones every so often. */
-#define FIFO_INTERVAL_FIRST NONET_US(50)
-#define FIFO_INTERVAL_MAX   NONET_MS(5)
-
 int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
 {
 	struct stat status;
@@ -93,7 +89,7 @@ static int fifo_has_writer(int fd, const int scratch[2], bool past)
  */
 static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 {
-	nonet_time interval = FIFO_INTERVAL_FIRST;
+	struct sys_retry retry = {0};
 	nonet_time look;
 	int scratch[2];
 	int result = sys_pipe(scratch);
@@ -105,16 +101,15 @@ static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 		if (result != 0)
 			break;
 		if (past) {
-			result = sys_sleep_interval(interval, deadline);
+			result = sys_retry_sleep(&retry, deadline);
 		} else {
-			look = nonet_after(interval);
+			look = nonet_after(sys_retry_next(&retry));
 			result = sys_poll_one(fd, POLLIN, deadline < look ? deadline : look);
 			if (result == -ETIMEDOUT && nonet_clock() < deadline)
 				result = 0;
 		}
 		if (result < 0)
 			break;
-		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
 	}
 	sys_close(&scratch[0]);
 	sys_close(&scratch[1]);
@@ -138,7 +133,7 @@ static int fifo_open_reader(const char *path, const struct nonet_pipe_options *o
 
 static int fifo_open_writer(const char *path, nonet_time deadline)
 {
-	nonet_time interval = FIFO_INTERVAL_FIRST;
+	struct sys_retry retry = {0};
 	int error;
 	int fd;
 
@@ -147,10 +142,9 @@ static int fifo_open_writer(const char *path, nonet_time deadline)
 		fd = sys_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 		if (fd != -ENXIO)
 			return fd;
-		error = sys_sleep_interval(interval, deadline);
+		error = sys_retry_sleep(&retry, deadline);
 		if (error < 0)
 			return error;
-		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
 	}
 }
 
@@ -197,7 +191,7 @@ int nonet_pipe_open(const char *path, enum nonet_pipe_end end, const struct none
 
 static int fifo_wait_reader(int fd, nonet_time deadline)
 {
-	nonet_time interval = FIFO_INTERVAL_FIRST;
+	struct sys_retry retry = {0};
 	int result;
 
 	for (;;) {
@@ -206,10 +200,9 @@ static int fifo_wait_reader(int fd, nonet_time deadline)
 			return result;
 		if (!(result & POLLERR))
 			return 0;
-		result = sys_sleep_interval(interval, deadline);
+		result = sys_retry_sleep(&retry, deadline);
 		if (result < 0)
 			return result;
-		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
 	}
 }
 

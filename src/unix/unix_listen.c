@@ -36,17 +36,16 @@ struct listen_request {
 
 static int listen_lock(int directory, nonet_time deadline)
 {
-	nonet_time interval = NONET_US(50);
+	struct sys_retry retry = {0};
 	int error;
 
 	for (;;) {
 		error = sys_flock_try(directory);
 		if (error != -EAGAIN)
 			return error;
-		error = sys_sleep_interval(interval, deadline);
+		error = sys_retry_sleep(&retry, deadline);
 		if (error < 0)
 			return error;
-		interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
 	}
 }
 
