@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "pipe/pipe.h"
@@ -12,50 +11,66 @@
 #include "sys/memory.h"
 #include "sys/pipe.h"
 
-int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
+/*
+ * The FIFO that was made just now: give it the bits that the umask took away. If somebody put another file in its
+ * place meanwhile, that one is left alone: a FIFO with other names, or with bits that weren't asked for, isn't ours.
+ */
+static int fifo_set_mode(int directory, const char *name, mode_t mode)
 {
 	struct stat status;
-	bool ours;
+	int fd = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
+	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+	bool ours = error < 0;
+
+	if (error == 0)
+		ours = S_ISFIFO(status.st_mode) && status.st_nlink == 1 && !(status.st_mode & 07777 & ~mode);
+	if (error == 0 && !ours)
+		error = -EEXIST;
+	if (error == 0 && (status.st_mode & 07777) != mode)
+		error = sys_chmod_path_fd(fd, mode);
+	sys_close(&fd);
+	if (error < 0 && ours)
+		(void)sys_unlink_at(directory, name);
+	return error;
+}
+
+int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
+{
+	const char *name;
+	int directory;
 	int error;
-	int fd;
 
 	if (mode & ~(mode_t)0777)
 		return error_set(reterr, -EINVAL, "the mode %#o of a FIFO has more than permission bits",
 				 (unsigned)mode);
 	if (mode == 0)
 		mode = 0600;
-	error = sys_make_fifo(AT_FDCWD, path, mode);
-	if (error < 0)
-		return error_set(reterr, error, "can't make the FIFO %s: %s", path, error_reason(error));
-	/*
-	 * The umask can only have taken bits away. They are given back to the very file: if somebody put another in its
-	 * place meanwhile, that one is left alone.
-	 */
-	fd = sys_open(path, O_PATH | O_NOFOLLOW);
-	error = fd < 0 ? fd : sys_stat_fd(fd, &status);
-	ours = error < 0 || S_ISFIFO(status.st_mode);
-	if (error == 0 && (status.st_mode & 07777) != mode)
-		error = ours ? sys_chmod_path_fd(fd, mode) : -EEXIST;
-	sys_close(&fd);
+	directory = sys_open_parent(path, &name);
+	error = directory < 0 ? directory : sys_make_fifo(directory, name, mode);
 	if (error < 0) {
-		if (ours)
-			(void)sys_unlink_at(AT_FDCWD, path);
+		sys_close(&directory);
+		return error_set(reterr, error, "can't make the FIFO %s: %s", path, error_reason(error));
+	}
+	error = fifo_set_mode(directory, name, mode);
+	sys_close(&directory);
+	if (error < 0)
 		return error_set(reterr, error, "can't give the FIFO %s the mode %#o: %s", path, (unsigned)mode,
 				 error_reason(error));
-	}
 	return 0;
 }
 
 int nonet_pipe_unlink(const char *path, struct nonet_error *reterr)
 {
+	const char *name;
 	struct stat status;
-	int error = sys_stat_at(AT_FDCWD, path, &status);
+	int directory = sys_open_parent(path, &name);
+	int error = directory < 0 ? directory : sys_stat_at(directory, name, &status);
 
-	if (error < 0)
-		return error_set(reterr, error, "can't remove the FIFO %s: %s", path, error_reason(error));
-	if (!S_ISFIFO(status.st_mode))
-		return error_set(reterr, -ENOTSUP, "%s isn't a FIFO, and stays", path);
-	error = sys_unlink_at(AT_FDCWD, path);
+	if (error == 0)
+		error = S_ISFIFO(status.st_mode) ? sys_unlink_at(directory, name) : -ENOTSUP;
+	sys_close(&directory);
+	if (error == -ENOTSUP)
+		return error_set(reterr, error, "%s isn't a FIFO, and stays", path);
 	if (error < 0)
 		return error_set(reterr, error, "can't remove the FIFO %s: %s", path, error_reason(error));
 	return 0;
@@ -116,9 +131,26 @@ static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 	return result < 0 ? result : 0;
 }
 
+/*
+ * Open the FIFO that @path leads to now, and nothing else: opening a device has effects, and who may write to a
+ * directory on the way could put a link to a file in the FIFO's place, which we would then read or overwrite. So what
+ * is opened is what was looked at, not what has the name by then.
+ */
+static int fifo_open(const char *path, int flags)
+{
+	struct stat status;
+	int place = sys_open(path, O_PATH);
+	int fd = place < 0 ? place : sys_stat_fd(place, &status);
+
+	if (fd == 0)
+		fd = S_ISFIFO(status.st_mode) ? sys_reopen(place, flags | O_NONBLOCK | O_NOCTTY) : -ENOTSUP;
+	sys_close(&place);
+	return fd;
+}
+
 static int fifo_open_reader(const char *path, const struct nonet_pipe_options *options, nonet_time deadline)
 {
-	int fd = sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int fd = fifo_open(path, O_RDONLY);
 	int error;
 
 	if (fd < 0 || (options && options->flags & NONET_PIPE_EARLY))
@@ -139,28 +171,13 @@ static int fifo_open_writer(const char *path, nonet_time deadline)
 
 	/* O_NONBLOCK of a writer is ENXIO as long as there is no reader (fifo(7)). */
 	for (;;) {
-		fd = sys_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+		fd = fifo_open(path, O_WRONLY);
 		if (fd != -ENXIO)
 			return fd;
 		error = sys_retry_sleep(&retry, deadline);
 		if (error < 0)
 			return error;
 	}
-}
-
-/* Before anything is opened for use: opening a device has effects, and a socket answers ENXIO as a FIFO does. */
-static int fifo_check(const char *path, struct nonet_error *reterr)
-{
-	struct stat status;
-	int fd = sys_open(path, O_PATH);
-	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
-
-	sys_close(&fd);
-	if (error < 0)
-		return error_set(reterr, error, "can't open the FIFO %s: %s", path, error_reason(error));
-	if (!S_ISFIFO(status.st_mode))
-		return error_set(reterr, -ENOTSUP, "%s isn't a FIFO", path);
-	return 0;
 }
 
 int nonet_pipe_open(const char *path, enum nonet_pipe_end end, const struct nonet_pipe_options *options,
@@ -174,13 +191,12 @@ int nonet_pipe_open(const char *path, enum nonet_pipe_end end, const struct none
 		return error;
 	if (end != NONET_PIPE_READER && end != NONET_PIPE_WRITER)
 		return error_set(reterr, -EINVAL, "%d is no end of a pipe", (int)end);
-	error = fifo_check(path, reterr);
-	if (error < 0)
-		return error;
 	fd = end == NONET_PIPE_READER ? fifo_open_reader(path, options, deadline) : fifo_open_writer(path, deadline);
 	if (fd == -EAGAIN || fd == -ETIMEDOUT)
 		return error_set(reterr, fd, "no %s has opened the FIFO %s %s", other, path,
 				 fd == -EAGAIN ? "yet" : "before the deadline");
+	if (fd == -ENOTSUP)
+		return error_set(reterr, fd, "%s isn't a FIFO", path);
 	if (fd < 0)
 		return error_set(reterr, fd, "can't open the FIFO %s: %s", path, error_reason(fd));
 	error = pipe_make(fd, end, path, true, options, ret_pipe, reterr);
@@ -242,12 +258,9 @@ int nonet_pipe_reopen(struct nonet_pipe *pipe, nonet_time deadline)
  */
 static int pipe_isolate(int fd, int mode)
 {
-	char link[32];
-	int own;
+	int own = sys_reopen(fd, mode | O_NONBLOCK | O_NOCTTY);
 	int error;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	own = sys_open(link, mode | O_NONBLOCK | O_NOCTTY);
 	if (own < 0)
 		return own;
 	error = sys_replace(own, fd);

@@ -178,6 +178,35 @@ static int open_plainly_to_read(struct test_child_side *side, void *argument)
 }
 
 /* On each side in turn: nobody is there; then a program that knows nothing of us, which blocks in open(2). */
+static int open_writer_in_vain(struct test_child_side *side, void *argument)
+{
+	struct nonet_pipe *pipe = NULL;
+	int error = nonet_pipe_open(argument, NONET_PIPE_WRITER, NULL, soon(), &pipe, NULL);
+
+	(void)side;
+	nonet_pipe_close(pipe);
+	return -error;
+}
+
+/* Whoever may write to the directory has a link to a file put in the place of the FIFO while its reader is waited for. */
+static void a_waiting_writer_opens_nothing_but_a_fifo(void **state)
+{
+	const char *path = new_fifo("fifo");
+	const char *victim = at("victim");
+	const char *other = at("other");
+	struct test_child *child;
+
+	(void)state;
+	test_must(close((int)test_must(open(victim, O_WRONLY | O_CREAT | O_CLOEXEC, 0600))));
+	child = test_child_start(open_writer_in_vain, (void *)path);
+	test_child_wait_blocked(child);
+	test_must(symlink(victim, other));
+	test_must(rename(other, path));
+	assert_int_equal(test_child_join(child), ENOTSUP);
+	test_must(unlink(path));
+	test_must(unlink(victim));
+}
+
 static void opening_waits_for_the_other_side_by_its_deadline(void **state)
 {
 	const char *path = new_fifo("fifo");
@@ -373,6 +402,7 @@ int main(void)
 		test_case_with(create_refuses_what_it_must, &in_directory),
 		test_case_with(unlink_removes_fifos_only, &in_directory),
 		test_case_with(only_a_fifo_is_opened, &in_directory),
+		test_case_with(a_waiting_writer_opens_nothing_but_a_fifo, &in_directory),
 		test_case_with(opening_waits_for_the_other_side_by_its_deadline, &in_directory),
 		test_case_with(two_of_ours_find_each_other_whoever_comes_first, &in_directory),
 		test_case_with(an_early_reader_waits_for_its_first_writer_when_it_reads, &in_directory),

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -25,6 +27,36 @@ int sys_open_at(int directory, const char *name, int flags)
 int sys_open(const char *path, int flags)
 {
 	return sys_open_at(AT_FDCWD, path, flags);
+}
+
+void sys_fd_path(int fd, char ret_path[SYS_FD_PATH_SIZE])
+{
+	snprintf(ret_path, SYS_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+int sys_reopen(int fd, int flags)
+{
+	char link[SYS_FD_PATH_SIZE];
+
+	sys_fd_path(fd, link);
+	return sys_open(link, flags);
+}
+
+int sys_open_parent(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	size_t size;
+
+	*ret_name = slash ? slash + 1 : path;
+	if (!slash)
+		return sys_open(".", O_PATH | O_DIRECTORY);
+	size = slash == path ? 1 : (size_t)(slash - path);
+	if (size >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(parent, path, size);
+	parent[size] = 0;
+	return sys_open(parent, O_PATH | O_DIRECTORY);
 }
 
 void sys_close(int *fd)
@@ -67,12 +99,12 @@ int sys_chmod_fd(int fd, mode_t mode)
 int sys_chmod_path_fd(int fd, mode_t mode)
 {
 	int error = sys_fault(SYS_CALL_CHMOD);
-	char link[32];
+	char link[SYS_FD_PATH_SIZE];
 
 	if (error < 0)
 		return error;
 	/* fchmod(2) refuses O_PATH descriptors; the link in /proc leads to the very file, whatever its name is now. */
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	sys_fd_path(fd, link);
 	return chmod(link, mode) < 0 ? -errno : 0;
 }
 

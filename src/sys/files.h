@@ -15,6 +15,22 @@
 int sys_open(const char *path, int flags);
 int sys_open_at(int directory, const char *name, int flags);
 
+/*
+ * A new open file description of the very file behind a descriptor, O_PATH too, whatever its name is now. Needs /proc:
+ * -ENOENT without it.
+ */
+int sys_reopen(int fd, int flags);
+
+/* The path in /proc that leads to that file, for what takes no descriptor. */
+#define SYS_FD_PATH_SIZE 32
+void sys_fd_path(int fd, char ret_path[SYS_FD_PATH_SIZE]);
+
+/*
+ * The directory that a path's last part is in, as an O_PATH descriptor, and that part, which points into @path. What is
+ * done by the two happens in one directory, whoever puts another in its place meanwhile.
+ */
+int sys_open_parent(const char *path, const char **ret_name);
+
 /* Closes *fd unless it is -1, and makes it -1. Never fails in a way that a caller could act on. */
 void sys_close(int *fd);
 

@@ -2,8 +2,14 @@
 #include "sys/sockets.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 
 #include "sys/fault.h"
+
+/* <linux/un.h> has it, and can't be included beside <sys/un.h>. */
+#ifndef SIOCUNIXFILE
+#define SIOCUNIXFILE 0x89e0
+#endif
 
 int sys_socket(int domain, int type)
 {
@@ -113,6 +119,16 @@ ssize_t sys_receive_bytes(int fd, void *buffer, size_t size, int flags)
 		received = recv(fd, buffer, size, flags);
 	while (received < 0 && errno == EINTR);
 	return received < 0 ? -errno : received;
+}
+
+int sys_socket_file(int fd)
+{
+	int file = sys_fault(SYS_CALL_IOCTL);
+
+	if (file < 0)
+		return file;
+	file = ioctl(fd, SIOCUNIXFILE);
+	return file < 0 ? -errno : file;
 }
 
 int sys_shutdown(int fd, int how)

@@ -35,6 +35,12 @@ ssize_t sys_receive(int fd, struct msghdr *message, int flags);
 ssize_t sys_send_bytes(int fd, const void *bytes, size_t size, int flags);
 ssize_t sys_receive_bytes(int fd, void *buffer, size_t size, int flags);
 
+/*
+ * The file that a UNIX socket is bound to, as an O_PATH descriptor: itself, whatever its name is now. -EPERM without
+ * CAP_NET_ADMIN, -ENOENT if there is none (SIOCUNIXFILE, Linux 4.16).
+ */
+int sys_socket_file(int fd);
+
 /* SHUT_RD, SHUT_WR, SHUT_RDWR. */
 int sys_shutdown(int fd, int how);
 

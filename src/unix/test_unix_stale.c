@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -361,6 +362,48 @@ static void what_stands_in_the_way_is_said(void **state)
 	test_must(unlink(at("file")));
 }
 
+static int listen_on_the_way(struct test_child_side *side, void *argument)
+{
+	const struct nonet_unix_options open_to_all = {.size = sizeof(open_to_all), .mode = 0666};
+	struct nonet_unix_listener *listener = NULL;
+	int error = nonet_unix_listen(argument, NONET_UNIX_STREAM, &open_to_all, soon(), &listener, NULL);
+
+	(void)side;
+	nonet_unix_listener_close(listener);
+	return -error;
+}
+
+/* Whoever may write to a directory on the way has another put in its place while the lock is waited for. */
+static void nobodys_socket_is_changed_for_a_directory_that_is_swapped(void **state)
+{
+	struct nonet_unix_listener *victim;
+	struct test_child *child;
+	struct stat status;
+	int fd;
+
+	(void)state;
+	test_must(mkdir(at("theirs"), 0755));
+	test_must(mkdir(at("mine"), 0755));
+	test_must(symlink(at("theirs"), at("way")));
+	victim = listen_at(at("theirs/name"));
+	fd = (int)test_must(open(at("theirs"), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	test_must(flock(fd, LOCK_SH));
+	child = test_child_start(listen_on_the_way, (void *)at("way/name"));
+	test_child_wait_blocked(child);
+	test_must(symlink(at("mine"), at("other")));
+	test_must(rename(at("other"), at("way")));
+	test_must(flock(fd, LOCK_UN));
+	assert_int_equal(test_child_join(child), EADDRINUSE);
+	test_must(close(fd));
+	test_must(stat(at("theirs/name"), &status));
+	assert_int_equal(status.st_mode & 0777, 0600);
+	nonet_unix_listener_close(victim);
+	test_must(unlink(at("mine/name")));
+	test_must(unlink(at("way")));
+	test_must(rmdir(at("mine")));
+	test_must(rmdir(at("theirs")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +415,7 @@ int main(void)
 		test_case_with(a_relative_path_is_removed_from_where_it_was_made, &in_directory),
 		test_case_with(a_directory_that_can_not_be_read_will_do, &in_directory),
 		test_case_with(what_stands_in_the_way_is_said, &in_directory),
+		test_case_with(nobodys_socket_is_changed_for_a_directory_that_is_swapped, &in_directory),
 	};
 
 	return test_main(tests);

@@ -8,6 +8,9 @@
  *  - A file is stale if no socket is bound to it. connect(2) tells, without being noticed by whoever listens: from a
  *    datagram socket it succeeds, or fails with EPROTOTYPE, if any is bound, and with ECONNREFUSED if none is.
  *  - connect(2) says ECONNREFUSED of a regular file too. What isn't a socket is never removed.
+ *  - bind(2) and connect(2) look the whole path up anew, and somebody who may write to a directory on the way can have
+ *    put another in its place meanwhile. So connect(2) is given the very file that is going to be removed, and a file
+ *    that was bound is changed, and later removed, only if it is known to be ours.
  *  - The file's mode is the socket's own mode (fchmod(2) before bind(2)) less the umask: never too much. What the umask
  *    took away is given back before listen(2), so that nobody is let in or turned away by a mode that isn't meant.
  */
@@ -70,38 +73,49 @@ static int listen_directory(const char *path, const char **ret_name)
 	return fd == -EACCES ? sys_open(directory, O_PATH | O_DIRECTORY) : fd;
 }
 
-/* Whether any socket is bound to the address: 1, 0, or an error. */
-static int listen_is_bound(const struct sockaddr_un *address, socklen_t size)
+/* Whether any socket is bound to the file behind an O_PATH descriptor: 1, 0, or an error. */
+static int listen_is_bound(int file)
 {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int probe = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK);
 	int error;
 
 	if (probe < 0)
 		return probe;
-	error = sys_connect(probe, (const struct sockaddr *)address, size);
+	sys_fd_path(file, address.sun_path);
+	error = sys_connect(probe, (const struct sockaddr *)&address, sizeof(address));
 	sys_close(&probe);
 	if (error == -ECONNREFUSED)
 		return 0;
-	/* No permission to connect, or anything else: it can't be known to be dead. */
+	/* No permission to connect, no /proc, or anything else: it can't be known to be dead. */
 	return 1;
 }
 
-/* The name is taken: remove it if nobody is behind it. */
-static int listen_take_over(const struct listen_request *request, int directory, const char *name, bool locked,
-			    struct nonet_error *reterr)
+/* Whether the name still is that of a file that was looked at: 1, 0, or an error. */
+static int listen_is_named(int directory, const char *name, const struct stat *file)
+{
+	struct stat status;
+	int error = sys_stat_at(directory, name, &status);
+
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
+	return status.st_dev == file->st_dev && status.st_ino == file->st_ino;
+}
+
+/* The name is taken by @file: remove it if nobody is behind it. */
+static int listen_remove_stale(const struct listen_request *request, int directory, const char *name, int file,
+			       bool locked, struct nonet_error *reterr)
 {
 	struct stat status;
 	int bound;
-	int error = sys_stat_at(directory, name, &status);
+	int error = sys_stat_fd(file, &status);
 
-	if (error == -ENOENT)
-		return 0;
 	if (error < 0)
 		return error_set(reterr, error, "can't look at %s: %s", request->name, error_reason(error));
 	if (!S_ISSOCK(status.st_mode))
 		return error_set(reterr, -EADDRINUSE, "%s exists and isn't a socket: remove it, or take another name",
 				 request->name);
-	bound = listen_is_bound(&request->address, request->address_size);
+	bound = listen_is_bound(file);
 	if (bound < 0)
 		return error_set(reterr, bound, "can't find out whether %s is in use: %s", request->name,
 				 error_reason(bound));
@@ -113,37 +127,104 @@ static int listen_take_over(const struct listen_request *request, int directory,
 			"%s was left behind, but its directory can't be read, so it can't be taken over safely: "
 			"remove it",
 			request->name);
-	error = sys_unlink_at(directory, name);
+	error = listen_is_named(directory, name, &status);
+	if (error == 0)
+		return error_set(reterr, -EADDRINUSE, "somebody else is changing %s", request->name);
+	if (error > 0)
+		error = sys_unlink_at(directory, name);
 	if (error < 0 && error != -ENOENT)
 		return error_set(reterr, error, "%s was left behind, and can't be removed: %s", request->name,
 				 error_reason(error));
 	return 0;
 }
 
-/* The bound file: remember which it is, and give it its mode. */
-static int listen_own(const struct listen_request *request, int directory, const char *name, struct unix_path *ret_path,
-		      struct nonet_error *reterr)
+static int listen_take_over(const struct listen_request *request, int directory, const char *name, bool locked,
+			    struct nonet_error *reterr)
+{
+	int file = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
+	int error;
+
+	if (file == -ENOENT)
+		return 0;
+	if (file < 0)
+		return error_set(reterr, file, "can't look at %s: %s", request->name, error_reason(file));
+	error = listen_remove_stale(request, directory, name, file, locked, reterr);
+	sys_close(&file);
+	return error;
+}
+
+/* Whether the path still leads through the directory that is open: 1, 0, or an error. */
+static int listen_is_same_directory(const struct listen_request *request, int directory)
+{
+	const char *name;
+	struct stat ours;
+	struct stat now;
+	int fd = sys_open_parent(request->address.sun_path, &name);
+	int error = fd < 0 ? fd : sys_stat_fd(fd, &now);
+
+	sys_close(&fd);
+	if (error == 0)
+		error = sys_stat_fd(directory, &ours);
+	return error < 0 ? error : ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
+}
+
+/*
+ * The file that @fd was bound to just now, as an O_PATH descriptor, and what it is. The kernel tells it exactly, but not
+ * everybody; without that, a file with other names, or with bits that weren't asked for, isn't ours.
+ * Return: the descriptor; -EADDRINUSE: what has the name isn't ours; or another error.
+ */
+static int listen_bound_file(int fd, const struct listen_request *request, int directory, const char *name,
+			     struct stat *ret_status)
+{
+	int file = sys_socket_file(fd);
+	const bool exact = file >= 0;
+	int ours;
+
+	if (!exact)
+		file = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
+	if (file < 0)
+		return file;
+	ours = sys_stat_fd(file, ret_status);
+	if (ours == 0 && exact)
+		ours = listen_is_named(directory, name, ret_status);
+	else if (ours == 0 && S_ISSOCK(ret_status->st_mode) && ret_status->st_nlink == 1 &&
+		 !(ret_status->st_mode & 0777 & ~request->mode))
+		ours = listen_is_same_directory(request, directory);
+	if (ours <= 0)
+		sys_close(&file);
+	return ours > 0 ? file : ours < 0 ? ours : -EADDRINUSE;
+}
+
+/* The bound file: remember which it is, and give it its mode. On failure it is removed, if it is ours. */
+static int listen_own(int fd, const struct listen_request *request, int directory, const char *name,
+		      struct unix_path *ret_path, struct nonet_error *reterr)
 {
 	struct unix_path path = {.directory = -1, .owner = sys_process_id()};
 	struct stat status;
-	int fd = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
-	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+	int file = listen_bound_file(fd, request, directory, name, &status);
+	int error = file < 0 ? file : 0;
 
+	if (error == -EADDRINUSE)
+		return error_set(reterr, error, "somebody else is changing %s, or a directory on the way to it",
+				 request->name);
 	if (error == 0 && (status.st_mode & 0777) != request->mode)
-		error = S_ISSOCK(status.st_mode) ? sys_chmod_path_fd(fd, request->mode) : -EADDRINUSE;
-	sys_close(&fd);
-	if (error < 0)
-		return error_set(reterr, error, "can't give %s the mode %#o: %s", request->name, request->mode,
-				 error_reason(error));
-	path.device = status.st_dev;
-	path.inode = status.st_ino;
-	if (!request->keep) {
+		error = sys_chmod_path_fd(file, request->mode);
+	sys_close(&file);
+	if (error < 0) {
+		error_set(reterr, error, "can't give %s the mode %#o: %s", request->name, request->mode,
+			  error_reason(error));
+	} else if (!request->keep) {
+		path.device = status.st_dev;
+		path.inode = status.st_ino;
 		path.name = sys_copy_string(name);
 		if (!path.name)
-			return error_set(reterr, -ENOMEM, "no memory for the name of %s", request->name);
+			error = error_set(reterr, -ENOMEM, "no memory for the name of %s", request->name);
 	}
-	*ret_path = path;
-	return 0;
+	if (error < 0)
+		(void)sys_unlink_at(directory, name);
+	else
+		*ret_path = path;
+	return error;
 }
 
 static int listen_bind_path(int fd, const struct listen_request *request, int directory, const char *name, bool locked,
@@ -163,10 +244,7 @@ static int listen_bind_path(int fd, const struct listen_request *request, int di
 	}
 	if (error < 0)
 		return error_set(reterr, error, "can't make the socket %s: %s", request->name, error_reason(error));
-	error = listen_own(request, directory, name, ret_path, reterr);
-	if (error < 0)
-		(void)sys_unlink_at(directory, name);
-	return error;
+	return listen_own(fd, request, directory, name, ret_path, reterr);
 }
 
 /* Bind, and listen unless @backlog is -1. On failure nothing is left behind but @fd. */
