@@ -10,26 +10,32 @@
 #include "sys/files.h"
 #include "sys/memory.h"
 #include "sys/pipe.h"
+#include "sys/process.h"
+
+/* Whether that can be the FIFO that was made just now: it has one name, and no bits that weren't asked for. */
+static bool fifo_fits(const struct stat *status, mode_t mode)
+{
+	return S_ISFIFO(status->st_mode) && status->st_nlink == 1 && !(status->st_mode & 07777 & ~mode);
+}
 
 /*
- * The FIFO that was made just now: give it the bits that the umask took away. If somebody put another file in its
- * place meanwhile, that one is left alone: a FIFO with other names, or with bits that weren't asked for, isn't ours.
+ * The FIFO that was made just now: give it the bits that the umask took away. Whoever may write to the directory can
+ * have put another file in its place meanwhile: only what fits and belongs to us is changed, or removed on failure. (On
+ * a file system that gives root's files to somebody else, a FIFO that needs no change is good as it is.)
  */
 static int fifo_set_mode(int directory, const char *name, mode_t mode)
 {
+	const uid_t us = sys_effective_user();
 	struct stat status;
 	int fd = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
 	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
-	bool ours = error < 0;
 
-	if (error == 0)
-		ours = S_ISFIFO(status.st_mode) && status.st_nlink == 1 && !(status.st_mode & 07777 & ~mode);
-	if (error == 0 && !ours)
+	if (error == 0 && !fifo_fits(&status, mode))
 		error = -EEXIST;
 	if (error == 0 && (status.st_mode & 07777) != mode)
-		error = sys_chmod_path_fd(fd, mode);
+		error = status.st_uid == us ? sys_chmod_path_fd(fd, mode) : -EEXIST;
 	sys_close(&fd);
-	if (error < 0 && ours)
+	if (error < 0 && sys_stat_at(directory, name, &status) == 0 && fifo_fits(&status, mode) && status.st_uid == us)
 		(void)sys_unlink_at(directory, name);
 	return error;
 }
@@ -131,6 +137,20 @@ static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 	return result < 0 ? result : 0;
 }
 
+/* By name, and look afterwards whether it was the file meant: here a swapped-in device would be opened, if not used. */
+static int fifo_open_checked(const char *path, int flags, const struct stat *meant)
+{
+	struct stat status;
+	int fd = sys_open(path, flags);
+	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+
+	if (error == 0 && (status.st_dev != meant->st_dev || status.st_ino != meant->st_ino))
+		error = -ENOTSUP;
+	if (error < 0)
+		sys_close(&fd);
+	return error < 0 ? error : fd;
+}
+
 /*
  * Open the FIFO that @path leads to now, and nothing else: opening a device has effects, and who may write to a
  * directory on the way could put a link to a file in the FIFO's place, which we would then read or overwrite. So what
@@ -142,8 +162,14 @@ static int fifo_open(const char *path, int flags)
 	int place = sys_open(path, O_PATH);
 	int fd = place < 0 ? place : sys_stat_fd(place, &status);
 
-	if (fd == 0)
-		fd = S_ISFIFO(status.st_mode) ? sys_reopen(place, flags | O_NONBLOCK | O_NOCTTY) : -ENOTSUP;
+	if (fd == 0 && !S_ISFIFO(status.st_mode))
+		fd = -ENOTSUP;
+	if (fd == 0) {
+		fd = sys_reopen(place, flags | O_NONBLOCK | O_NOCTTY);
+		/* There is no /proc: a changed root mostly has none. */
+		if (fd == -ENOENT)
+			fd = fifo_open_checked(path, flags | O_NONBLOCK | O_NOCTTY, &status);
+	}
 	sys_close(&place);
 	return fd;
 }
