@@ -357,6 +357,27 @@ static int receive_small(struct stream *stream, void *buffer, size_t capacity, n
 	return 1;
 }
 
+/*
+ * A peer could send what is dropped for ever. Between so many chunks that begin or belong to nothing, look at the
+ * deadline; who may not wait is let go after so many.
+ */
+#define TIRED_LOOK 64
+#define TIRED_NOW  1024
+
+static int receive_tired(const struct stream *stream, unsigned *count, nonet_time deadline)
+{
+	const struct stream_receiver *receiver = &stream->receiver;
+
+	if (!receiver->skip && !(receiver->chunk.flags & FRAME_FIRST))
+		return 0;
+	++*count;
+	if (deadline == NONET_NOW)
+		return *count > TIRED_NOW ? -EAGAIN : 0;
+	if (*count % TIRED_LOOK != 0 || deadline == NONET_FOREVER)
+		return 0;
+	return nonet_clock() < deadline ? 0 : -ETIMEDOUT;
+}
+
 /* The next piece of the message in hand. Return: 1 with *ret_size when it is complete, 0 to go on, or an error. */
 static int receive_piece(struct stream *stream, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size)
 {
@@ -408,12 +429,20 @@ static int receive_message(struct stream *stream, void *buffer, size_t capacity,
 			   uint8_t *ret_descriptors)
 {
 	struct stream_receiver *receiver = &stream->receiver;
+	unsigned count = 0;
 	int done = 0;
 
+	receiver->starved = true;
 	while (done == 0) {
 		done = receive_chunk(stream, buffer, capacity, deadline);
 		if (done < 0)
 			return done;
+		done = receive_tired(stream, &count, deadline);
+		if (done < 0) {
+			/* There may be more in hand: the descriptor alone doesn't tell. */
+			receiver->starved = false;
+			return done;
+		}
 		if (receiver->skip) {
 			done = receive_skip(stream, deadline);
 		} else if (receive_is_small(stream)) {
@@ -446,7 +475,7 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 	if (error < 0)
 		return error;
 	error = receive_message(stream, buffer, capacity, deadline, ret_size, ret_descriptors);
-	receiver->starved = error == -EAGAIN || error == -ETIMEDOUT;
+	receiver->starved &= error == -EAGAIN || error == -ETIMEDOUT;
 	stream_update(stream);
 	if (error < 0) {
 		const int kept = receive_keep(stream, buffer);
@@ -459,19 +488,25 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 int stream_peek(struct stream *stream, nonet_time deadline, size_t *ret_size, uint8_t *ret_descriptors)
 {
 	struct stream_receiver *receiver = &stream->receiver;
+	unsigned count = 0;
 	int error;
 
 	if (receiver->broken)
 		return -EBADMSG;
 	error = receive_allocate(receiver);
+	receiver->starved = true;
 	while (error == 0) {
 		error = receive_chunk(stream, NULL, 0, deadline);
 		if (error == 0 && !receiver->skip)
 			break;
 		if (error == 0)
+			error = receive_tired(stream, &count, deadline);
+		if (error < 0 && receiver->skip)
+			receiver->starved = false;
+		else if (error == 0)
 			error = receive_skip(stream, deadline);
 	}
-	receiver->starved = error == -EAGAIN || error == -ETIMEDOUT;
+	receiver->starved &= error == -EAGAIN || error == -ETIMEDOUT;
 	stream_update(stream);
 	if (error < 0)
 		return error;
