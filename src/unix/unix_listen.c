@@ -170,9 +170,9 @@ static int listen_is_same_directory(const struct listen_request *request, int di
 }
 
 /*
- * The file that @fd was bound to just now, as an O_PATH descriptor, and what it is. The kernel tells it exactly, but not
- * everybody; without that, a file with other names, or with bits that weren't asked for, isn't ours.
- * Return: the descriptor; -EADDRINUSE: what has the name isn't ours; or another error.
+ * The file that @fd was bound to just now, as an O_PATH descriptor, and what it is. The kernel tells it exactly, but
+ * not everybody; without that, a file with other names, or with bits that weren't asked for, isn't ours. Return: the
+ * descriptor; -EADDRINUSE: what has the name isn't ours; or another error.
  */
 static int listen_bound_file(int fd, const struct listen_request *request, int directory, const char *name,
 			     struct stat *ret_status)
