@@ -188,7 +188,8 @@ static int open_writer_in_vain(struct test_child_side *side, void *argument)
 	return -error;
 }
 
-/* Whoever may write to the directory has a link to a file put in the place of the FIFO while its reader is waited for. */
+/* Whoever may write to the directory has a link to a file put in the place of the FIFO while its reader is waited for.
+ */
 static void a_waiting_writer_opens_nothing_but_a_fifo(void **state)
 {
 	const char *path = new_fifo("fifo");
