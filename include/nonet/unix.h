@@ -122,8 +122,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_listen(const char *name, enum nonet
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   nobody connected
- *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS   no room for it: the client stays in the queue, and the listener ready. Take
- * it out of its wait set until something was closed, or the wait ends at once every time
+ *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS   no room for it: the client stays in the queue, and the listener ready.
+ *                Take it out of its wait set until something was closed, or the wait ends at once every time
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_accept(struct nonet_unix_listener *listener, nonet_time deadline,
 						    struct nonet_unix **ret_unix);

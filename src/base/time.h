@@ -6,7 +6,7 @@
 
 #include <nonet/time.h>
 
-/* The pure half of time; nonet_clock() and nonet_after() ask the kernel and lives in sys/clock.c. */
+/* The pure half of time; nonet_clock() and nonet_after() ask the kernel, and live in sys/clock.c. */
 
 /* @time as struct timespec; a time before 0 as 0. */
 struct timespec time_to_timespec(nonet_time time);

@@ -9,7 +9,7 @@
 
 struct nonet_endpoint;
 
-/* What a carrier has to offer. @endpoint_check() has been asked before: the direction is right. */
+/* What a carrier has to offer. The direction was looked at before: what is called is what it was opened for. */
 struct endpoint_carrier {
 	void (*close)(struct nonet_endpoint *endpoint);
 	int (*send)(struct nonet_endpoint *endpoint, const void *message, size_t size, nonet_time deadline);

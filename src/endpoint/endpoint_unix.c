@@ -145,15 +145,19 @@ int endpoint_open_unix(struct nonet_endpoint *endpoint, enum nonet_unix_type typ
 	};
 	size_t size;
 	const char *rest = nonet_address_name(endpoint->address, &size);
-	char name[128] = "@";
+	/* unix.h takes what begins with @ for an abstract name; unix:%40x is a path all the same. */
+	const char *before = abstract ? "@" : *rest == '@' ? "./" : "";
+	const size_t before_size = strlen(before);
+	char name[128];
 	int error;
 
-	/* The address module allows no longer names than the kernel does; the copy is for the @. */
-	if (size + abstract >= sizeof(name))
+	/* The address module allows no longer names than the kernel does. */
+	if (before_size + size >= sizeof(name))
 		return error_set(reterr, -ENAMETOOLONG, "the UNIX socket's name %s is too long", rest);
-	memcpy(name + abstract, rest, size);
-	name[abstract + size] = 0;
-	unix_options.name_size = (uint32_t)(abstract + size);
+	memcpy(name, before, before_size);
+	memcpy(name + before_size, rest, size);
+	name[before_size + size] = 0;
+	unix_options.name_size = (uint32_t)(before_size + size);
 
 	if (type == NONET_UNIX_DATAGRAM) {
 		if (endpoint->flags == 0)

@@ -258,6 +258,25 @@ static void bytes_go_through_unframed(void **state)
 	}
 }
 
+/* Escaped, it is the first letter of a file's name in the working directory, not the sign of an abstract name. */
+static void an_escaped_at_sign_begins_a_path(void **state)
+{
+	const struct nonet_endpoint_options options = {.size = sizeof(options), .flags = LISTENER};
+	const char *directory = test_directory_new();
+	char before[4096];
+	struct nonet_endpoint *endpoint;
+
+	(void)state;
+	test_check(getcwd(before, sizeof(before)) != NULL);
+	test_must(chdir(directory));
+	test_check_equal(nonet_endpoint_open("unix-dgram:%40name", &options, NONET_NOW, &endpoint, NULL), 0);
+	test_must(access("@name", F_OK));
+	nonet_endpoint_close(endpoint);
+	test_check(access("@name", F_OK) < 0);
+	test_must(chdir(before));
+	test_directory_free(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +286,7 @@ int main(void)
 		test_case(each_documented_code_has_its_sentence),
 		test_case(a_bound_datagram_address_only_receives),
 		test_case(bytes_go_through_unframed),
+		test_case(an_escaped_at_sign_begins_a_path),
 	};
 
 	return test_main(tests);

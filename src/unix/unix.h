@@ -91,7 +91,7 @@ uint32_t unix_name_get(const struct sockaddr_un *address, socklen_t size, char r
 /* Remove the path if it is still the one that was bound here, by this process. Before the socket is closed. */
 void unix_path_remove(struct unix_path *path);
 
-/* Packets and datagrams. @ret_packet_rights: NULL closes what came. */
+/* Packets and datagrams. */
 int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, socklen_t to_size, const void *message,
 		     size_t size, const int *descriptors, size_t count, nonet_time deadline);
 int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,

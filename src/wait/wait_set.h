@@ -22,7 +22,7 @@
  *    epoll said stays in memory as a grave until that thread is done.
  * 4. A forked child shares the epoll and the bell with its parent: it changes nothing in either, and walks no list.
  *
- * Lock order: the lock of links (wait_set.c), then @mutex.
+ * Lock order: the lock of links (wait_link.c), then @mutex.
  */
 struct nonet_wait_set {
 	int epoll;

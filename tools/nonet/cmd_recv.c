@@ -93,15 +93,16 @@ static int receive_all(struct receiver *receiver)
 {
 	uint64_t left = receiver->options->count ? receiver->options->count : UINT64_MAX;
 	size_t size;
-	int r, output_result;
+	int r = 0, output_result;
 
 	progress_start(STDOUT_FILENO);
-	for (; left > 0; left--) {
+	for (; left > 0 && !interrupt_signal(); left--) {
 		r = next_message(receiver, &size, &output_result);
 		if (output_result < 0)
 			return output_failed(output_result);
-		if (interrupt_signal() || r < 0)
+		if (r < 0)
 			break;
+		/* also if a signal has come: it is taken, and nobody else will have it */
 		output_result = print_message(receiver, size);
 		if (output_result < 0)
 			return output_failed(output_result);

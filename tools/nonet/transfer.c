@@ -102,24 +102,22 @@ static int open_as_listener(const struct nonet_address *address, const struct no
 	struct nonet_unix_listener *listener;
 	struct nonet_unix *client;
 	char *name, number[32];
-	const char *bare;
+	const char *bare, *before;
 	size_t size;
 	int r;
 
 	bare = nonet_address_name(address, &size);
-	name = malloc(size + 2);
+	/* unix.h takes what begins with @ for an abstract name; unix:%40x is a path all the same */
+	before = nonet_address_is_abstract(address) ? "@" : *bare == '@' ? "./" : "";
+	name = malloc(strlen(before) + size + 1);
 	if (!name) {
 		*reterr = (struct nonet_error){.code = -ENOMEM, .position = -1, .text = "no memory is left"};
 		return -ENOMEM;
 	}
-	name[0] = '@';
-	memcpy(name + 1, bare, size + 1);
+	memcpy(stpcpy(name, before), bare, size + 1);
 	if (nonet_address_scheme(address) == NONET_SCHEME_UNIX_SEQPACKET)
 		type = NONET_UNIX_SEQPACKET;
-	if (nonet_address_is_abstract(address))
-		r = listen_by_slices(name, size + 1, type, options, deadline, &listener, reterr);
-	else
-		r = listen_by_slices(name + 1, 0, type, options, deadline, &listener, reterr);
+	r = listen_by_slices(name, strlen(before) + size, type, options, deadline, &listener, reterr);
 	free(name);
 	if (r < 0)
 		return r;
