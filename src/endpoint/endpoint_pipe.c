@@ -80,7 +80,7 @@ static struct nonet_pipe_options pipe_options(const struct nonet_endpoint_option
 static int fifo_open(const char *path, enum nonet_pipe_end end, const struct nonet_pipe_options *options, bool wait,
 		     nonet_time deadline, struct nonet_pipe **ret_pipe, struct nonet_error *reterr)
 {
-	nonet_time interval = NONET_US(50);
+	struct sys_retry retry = {0};
 	int error;
 	int slept;
 
@@ -88,11 +88,10 @@ static int fifo_open(const char *path, enum nonet_pipe_end end, const struct non
 		error = nonet_pipe_open(path, end, options, deadline, ret_pipe, reterr);
 		if (error != -ENOENT || !wait)
 			return error;
-		slept = sys_sleep_interval(interval, deadline);
+		slept = sys_retry_sleep(&retry, deadline);
 		if (slept < 0)
 			return error_set(reterr, slept, "there is no FIFO %s %s", path,
 					 slept == -EAGAIN ? "yet" : "before the deadline");
-		interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
 	}
 }
 

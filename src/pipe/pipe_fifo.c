@@ -10,30 +10,32 @@
 #include "sys/files.h"
 #include "sys/memory.h"
 #include "sys/pipe.h"
+#include "sys/process.h"
 
-/* Waiting for the other side: the first look comes soon, later ones every so often. */
-#define FIFO_INTERVAL_FIRST NONET_US(50)
-#define FIFO_INTERVAL_MAX   NONET_MS(5)
+/* Whether that can be the FIFO that was made just now: it has one name, and no bits that weren't asked for. */
+static bool fifo_fits(const struct stat *status, mode_t mode)
+{
+	return S_ISFIFO(status->st_mode) && status->st_nlink == 1 && !(status->st_mode & 07777 & ~mode);
+}
 
 /*
- * The FIFO that was made just now: give it the bits that the umask took away. If somebody put another file in its
- * place meanwhile, that one is left alone: a FIFO with other names, or with bits that weren't asked for, isn't ours.
+ * The FIFO that was made just now: give it the bits that the umask took away. Whoever may write to the directory can
+ * have put another file in its place meanwhile: only what fits and belongs to us is changed, or removed on failure. (On
+ * a file system that gives root's files to somebody else, a FIFO that needs no change is good as it is.)
  */
 static int fifo_set_mode(int directory, const char *name, mode_t mode)
 {
+	const uid_t us = sys_effective_user();
 	struct stat status;
 	int fd = sys_open_at(directory, name, O_PATH | O_NOFOLLOW);
 	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
-	bool ours = error < 0;
 
-	if (error == 0)
-		ours = S_ISFIFO(status.st_mode) && status.st_nlink == 1 && !(status.st_mode & 07777 & ~mode);
-	if (error == 0 && !ours)
+	if (error == 0 && !fifo_fits(&status, mode))
 		error = -EEXIST;
 	if (error == 0 && (status.st_mode & 07777) != mode)
-		error = sys_chmod_path_fd(fd, mode);
+		error = status.st_uid == us ? sys_chmod_path_fd(fd, mode) : -EEXIST;
 	sys_close(&fd);
-	if (error < 0 && ours)
+	if (error < 0 && sys_stat_at(directory, name, &status) == 0 && fifo_fits(&status, mode) && status.st_uid == us)
 		(void)sys_unlink_at(directory, name);
 	return error;
 }
@@ -108,7 +110,7 @@ static int fifo_has_writer(int fd, const int scratch[2], bool past)
  */
 static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 {
-	nonet_time interval = FIFO_INTERVAL_FIRST;
+	struct sys_retry retry = {0};
 	nonet_time look;
 	int scratch[2];
 	int result = sys_pipe(scratch);
@@ -120,20 +122,33 @@ static int fifo_wait_writer(int fd, nonet_time deadline, bool past)
 		if (result != 0)
 			break;
 		if (past) {
-			result = sys_sleep_interval(interval, deadline);
+			result = sys_retry_sleep(&retry, deadline);
 		} else {
-			look = nonet_after(interval);
+			look = nonet_after(sys_retry_next(&retry));
 			result = sys_poll_one(fd, POLLIN, deadline < look ? deadline : look);
 			if (result == -ETIMEDOUT && nonet_clock() < deadline)
 				result = 0;
 		}
 		if (result < 0)
 			break;
-		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
 	}
 	sys_close(&scratch[0]);
 	sys_close(&scratch[1]);
 	return result < 0 ? result : 0;
+}
+
+/* By name, and look afterwards whether it was the file meant: here a swapped-in device would be opened, if not used. */
+static int fifo_open_checked(const char *path, int flags, const struct stat *meant)
+{
+	struct stat status;
+	int fd = sys_open(path, flags);
+	int error = fd < 0 ? fd : sys_stat_fd(fd, &status);
+
+	if (error == 0 && (status.st_dev != meant->st_dev || status.st_ino != meant->st_ino))
+		error = -ENOTSUP;
+	if (error < 0)
+		sys_close(&fd);
+	return error < 0 ? error : fd;
 }
 
 /*
@@ -147,8 +162,14 @@ static int fifo_open(const char *path, int flags)
 	int place = sys_open(path, O_PATH);
 	int fd = place < 0 ? place : sys_stat_fd(place, &status);
 
-	if (fd == 0)
-		fd = S_ISFIFO(status.st_mode) ? sys_reopen(place, flags | O_NONBLOCK | O_NOCTTY) : -ENOTSUP;
+	if (fd == 0 && !S_ISFIFO(status.st_mode))
+		fd = -ENOTSUP;
+	if (fd == 0) {
+		fd = sys_reopen(place, flags | O_NONBLOCK | O_NOCTTY);
+		/* There is no /proc: a changed root mostly has none. */
+		if (fd == -ENOENT)
+			fd = fifo_open_checked(path, flags | O_NONBLOCK | O_NOCTTY, &status);
+	}
 	sys_close(&place);
 	return fd;
 }
@@ -170,7 +191,7 @@ static int fifo_open_reader(const char *path, const struct nonet_pipe_options *o
 
 static int fifo_open_writer(const char *path, nonet_time deadline)
 {
-	nonet_time interval = FIFO_INTERVAL_FIRST;
+	struct sys_retry retry = {0};
 	int error;
 	int fd;
 
@@ -179,10 +200,9 @@ static int fifo_open_writer(const char *path, nonet_time deadline)
 		fd = fifo_open(path, O_WRONLY);
 		if (fd != -ENXIO)
 			return fd;
-		error = sys_sleep_interval(interval, deadline);
+		error = sys_retry_sleep(&retry, deadline);
 		if (error < 0)
 			return error;
-		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
 	}
 }
 
@@ -213,7 +233,7 @@ int nonet_pipe_open(const char *path, enum nonet_pipe_end end, const struct none
 
 static int fifo_wait_reader(int fd, nonet_time deadline)
 {
-	nonet_time interval = FIFO_INTERVAL_FIRST;
+	struct sys_retry retry = {0};
 	int result;
 
 	for (;;) {
@@ -222,10 +242,9 @@ static int fifo_wait_reader(int fd, nonet_time deadline)
 			return result;
 		if (!(result & POLLERR))
 			return 0;
-		result = sys_sleep_interval(interval, deadline);
+		result = sys_retry_sleep(&retry, deadline);
 		if (result < 0)
 			return result;
-		interval = 2 * interval < FIFO_INTERVAL_MAX ? 2 * interval : FIFO_INTERVAL_MAX;
 	}
 }
 

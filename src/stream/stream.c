@@ -15,6 +15,7 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 		.carrier = carrier,
 		.fd = fd,
 		.message_size = message_size ? (uint32_t)message_size : STREAM_MESSAGE_DEFAULT,
+		.receiver.descriptors_room = FRAME_DESCRIPTORS_MAX,
 	};
 	stream_become_sender(stream);
 }
@@ -29,7 +30,8 @@ void stream_become_sender(struct stream *stream)
 
 void stream_done(struct stream *stream)
 {
-	if (stream->sender.owed_size && stream->fd >= 0)
+	/* Paid twice, it would be read as the beginning of a message. */
+	if (stream->sender.owed_size && stream->sender.owed_by == sys_process_id() && stream->fd >= 0)
 		(void)stream_settle(stream, NONET_NOW);
 	stream->receiver.ahead = sys_free(stream->receiver.ahead);
 	stream->receiver.stash = sys_free(stream->receiver.stash);

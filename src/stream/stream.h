@@ -55,20 +55,25 @@ struct stream_sender {
 	uint8_t owed_header[FRAME_HEADER_SIZE];
 	uint64_t owed_done;  /* bytes of the owed chunk that were sent */
 	uint64_t owed_size;  /* of the owed chunk with header and verdict; 0: nothing is owed */
+	pid_t owed_by;       /* a forked child that closes its copy of the handle leaves it to this process */
 	uint8_t id;          /* of this sender's messages */
 	bool abandon;        /* the next message has to say FRAME_ABANDON */
 	uint8_t descriptors; /* to announce in the next message; set by the UNIX carrier */
 };
 
 struct stream_receiver {
+	/* A message that announces more descriptors is -EMSGSIZE, and stays; set by the UNIX carrier for each call. */
+	uint8_t descriptors_room;
+
 	uint8_t *ahead; /* what was read ahead: [start, end) */
 	size_t start;
 	size_t end;
 	/* A message may be ready that the descriptor doesn't show. A thread that waits may look while another receives.
 	 */
 	atomic_bool ready;
-	bool starved; /* what is read ahead isn't enough for the next message */
-	bool broken;  /* no frame was found where one has to be: -EBADMSG for ever */
+	bool starved;     /* what is read ahead isn't enough for the next message */
+	unsigned dropped; /* pieces and messages, in this call */
+	bool broken;      /* no frame was found where one has to be: -EBADMSG for ever */
 
 	/* The chunk whose header was taken last. */
 	bool chunk_open;
@@ -105,7 +110,7 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 /* Another sender from now on, in a forked child: with an id of this process, and nothing given up. */
 void stream_become_sender(struct stream *stream);
 
-/* Frees what was kept; what is owed is sent if there is room. */
+/* Frees what was kept; what this process owes is sent if there is room. */
 void stream_done(struct stream *stream);
 
 /* Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says. */

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "stream/stream.h"
 #include "sys/event.h"
 #include "sys/memory.h"
@@ -21,8 +22,8 @@
 /* Room for that behind a header and what a read finds in the caller's buffer beyond its message. */
 #define AHEAD_SIZE (FRAME_HEADER_SIZE + 2 * AHEAD_READ)
 
-/* From here on it is cheaper to let the kernel fill the caller's buffer than to copy from ours. */
-#define STRAIGHT_CAPACITY 4096
+/* How many pieces or messages a call drops, even one that may not wait, before it looks at the deadline. */
+#define DROPS_FREE 16
 
 static size_t receive_available(const struct stream_receiver *receiver)
 {
@@ -51,9 +52,22 @@ static ssize_t receive_read(struct stream *stream, const struct iovec *vector, i
 		if (size != -EAGAIN)
 			return size;
 		ready = sys_poll_one(stream->fd, POLLIN, deadline);
-		if (ready < 0)
+		if (ready < 0) {
+			stream->receiver.starved = ready == -EAGAIN || ready == -ETIMEDOUT;
 			return ready;
+		}
 	}
+}
+
+/*
+ * A peer that sends nothing but what is dropped, as fast as we read it, would never let us wait, and so never let the
+ * deadline end the call. Return: 0 to go on; else -EAGAIN or -ETIMEDOUT, without being starved.
+ */
+static int receive_patience(struct stream *stream, nonet_time deadline)
+{
+	if (stream->receiver.dropped < DROPS_FREE || deadline == NONET_FOREVER)
+		return 0;
+	return deadline > nonet_clock() ? 0 : time_expired(deadline);
 }
 
 /* The open chunk is a whole message, and another may be in hand beside it: on a pipe others write too. */
@@ -71,6 +85,7 @@ static void receive_drop(struct stream *stream)
 
 	if (receiver->partial && receiver->partial_descriptors)
 		stream->carrier->drop_descriptors(stream);
+	receiver->dropped += receiver->partial;
 	receiver->partial = false;
 	receiver->stash = sys_free(receiver->stash);
 }
@@ -206,7 +221,8 @@ static int receive_straight(struct stream *stream, uint8_t *buffer, size_t capac
 	behind = (size_t)size > front ? (size_t)size - front : 0;
 	in_buffer = (size_t)size - behind - FRAME_HEADER_SIZE;
 	if (frame_decode(bytes, stream->carrier->chunk_limit, &header) == 0 && header.flags & FRAME_FIRST &&
-	    header.place <= capacity && header.place <= stream->message_size)
+	    header.place <= capacity && header.place <= stream->message_size &&
+	    header.descriptors <= receiver->descriptors_room)
 		placed = header.size < in_buffer ? header.size : in_buffer;
 	beyond = in_buffer - placed;
 	receiver->start = front - beyond - FRAME_HEADER_SIZE;
@@ -277,6 +293,7 @@ static int receive_skip(struct stream *stream, nonet_time deadline)
 	}
 	receiver->skip = false;
 	receiver->chunk_open = false;
+	receiver->dropped++;
 	return 0;
 }
 
@@ -349,6 +366,7 @@ static int receive_small(struct stream *stream, void *buffer, size_t capacity, n
 	payload = receiver->ahead + receiver->start;
 	receiver->start += size;
 	verdict = receive_verdict(stream, NONET_NOW);
+	receiver->dropped += verdict == FRAME_ABANDONED;
 	if (verdict <= 0)
 		return verdict;
 	if (size > 0)
@@ -357,34 +375,17 @@ static int receive_small(struct stream *stream, void *buffer, size_t capacity, n
 	return 1;
 }
 
-/*
- * A peer could send what is dropped for ever. Between so many chunks that begin or belong to nothing, look at the
- * deadline; who may not wait is let go after so many.
- */
-#define TIRED_LOOK 64
-#define TIRED_NOW  1024
-
-static int receive_tired(const struct stream *stream, unsigned *count, nonet_time deadline)
-{
-	const struct stream_receiver *receiver = &stream->receiver;
-
-	if (!receiver->skip && !(receiver->chunk.flags & FRAME_FIRST))
-		return 0;
-	++*count;
-	if (deadline == NONET_NOW)
-		return *count > TIRED_NOW ? -EAGAIN : 0;
-	if (*count % TIRED_LOOK != 0 || deadline == NONET_FOREVER)
-		return 0;
-	return nonet_clock() < deadline ? 0 : -ETIMEDOUT;
-}
-
 /* The next piece of the message in hand. Return: 1 with *ret_size when it is complete, 0 to go on, or an error. */
 static int receive_piece(struct stream *stream, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size)
 {
 	struct stream_receiver *receiver = &stream->receiver;
 	int error;
 
-	if (receiver->partial_total > capacity)
+	/*
+	 * Asked of each message that the call comes to, not once at its beginning: the one that was there then may turn
+	 * out to be abandoned.
+	 */
+	if (receiver->partial_total > capacity || receiver->partial_descriptors > receiver->descriptors_room)
 		return -EMSGSIZE;
 	error = receive_payload(stream, receiver->stash ? receiver->stash : buffer, deadline);
 	if (error < 0)
@@ -429,20 +430,14 @@ static int receive_message(struct stream *stream, void *buffer, size_t capacity,
 			   uint8_t *ret_descriptors)
 {
 	struct stream_receiver *receiver = &stream->receiver;
-	unsigned count = 0;
 	int done = 0;
 
-	receiver->starved = true;
 	while (done == 0) {
-		done = receive_chunk(stream, buffer, capacity, deadline);
+		done = receive_patience(stream, deadline);
+		if (done == 0)
+			done = receive_chunk(stream, buffer, capacity, deadline);
 		if (done < 0)
 			return done;
-		done = receive_tired(stream, &count, deadline);
-		if (done < 0) {
-			/* There may be more in hand: the descriptor alone doesn't tell. */
-			receiver->starved = false;
-			return done;
-		}
 		if (receiver->skip) {
 			done = receive_skip(stream, deadline);
 		} else if (receive_is_small(stream)) {
@@ -474,8 +469,9 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 	error = receive_allocate(receiver);
 	if (error < 0)
 		return error;
+	receiver->starved = false;
+	receiver->dropped = 0;
 	error = receive_message(stream, buffer, capacity, deadline, ret_size, ret_descriptors);
-	receiver->starved &= error == -EAGAIN || error == -ETIMEDOUT;
 	stream_update(stream);
 	if (error < 0) {
 		const int kept = receive_keep(stream, buffer);
@@ -488,25 +484,22 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 int stream_peek(struct stream *stream, nonet_time deadline, size_t *ret_size, uint8_t *ret_descriptors)
 {
 	struct stream_receiver *receiver = &stream->receiver;
-	unsigned count = 0;
 	int error;
 
 	if (receiver->broken)
 		return -EBADMSG;
 	error = receive_allocate(receiver);
-	receiver->starved = true;
+	receiver->starved = false;
+	receiver->dropped = 0;
 	while (error == 0) {
 		error = receive_chunk(stream, NULL, 0, deadline);
 		if (error == 0 && !receiver->skip)
 			break;
 		if (error == 0)
-			error = receive_tired(stream, &count, deadline);
-		if (error < 0 && receiver->skip)
-			receiver->starved = false;
-		else if (error == 0)
 			error = receive_skip(stream, deadline);
+		if (error == 0)
+			error = receive_patience(stream, deadline);
 	}
-	receiver->starved &= error == -EAGAIN || error == -ETIMEDOUT;
 	stream_update(stream);
 	if (error < 0)
 		return error;

@@ -148,6 +148,7 @@ static void send_abandon(struct stream *stream, const struct send_image *image, 
 		return;
 	send_header(stream, image, chunk, sender->owed_header);
 	sender->owed_done = done;
+	sender->owed_by = sys_process_id();
 	sender->owed_size = last ? image->length - chunk * image->stride : image->stride;
 }
 
@@ -191,7 +192,7 @@ int stream_settle(struct stream *stream, nonet_time deadline)
 
 static int send_lock(struct stream *stream, nonet_time deadline)
 {
-	nonet_time interval = NONET_US(50);
+	struct sys_retry retry = {0};
 	int error;
 
 	/* flock(2) either blocks past any deadline or doesn't wait at all: look again, less and less often. */
@@ -199,10 +200,9 @@ static int send_lock(struct stream *stream, nonet_time deadline)
 		error = stream->carrier->lock(stream);
 		if (error != -EAGAIN)
 			return error;
-		error = sys_sleep_interval(interval, deadline);
+		error = sys_retry_sleep(&retry, deadline);
 		if (error < 0)
 			return error;
-		interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
 	}
 }
 

@@ -317,6 +317,43 @@ static void a_torn_message_is_told_once_and_the_next_one_arrives(void **state)
 	wire_free(wire);
 }
 
+/* What is dropped may not keep a call for longer than it may take; and what stands behind it isn't forgotten. */
+static void a_peer_that_sends_only_what_is_dropped_does_not_hold_a_call(void **state)
+{
+	static const struct {
+		struct frame_header header;
+		int verdict;
+	} rows[] = {
+		{{FRAME_FIRST | FRAME_LAST, 0, 1, 1, 1}, FRAME_ABANDONED},
+		{{FRAME_FIRST | FRAME_ABANDON, 0, 1, 1, 2}, -1},
+	};
+	const unsigned count = 1000;
+	size_t size;
+	uint8_t descriptors;
+
+	(void)state;
+	for (int atomic = 0; atomic < 2; atomic++) {
+		for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			struct wire *wire = wire_new(atomic, 16);
+			unsigned calls = 0;
+			int result;
+
+			for (unsigned j = 0; j < count; j++)
+				put_chunk(wire, rows[i].header, "x", rows[i].verdict);
+			put_chunk(wire, (struct frame_header){FRAME_FIRST | FRAME_LAST | FRAME_ABANDON, 0, 1, 1, 1},
+				  "y", FRAME_WHOLE);
+			assert_int_equal(stream_peek(&wire->stream, NONET_NOW, &size, &descriptors), 0);
+			while ((result = receive_result(wire)) == -EAGAIN) {
+				assert_int_equal(stream_arm(&wire->stream), 1);
+				calls++;
+			}
+			assert_int_equal(result, 0);
+			assert_in_range(calls, 10, count);
+			wire_free(wire);
+		}
+	}
+}
+
 /* A word about one writer's abandoned message must not touch another's. */
 static void abandoning_names_its_message(void **state)
 {
@@ -481,6 +518,7 @@ int main(void)
 		test_case(an_end_in_the_middle_is_told_once),
 		test_case(small_messages_pass_between_the_pieces_of_a_large_one),
 		test_case(a_torn_message_is_told_once_and_the_next_one_arrives),
+		test_case(a_peer_that_sends_only_what_is_dropped_does_not_hold_a_call),
 		test_case(abandoning_names_its_message),
 		test_case(what_is_no_frame_breaks_the_stream_for_good),
 		test_case(pieces_that_do_not_fit_break_the_stream),

@@ -7,6 +7,9 @@
 #include "base/time.h"
 #include "sys/fault.h"
 
+#define RETRY_FIRST NONET_US(50)
+#define RETRY_MOST  NONET_MS(5)
+
 nonet_time nonet_clock(void)
 {
 	struct timespec now;
@@ -21,7 +24,15 @@ nonet_time nonet_after(nonet_time duration)
 	return time_after(nonet_clock(), duration);
 }
 
-int sys_sleep_interval(nonet_time interval, nonet_time deadline)
+nonet_time sys_retry_next(struct sys_retry *retry)
+{
+	retry->interval = retry->interval ? 2 * retry->interval : RETRY_FIRST;
+	if (retry->interval > RETRY_MOST)
+		retry->interval = RETRY_MOST;
+	return retry->interval;
+}
+
+int sys_retry_sleep(struct sys_retry *retry, nonet_time deadline)
 {
 	nonet_time until;
 	nonet_time now;
@@ -36,7 +47,7 @@ int sys_sleep_interval(nonet_time interval, nonet_time deadline)
 	error = sys_fault(SYS_CALL_NANOSLEEP);
 	if (error < 0)
 		return error;
-	until = time_after(now, interval);
+	until = time_after(now, sys_retry_next(retry));
 	if (until > deadline)
 		until = deadline;
 	when = time_to_timespec(until);

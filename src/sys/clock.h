@@ -5,11 +5,21 @@
 #include <nonet/time.h>
 
 /*
- * Sleep until the deadline or for @interval nanoseconds, whichever ends first; never longer for a signal (EINTR goes
- * on). For the few things that the kernel has no event for.
- *
- * Return: 0 when the interval is over, -EAGAIN at once for NONET_NOW, -ETIMEDOUT once @deadline has passed.
+ * Looking again at the few things that the kernel has no event for (docs/adr/0002): the first time soon, then at
+ * intervals that double. Zeroed at the beginning.
  */
-int sys_sleep_interval(nonet_time interval, nonet_time deadline);
+struct sys_retry {
+	nonet_time interval; /* the last one; 0: none yet */
+};
+
+/* How long to wait until the next look, in nanoseconds: 50 us, 100 us, ... 5 ms. */
+nonet_time sys_retry_next(struct sys_retry *retry);
+
+/*
+ * Sleep until the next look or the deadline, whichever comes first; never longer for a signal (EINTR goes on).
+ *
+ * Return: 0 to look again, -EAGAIN at once for NONET_NOW, -ETIMEDOUT once @deadline has passed.
+ */
+int sys_retry_sleep(struct sys_retry *retry, nonet_time deadline);
 
 #endif

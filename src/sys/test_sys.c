@@ -144,15 +144,31 @@ static void waits_end_at_their_deadline_and_not_before(void **state)
 	assert_int_equal(sys_poll_one(fds[0], 1, deadline), -ETIMEDOUT);
 	assert_true(nonet_clock() >= deadline);
 
-	assert_int_equal(sys_sleep_interval(NONET_S(1), NONET_NOW), -EAGAIN);
-	assert_int_equal(sys_sleep_interval(NONET_S(1), 1), -ETIMEDOUT);
-	deadline = nonet_after(NONET_MS(5));
-	assert_int_equal(sys_sleep_interval(NONET_S(100), deadline), 0);
-	assert_true(nonet_clock() >= deadline);
 	sys_close(&fds[0]);
 	sys_close(&fds[1]);
 	assert_int_equal(fds[0], -1);
 	sys_close(&fds[0]);
+}
+
+static void looks_come_at_growing_intervals_and_end_at_the_deadline(void **state)
+{
+	struct sys_retry retry = {0};
+	nonet_time expected = NONET_US(50);
+	nonet_time deadline;
+	int error = 0;
+
+	(void)state;
+	assert_int_equal(sys_retry_sleep(&retry, NONET_NOW), -EAGAIN);
+	assert_int_equal(sys_retry_sleep(&retry, 1), -ETIMEDOUT);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(sys_retry_next(&retry), expected);
+		expected = 2 * expected < NONET_MS(5) ? 2 * expected : NONET_MS(5);
+	}
+	deadline = nonet_after(NONET_MS(12));
+	while (error == 0)
+		error = sys_retry_sleep(&retry, deadline);
+	assert_int_equal(error, -ETIMEDOUT);
+	assert_true(nonet_clock() >= deadline);
 }
 
 static void counters_count(void **state)
@@ -190,6 +206,7 @@ int main(void)
 		cmocka_unit_test(splice_and_its_kin_raise_no_signal),
 		cmocka_unit_test(a_recorded_call_can_be_made_to_fail),
 		cmocka_unit_test(waits_end_at_their_deadline_and_not_before),
+		cmocka_unit_test(looks_come_at_growing_intervals_and_end_at_the_deadline),
 		cmocka_unit_test(counters_count),
 	};
 

@@ -114,6 +114,37 @@ static void an_abandoned_message_is_never_seen(void **state)
 	free(buffer);
 }
 
+static int close_a_copy(struct test_child_side *side, void *argument)
+{
+	(void)side;
+	nonet_unix_close(argument);
+	return 0;
+}
+
+/* Its copy of the handle knows of the rest as well as the parent's does, which will send it. */
+static void a_child_that_closes_its_copy_leaves_what_is_owed_to_the_parent(void **state)
+{
+	struct nonet_unix *a;
+	struct nonet_unix *b;
+	uint8_t *buffer = malloc(65536);
+	unsigned sent = 0;
+	size_t size;
+
+	(void)state;
+	make_pair(NONET_UNIX_STREAM, &a, &b);
+	while (send_filled(a, 60000, sent, NONET_NOW) == 0)
+		sent++;
+	for (unsigned i = 0; i < sent; i++)
+		expect_filled(b, 60000, i);
+	assert_int_equal(test_child_join(test_child_start(close_a_copy, a)), 0);
+	assert_int_equal(send_filled(a, 5, 200, NONET_NOW), 0);
+	assert_int_equal(nonet_unix_receive(b, buffer, 65536, NONET_NOW, &size), 0);
+	assert_int_equal(size, 5);
+	assert_true(is_filled(buffer, 5, 200));
+	close_pair(a, b);
+	free(buffer);
+}
+
 #define DUPLEX_COUNT 3000
 
 static void *send_many(void *socket)
@@ -152,6 +183,7 @@ int main(void)
 		test_case(bytes_go_over_streams_only),
 		test_case(a_message_cut_in_its_last_piece_is_never_seen),
 		test_case(an_abandoned_message_is_never_seen),
+		test_case(a_child_that_closes_its_copy_leaves_what_is_owed_to_the_parent),
 		test_case(one_thread_sends_while_another_receives),
 	};
 

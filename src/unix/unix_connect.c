@@ -13,7 +13,7 @@
 static int connect_wait(int fd, const struct sockaddr_un *address, socklen_t size, bool wait_listener,
 			nonet_time deadline)
 {
-	nonet_time interval = NONET_US(50);
+	struct sys_retry retry = {0};
 	int error;
 	int slept;
 
@@ -21,10 +21,9 @@ static int connect_wait(int fd, const struct sockaddr_un *address, socklen_t siz
 		error = sys_connect(fd, (const struct sockaddr *)address, size);
 		if (error != -EAGAIN && !(wait_listener && (error == -ENOENT || error == -ECONNREFUSED)))
 			return error;
-		slept = sys_sleep_interval(interval, deadline);
+		slept = sys_retry_sleep(&retry, deadline);
 		if (slept < 0)
 			return slept;
-		interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
 	}
 }
 

@@ -39,17 +39,16 @@ struct listen_request {
 
 static int listen_lock(int directory, nonet_time deadline)
 {
-	nonet_time interval = NONET_US(50);
+	struct sys_retry retry = {0};
 	int error;
 
 	for (;;) {
 		error = sys_flock_try(directory);
 		if (error != -EAGAIN)
 			return error;
-		error = sys_sleep_interval(interval, deadline);
+		error = sys_retry_sleep(&retry, deadline);
 		if (error < 0)
 			return error;
-		interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
 	}
 }
 
@@ -169,10 +168,16 @@ static int listen_is_same_directory(const struct listen_request *request, int di
 	return error < 0 ? error : ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
 }
 
+/* Whether that can be the file that was bound just now: it has one name, and no bits that weren't asked for. */
+static bool listen_fits(const struct listen_request *request, const struct stat *status)
+{
+	return S_ISSOCK(status->st_mode) && status->st_nlink == 1 && !(status->st_mode & 0777 & ~request->mode);
+}
+
 /*
  * The file that @fd was bound to just now, as an O_PATH descriptor, and what it is. The kernel tells it exactly, but
- * not everybody; without that, a file with other names, or with bits that weren't asked for, isn't ours. Return: the
- * descriptor; -EADDRINUSE: what has the name isn't ours; or another error.
+ * not everybody; without that, what has the name has to fit. Return: the descriptor; -EADDRINUSE: what has the name
+ * isn't ours; or another error.
  */
 static int listen_bound_file(int fd, const struct listen_request *request, int directory, const char *name,
 			     struct stat *ret_status)
@@ -188,8 +193,7 @@ static int listen_bound_file(int fd, const struct listen_request *request, int d
 	ours = sys_stat_fd(file, ret_status);
 	if (ours == 0 && exact)
 		ours = listen_is_named(directory, name, ret_status);
-	else if (ours == 0 && S_ISSOCK(ret_status->st_mode) && ret_status->st_nlink == 1 &&
-		 !(ret_status->st_mode & 0777 & ~request->mode))
+	else if (ours == 0 && listen_fits(request, ret_status))
 		ours = listen_is_same_directory(request, directory);
 	if (ours <= 0)
 		sys_close(&file);
@@ -201,6 +205,7 @@ static int listen_own(int fd, const struct listen_request *request, int director
 		      struct unix_path *ret_path, struct nonet_error *reterr)
 {
 	struct unix_path path = {.directory = -1, .owner = sys_process_id()};
+	const uid_t us = sys_effective_user();
 	struct stat status;
 	int file = listen_bound_file(fd, request, directory, name, &status);
 	int error = file < 0 ? file : 0;
@@ -208,24 +213,41 @@ static int listen_own(int fd, const struct listen_request *request, int director
 	if (error == -EADDRINUSE)
 		return error_set(reterr, error, "somebody else is changing %s, or a directory on the way to it",
 				 request->name);
+	/* On a file system that gives root's files to somebody else, one that needs no change is good as it is. */
 	if (error == 0 && (status.st_mode & 0777) != request->mode)
-		error = sys_chmod_path_fd(file, request->mode);
+		error = status.st_uid == us ? sys_chmod_path_fd(file, request->mode) : -EPERM;
 	sys_close(&file);
 	if (error < 0) {
 		error_set(reterr, error, "can't give %s the mode %#o: %s", request->name, request->mode,
 			  error_reason(error));
-	} else if (!request->keep) {
+	} else {
 		path.device = status.st_dev;
 		path.inode = status.st_ino;
-		path.name = sys_copy_string(name);
-		if (!path.name)
+		path.name = request->keep ? NULL : sys_copy_string(name);
+		if (!request->keep && !path.name)
 			error = error_set(reterr, -ENOMEM, "no memory for the name of %s", request->name);
 	}
-	if (error < 0)
-		(void)sys_unlink_at(directory, name);
-	else
+	if (error == 0)
 		*ret_path = path;
+	else if (sys_stat_at(directory, name, &status) == 0 && listen_fits(request, &status) && status.st_uid == us)
+		(void)sys_unlink_at(directory, name);
 	return error;
+}
+
+/* Not only closed: a process that another thread forked meanwhile has it open too, and with it the lock. */
+static void listen_unlock(int *directory)
+{
+	(void)sys_flock_release(*directory);
+	sys_close(directory);
+}
+
+/* Remove the name if it is still that of the file that was bound. */
+static void listen_unlink(int directory, const char *name, const struct unix_path *path)
+{
+	const struct stat bound = {.st_dev = path->device, .st_ino = path->inode};
+
+	if (listen_is_named(directory, name, &bound) > 0)
+		(void)sys_unlink_at(directory, name);
 }
 
 static int listen_bind_path(int fd, const struct listen_request *request, int directory, const char *name, bool locked,
@@ -278,7 +300,7 @@ static int listen_publish(int fd, const struct listen_request *request, int back
 		}
 		error = listen_bind_path(fd, request, directory, name, error == 0, &path, reterr);
 		if (error < 0) {
-			sys_close(&directory);
+			listen_unlock(&directory);
 			return error;
 		}
 	}
@@ -286,15 +308,15 @@ static int listen_publish(int fd, const struct listen_request *request, int back
 	if (error < 0) {
 		error_set(reterr, error, "can't listen on %s: %s", request->name, error_reason(error));
 		if (directory >= 0)
-			(void)sys_unlink_at(directory, name);
+			listen_unlink(directory, name, &path);
 		path.name = sys_free(path.name);
 	}
 	if (error == 0 && path.name) {
 		/* Kept for the removal: the path may mean something else by then, the directory doesn't. */
 		(void)sys_flock_release(directory);
 		path.directory = directory;
-	} else {
-		sys_close(&directory);
+	} else if (directory >= 0) {
+		listen_unlock(&directory);
 	}
 	if (error == 0)
 		*ret_path = path;
@@ -303,14 +325,11 @@ static int listen_publish(int fd, const struct listen_request *request, int back
 
 void unix_path_remove(struct unix_path *path)
 {
-	struct stat status;
-
 	if (path->directory < 0)
 		return;
 	/* As long as our socket is bound to it nobody takes the file over, so what is ours now is ours below. */
-	if (path->owner == sys_process_id() && sys_stat_at(path->directory, path->name, &status) == 0 &&
-	    status.st_dev == path->device && status.st_ino == path->inode)
-		(void)sys_unlink_at(path->directory, path->name);
+	if (path->owner == sys_process_id())
+		listen_unlink(path->directory, path->name, path);
 	sys_close(&path->directory);
 	path->name = sys_free(path->name);
 }

@@ -41,7 +41,7 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
 	};
-	nonet_time interval = NONET_US(50);
+	struct sys_retry retry = {0};
 	ssize_t sent;
 	int ready;
 
@@ -64,8 +64,7 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 			break;
 		if (to) {
 			/* POLLOUT is about our own buffer, or the peer that we are connected to: not this one. */
-			ready = sys_sleep_interval(interval, deadline);
-			interval = interval < NONET_US(2500) ? 2 * interval : NONET_MS(5);
+			ready = sys_retry_sleep(&retry, deadline);
 		} else {
 			ready = sys_poll_one(socket->stream.fd, POLLOUT, deadline);
 		}

@@ -117,14 +117,10 @@ int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	size_t size;
 	int error;
 
-	/* A message stays if its descriptors don't fit, so that has to be known before it is taken. */
-	if (ancillary) {
-		error = stream_peek(&socket->stream, deadline, &size, &announced);
-		if (error < 0)
-			return error;
-		if (announced > ancillary->descriptors_capacity)
-			return -EMSGSIZE;
-	}
+	/* A message stays if its descriptors don't fit. */
+	socket->stream.receiver.descriptors_room = FRAME_DESCRIPTORS_MAX;
+	if (ancillary && ancillary->descriptors_capacity < FRAME_DESCRIPTORS_MAX)
+		socket->stream.receiver.descriptors_room = (uint8_t)ancillary->descriptors_capacity;
 	error = stream_receive(&socket->stream, buffer, capacity, deadline, &size, &announced);
 	if (error < 0)
 		return error;
