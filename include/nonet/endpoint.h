@@ -116,7 +116,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *
  * @deadline: when to give up waiting for it
  * @ret_size: in bytes
  *
- * Return: as nonet_endpoint_receive() without -EMSGSIZE. The message stays.
+ * Return: as nonet_endpoint_receive(), -EMSGSIZE only where a packet or datagram over message_size was dropped. The
+ *   message stays.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_message_size(struct nonet_endpoint *endpoint, nonet_time deadline,
 							      size_t *ret_size);

@@ -20,7 +20,7 @@ NONET_BEGIN_DECLS
  * An end is for one thread at a time. After fork() parent and child share it as they share the descriptor; one reader
  * at a time reads messages. Writers may be many: a message of at most NONET_PIPE_ATOMIC bytes is one atomic write, and
  * larger ones go through a FIFO one writer at a time (flock(2)), in pieces between which small ones may pass. Of an
- * anonymous pipe shared by fork() only one process at a time may send larger ones.
+ * end shared by fork() only one process at a time may send larger ones: the lock is theirs together.
  *
  * A reader takes more than one message from the kernel at a time; what it had taken so is gone with it when it dies.
  * The next reader of a FIFO finds whole messages, unless the FIFO's capacity was raised over 64 KiB: then its first may
@@ -100,6 +100,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_create(const char *path, mode_t mod
  *   -EINVAL      bad @end or @options
  *   -ENOTSUP     @path isn't a FIFO
  *   -EPERM       @options->capacity is over the limit
+ *   -EBUSY       more than @options->capacity is in the FIFO now
  *   -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EMFILE, -ENFILE, -ENOMEM, -EIO   as open(2)
  * Context: any thread; not in a signal handler.
  * Source: fifo(7).
@@ -149,6 +150,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_unlink(const char *path, struct non
  * Return: 0, or
  *   -EBADF       @fd isn't open
  *   -ENOTSUP     @fd is no pipe, or open for both reading and writing
+ *   -EBUSY       more than @options->capacity is in the pipe now
  *   -EINVAL, -EPERM, -EMFILE, -ENFILE, -ENOMEM   as nonet_pipe_new()
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_take_fd(int *fd, const struct nonet_pipe_options *options,
@@ -180,6 +182,7 @@ NONET_PUBLIC struct nonet_pipe *nonet_pipe_close(struct nonet_pipe *pipe);
  *   -EMSGSIZE    @size is over the end's message_size
  *   -EBADF       @pipe is a reader
  *   -ENOLCK      the kernel has no room for the lock that a large message takes
+ *   -ENOMEM      no memory in the kernel
  * On failure the message is not received by anybody.
  * Context: one thread at a time; not in a signal handler.
  */
@@ -261,7 +264,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_read_exactly(struct nonet_pipe *pip
  * Return: 0 once all are written, or
  *   -EPIPE       no reader is left
  *   -EINVAL      *@done is over @size
- *   -EAGAIN, -ETIMEDOUT, -EBADF   as nonet_pipe_send()
+ *   -EAGAIN, -ETIMEDOUT, -EBADF, -ENOMEM   as nonet_pipe_send()
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_write(struct nonet_pipe *pipe, const void *bytes, size_t size,
 						   nonet_time deadline, size_t *done);
@@ -310,6 +313,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_pipe_queued(struct nonet_pipe *pipe, siz
  * Return: 0, or
  *   -EINVAL      @fd can't be spliced, or would block (set O_NONBLOCK), or is open with O_APPEND
  *   -EPIPE       no reader is left
+ *   -ECONNRESET  @fd is a socket whose other side has gone without reading all that was sent to it
  *   -EBADF       @pipe is a reader, or @fd isn't open for reading
  *   -EAGAIN, -ETIMEDOUT, -ENOMEM, -EIO
  * Source: splice(2).

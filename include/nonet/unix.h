@@ -192,7 +192,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_bind(const char *name, const struct
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open
- *   -ENOTSUP     @fd isn't a UNIX socket, or it listens
+ *   -ENOTSUP     @fd isn't a UNIX socket, or it listens, or is to be connected yet
  *   -EINVAL, -ENOMEM
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_take_fd(int *fd, const struct nonet_unix_options *options,
@@ -318,7 +318,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_receive_with(struct nonet_unix *soc
  * @deadline: when to give up waiting for it
  * @ret_size: in bytes
  *
- * Return: as nonet_unix_receive() without -EMSGSIZE. The message stays.
+ * Return: as nonet_unix_receive(), -EMSGSIZE only where a packet or datagram over message_size was dropped. The message
+ *   stays.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_message_size(struct nonet_unix *socket, nonet_time deadline,
 							  size_t *ret_size);

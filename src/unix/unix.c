@@ -139,6 +139,16 @@ static int unix_get_int(int fd, int option, int *ret_value)
 	return sys_get_option(fd, SOL_SOCKET, option, ret_value, &size);
 }
 
+/* Of a stream or packets: 1, 0, or an error. A peer that has gone was one. */
+static int unix_is_connected(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	int error = sys_get_option(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+
+	return error < 0 ? error : peer.uid != (uid_t)-1;
+}
+
 int nonet_unix_take_fd(int *fd, const struct nonet_unix_options *options, struct nonet_unix **ret_unix,
 		       struct nonet_error *reterr)
 {
@@ -165,6 +175,11 @@ int nonet_unix_take_fd(int *fd, const struct nonet_unix_options *options, struct
 	type = kind == SOCK_STREAM  ? NONET_UNIX_STREAM
 	       : kind == SOCK_DGRAM ? NONET_UNIX_DATAGRAM
 				    : NONET_UNIX_SEQPACKET;
+	error = type == NONET_UNIX_DATAGRAM ? 1 : unix_is_connected(*fd);
+	if (error < 0)
+		return error_set(reterr, error, "can't use descriptor %d: %s", *fd, error_reason(error));
+	if (error == 0)
+		return error_set(reterr, -ENOTSUP, "descriptor %d is a UNIX socket that isn't connected", *fd);
 	error = unix_make(*fd, type, false, options ? options->message_size : 0, options ? options->buffer_size : 0,
 			  ret_unix, reterr);
 	if (error == 0)

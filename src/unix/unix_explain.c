@@ -54,7 +54,7 @@ void nonet_unix_explain(struct nonet_unix *socket, int code, struct nonet_error 
 			"this process has no room for the descriptors that came: raise its RLIMIT_NOFILE (ulimit -n)");
 		return;
 	case -EBADF:
-		error_set(ret_error, code, "one of the descriptors to send isn't open");
+		error_set(ret_error, code, "one of the descriptors to send over the UNIX socket isn't open");
 		return;
 	case -EOPNOTSUPP:
 		error_set(ret_error, code,

@@ -214,8 +214,10 @@ int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, stru
 		if (r != -EMSGSIZE)
 			return r;
 		r = nonet_endpoint_message_size(endpoint, NONET_NOW, &needed);
-		if (r < 0) /* gone: the carrier dropped it, it was over message_size */
-			return r == -EAGAIN ? -EMSGSIZE : r;
+		if (r == -EAGAIN || r == -EPIPE) /* none stayed: it was dropped, being over message_size */
+			return -EMSGSIZE;
+		if (r < 0)
+			return r;
 		if (needed <= space->capacity) /* dropped by the carrier: it was over message_size */
 			return -EMSGSIZE;
 	}
