@@ -2,6 +2,7 @@
 #include "pipe/pipe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 
@@ -10,6 +11,7 @@
 #include "sys/files.h"
 #include "sys/memory.h"
 #include "sys/pipe.h"
+#include "sys/process.h"
 
 /* The header is public and a number; this is where it comes from. */
 _Static_assert(NONET_PIPE_ATOMIC == PIPE_BUF - FRAME_HEADER_SIZE - FRAME_VERDICT_SIZE, "one message, one atomic write");
@@ -42,14 +44,32 @@ static ssize_t pipe_carrier_write(struct stream *stream, const struct iovec *vec
 	return sys_pipe_write(stream->fd, vector, count);
 }
 
+/*
+ * A lock belongs to an open file description. After a fork the end's own is the other process's too, which it wouldn't
+ * keep out, and which would keep the lock of one that was killed. So each lock has a description for itself.
+ */
 static int pipe_carrier_lock(struct stream *stream)
 {
-	return sys_flock_try(stream->fd);
+	struct nonet_pipe *pipe = (struct nonet_pipe *)stream;
+	int error;
+
+	pipe->lock = sys_reopen(stream->fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+	if (pipe->lock == -ENXIO)
+		return -EPIPE;
+	/* No /proc, no permission, no room: what we have must do. */
+	error = sys_flock_try(pipe->lock < 0 ? stream->fd : pipe->lock);
+	if (error < 0)
+		sys_close(&pipe->lock);
+	return error;
 }
 
 static void pipe_carrier_unlock(struct stream *stream)
 {
-	(void)sys_flock_release(stream->fd);
+	struct nonet_pipe *pipe = (struct nonet_pipe *)stream;
+
+	/* Not only closed: a thread may have forked meanwhile. */
+	(void)sys_flock_release(pipe->lock < 0 ? stream->fd : pipe->lock);
+	sys_close(&pipe->lock);
 }
 
 static const struct stream_carrier pipe_carrier = {
@@ -116,6 +136,8 @@ int pipe_make(int fd, enum nonet_pipe_end end, const char *path, bool lock, cons
 		    options ? options->message_size : 0);
 	waitable_init(&pipe->waitable, fd, pipe_waitable_arm);
 	pipe->end = end;
+	pipe->lock = -1;
+	pipe->sender = sys_process_id();
 	*ret_pipe = pipe;
 	return 0;
 }
@@ -167,6 +189,11 @@ int nonet_pipe_send(struct nonet_pipe *pipe, const void *message, size_t size, n
 {
 	if (pipe->end != NONET_PIPE_WRITER)
 		return -EBADF;
+	/* A forked child is a sender of its own: what it says of its messages mustn't be taken for its parent's. */
+	if ((size > NONET_PIPE_ATOMIC || pipe->stream.sender.abandon) && pipe->sender != sys_process_id()) {
+		pipe->sender = sys_process_id();
+		stream_become_sender(&pipe->stream);
+	}
 	return stream_send(&pipe->stream, message, size, deadline);
 }
 

@@ -240,6 +240,84 @@ static void a_message_given_up_is_told_if_the_next_is_anothers(void **state)
 	free(buffer);
 }
 
+/* The same end in parent and child: their large messages keep out of each other's, and the dead one's lock is free. */
+static int send_shared(struct test_child_side *side, void *argument)
+{
+	struct nonet_pipe *writer = argument;
+
+	(void)side;
+	for (unsigned i = 0; i < 200; i++)
+		test_check_equal(send_filled(writer, NONET_PIPE_ATOMIC + 7, 3, soon()), 0);
+	return 0;
+}
+
+static int hold_only(struct test_child_side *side, void *argument)
+{
+	(void)argument;
+	test_report(side, "ready");
+	test_await(side, "go");
+	return 0;
+}
+
+static int send_without_end(struct test_child_side *side, void *argument)
+{
+	uint8_t *bytes = new_filled(1000000, 1);
+
+	(void)side;
+	/* Killed in the middle. */
+	test_check_equal(nonet_pipe_send(argument, bytes, 1000000, NONET_FOREVER), 0);
+	free(bytes);
+	return 1;
+}
+
+static void a_forked_end_keeps_large_messages_apart(void **state)
+{
+	struct nonet_pipe *reader;
+	struct nonet_pipe *writer;
+	struct test_child *children[3];
+
+	(void)state;
+	test_check_equal(nonet_pipe_open(path, NONET_PIPE_READER, &early, soon(), &reader, NULL), 0);
+	test_check_equal(nonet_pipe_open(path, NONET_PIPE_WRITER, NULL, soon(), &writer, NULL), 0);
+	for (unsigned i = 0; i < 3; i++)
+		children[i] = test_child_start(send_shared, writer);
+	for (unsigned i = 0; i < 600; i++)
+		expect_filled(reader, NONET_PIPE_ATOMIC + 7, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(test_child_join(children[i]), 0);
+	close_pair(reader, writer);
+}
+
+static void a_killed_writers_lock_is_free_though_another_has_the_end(void **state)
+{
+	struct nonet_pipe *reader;
+	static uint8_t piece[1000000];
+	struct nonet_pipe *shared;
+	struct nonet_pipe *writer;
+	struct test_child *holder;
+	struct test_child *killed;
+	size_t size;
+
+	(void)state;
+	test_check_equal(nonet_pipe_open(path, NONET_PIPE_READER, &early, soon(), &reader, NULL), 0);
+	test_check_equal(nonet_pipe_open(path, NONET_PIPE_WRITER, NULL, soon(), &shared, NULL), 0);
+	test_check_equal(nonet_pipe_open(path, NONET_PIPE_WRITER, NULL, soon(), &writer, NULL), 0);
+	holder = test_child_until(hold_only, NULL);
+	killed = test_child_start(send_without_end, shared);
+	test_child_wait_blocked(killed);
+	assert_int_equal(send_filled(writer, 5000, 5, NONET_NOW), -EAGAIN);
+	test_kill(killed);
+	/* Its piece fills the pipe; what can be read of it makes room. */
+	assert_int_equal(nonet_pipe_receive(reader, piece, sizeof(piece), NONET_NOW, &size), -EAGAIN);
+	assert_int_equal(send_filled(writer, 5000, 5, soon()), 0);
+	assert_int_equal(nonet_pipe_receive(reader, piece, sizeof(piece), soon(), &size), -EBADMSG);
+	expect_filled(reader, 5000, 5);
+	test_child_tell(holder, "go");
+	assert_int_equal(test_child_join(holder), 0);
+	close_pair(reader, writer);
+	nonet_pipe_close(shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +326,8 @@ int main(void)
 		test_case_with(nor_in_a_storm_of_signals, &with_fifo),
 		test_case_with(a_large_message_waits_for_another_and_small_ones_do_not, &with_fifo),
 		test_case_with(a_message_given_up_is_told_if_the_next_is_anothers, &with_fifo),
+		test_case_with(a_forked_end_keeps_large_messages_apart, &with_fifo),
+		test_case_with(a_killed_writers_lock_is_free_though_another_has_the_end, &with_fifo),
 	};
 
 	return test_main(tests);

@@ -17,9 +17,15 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 		.message_size = message_size ? (uint32_t)message_size : STREAM_MESSAGE_DEFAULT,
 		.receiver.descriptors_room = FRAME_DESCRIPTORS_MAX,
 	};
+	stream_become_sender(stream);
+}
+
+void stream_become_sender(struct stream *stream)
+{
 	/* Handles of one process, and processes that follow each other, should differ; a match costs no more than a
 	 * word. */
 	stream->sender.id = (uint8_t)((uintptr_t)stream >> 6 ^ (unsigned)sys_process_id());
+	stream->sender.abandon = false;
 }
 
 void stream_done(struct stream *stream)

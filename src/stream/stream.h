@@ -107,6 +107,9 @@ struct stream {
 /* @fd stays the owner's. @message_size: 0 for the default. */
 void stream_init(struct stream *stream, const struct stream_carrier *carrier, int fd, uint64_t message_size);
 
+/* Another sender from now on, in a forked child: with an id of this process, and nothing given up. */
+void stream_become_sender(struct stream *stream);
+
 /* Frees what was kept; what this process owes is sent if there is room. */
 void stream_done(struct stream *stream);
 

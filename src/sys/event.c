@@ -20,6 +20,10 @@ int sys_poll_one(int fd, short events, nonet_time deadline)
 		return count;
 	if (deadline == NONET_NOW)
 		return -EAGAIN;
+	/* Not asked any more: what is ready again and again, and yet gives nothing, would keep a caller past its
+	 * deadline. */
+	if (deadline != NONET_FOREVER && nonet_clock() >= deadline)
+		return -ETIMEDOUT;
 	do {
 		if (deadline == NONET_FOREVER) {
 			count = ppoll(&item, 1, NULL, NULL);

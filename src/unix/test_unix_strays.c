@@ -217,6 +217,63 @@ static void what_follows_an_abandoned_message_is_held_to_the_room_that_was_given
 	}
 }
 
+/* A peer that sends what is dropped, on and on, keeps nobody in a call; and what comes after that isn't lost. */
+static void what_is_dropped_for_ever_ends_by_the_deadline(void **state)
+{
+	static const uint8_t given_up[13] = {0x6e, 3, 0, 1};
+	static const uint8_t whole[14] = {0x6e, 3, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 'x', 1};
+	struct nonet_unix *socket;
+	uint8_t byte = 0;
+	size_t size = 0;
+	int error;
+	int fds[2];
+
+	(void)state;
+	test_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+	test_check_equal(nonet_unix_take_fd(&fds[0], NULL, &socket, NULL), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		uint8_t bytes[100 * sizeof(given_up)];
+
+		for (size_t j = 0; j < 100; j++)
+			memcpy(bytes + j * sizeof(given_up), given_up, sizeof(given_up));
+		test_must(write(fds[1], bytes, sizeof(bytes)));
+	}
+	test_must(write(fds[1], whole, sizeof(whole)));
+	/* One call doesn't go through all of them, but each says that there is more, until it comes. */
+	error = nonet_unix_receive(socket, &byte, 1, NONET_NOW, &size);
+	assert_int_equal(error, -EAGAIN);
+	for (unsigned i = 0; error == -EAGAIN && i < 2000; i++) {
+		assert_int_equal(nonet_unix_arm(socket), 1);
+		error = nonet_unix_receive(socket, &byte, 1, NONET_NOW, &size);
+	}
+	assert_int_equal(error, 0);
+	assert_int_equal(size, 1);
+	assert_int_equal(byte, 'x');
+	nonet_unix_close(socket);
+	test_must(close(fds[1]));
+}
+
+static void an_inherited_packet_socket_has_not_ended_before_what_is_behind_an_empty_packet(void **state)
+{
+	struct nonet_unix *socket;
+	uint8_t bytes[4];
+	size_t size = 99;
+	int fds[2];
+
+	(void)state;
+	test_must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+	test_must(send(fds[1], "", 0, 0));
+	test_must(send(fds[1], "data", 4, 0));
+	test_must(close(fds[1]));
+	test_check_equal(nonet_unix_take_fd(&fds[0], NULL, &socket, NULL), 0);
+	assert_int_equal(nonet_unix_receive(socket, bytes, 4, NONET_NOW, &size), 0);
+	assert_int_equal(size, 0);
+	assert_int_equal(nonet_unix_receive(socket, bytes, 4, NONET_NOW, &size), 0);
+	assert_int_equal(size, 4);
+	assert_int_equal(nonet_unix_receive(socket, bytes, 4, NONET_NOW, &size), -EPIPE);
+	nonet_unix_close(socket);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +281,8 @@ int main(void)
 		test_case(a_stream_that_attaches_what_it_does_not_announce_is_broken),
 		test_case(sets_in_odd_places_do_not_pile_up),
 		test_case(what_an_inherited_socket_adds_is_no_descriptor_of_ours),
+		test_case(what_is_dropped_for_ever_ends_by_the_deadline),
+		test_case(an_inherited_packet_socket_has_not_ended_before_what_is_behind_an_empty_packet),
 	};
 
 	return test_main(tests);

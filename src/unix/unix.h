@@ -50,7 +50,7 @@ struct nonet_unix {
 	const int *sending; /* go with the next write */
 	size_t sending_count;
 
-	struct unix_rights sets[UNIX_SETS];
+	struct unix_rights sets[UNIX_SETS + 1]; /* the last has room for one too many, to be closed */
 	int sets_count;
 	struct unix_packet packet;
 };

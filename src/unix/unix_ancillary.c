@@ -82,3 +82,11 @@ void unix_rights_close(struct unix_rights *rights)
 		sys_close(&rights->fds[--rights->count]);
 	rights->truncated = false;
 }
+
+void unix_rights_move(struct unix_rights *to, struct unix_rights *from)
+{
+	to->truncated = from->truncated;
+	to->count = from->count;
+	memcpy(to->fds, from->fds, from->count * sizeof(from->fds[0]));
+	from->count = 0;
+}

@@ -30,6 +30,9 @@ size_t unix_ancillary_parse(const void *control, size_t size, int flags, struct 
 /* Fill a control buffer of UNIX_CONTROL_SIZE bytes, aligned as struct cmsghdr. Return: how much of it was used. */
 size_t unix_ancillary_build(void *control, const int *fds, size_t count);
 
+/* @to, whose own were closed, gets what came with @from. */
+void unix_rights_move(struct unix_rights *to, struct unix_rights *from);
+
 /* Close what came. */
 void unix_rights_close(struct unix_rights *rights);
 

@@ -5,6 +5,7 @@
 
 #include "sys/clock.h"
 #include "sys/event.h"
+#include "sys/files.h"
 #include "sys/memory.h"
 #include "unix/unix.h"
 
@@ -80,6 +81,7 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 /* Whether the end of a connection was seen, when a packet of no bytes came. */
 static bool packet_is_end(struct nonet_unix *socket, bool stamped)
 {
+	size_t queued;
 	int ready;
 
 	if (socket->type != NONET_UNIX_SEQPACKET || stamped)
@@ -88,7 +90,10 @@ static bool packet_is_end(struct nonet_unix *socket, bool stamped)
 		return true;
 	/* An inherited socket, which we leave as it is: an empty packet is known by the peer's still being there. */
 	ready = sys_poll_now(socket->stream.fd, POLLIN | POLLRDHUP);
-	return ready >= 0 && ready & (POLLHUP | POLLRDHUP);
+	if (ready < 0 || !(ready & (POLLHUP | POLLRDHUP)))
+		return false;
+	/* It has gone, but what it sent after an empty packet is still to come. */
+	return sys_queued(socket->stream.fd, &queued) < 0 || queued == 0;
 }
 
 /*

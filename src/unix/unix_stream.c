@@ -18,21 +18,21 @@ static ssize_t unix_read_framed(struct nonet_unix *socket, const struct iovec *v
 		.msg_controllen = sizeof(control.bytes),
 	};
 	ssize_t size = sys_receive(socket->stream.fd, &message, flags);
-	struct unix_rights set;
+	struct unix_rights *set = &socket->sets[socket->sets_count];
 	bool stamped;
 
 	if (size < 0 || (message.msg_controllen == 0 && !(message.msg_flags & MSG_CTRUNC)))
 		return size;
-	unix_ancillary_take(&message, &set, &stamped);
-	if (set.count == 0 && !set.truncated)
+	unix_ancillary_take(&message, set, &stamped);
+	if (set->count == 0 && !set->truncated)
 		return size;
 	if (socket->sets_count == UNIX_SETS) {
 		/* Nobody who frames messages as we do sends descriptors that no message announces. */
-		unix_rights_close(&set);
+		unix_rights_close(set);
 		socket->stream.receiver.broken = true;
 		return -EBADMSG;
 	}
-	socket->sets[socket->sets_count++] = set;
+	socket->sets_count++;
 	return size;
 }
 
@@ -84,8 +84,9 @@ static void unix_stream_drop_set(struct stream *stream)
 	if (socket->sets_count == 0)
 		return;
 	unix_rights_close(&socket->sets[0]);
-	socket->sets[0] = socket->sets[1];
-	socket->sets_count--;
+	/* A set is a kilobyte, and hardly ever more than a few numbers of it are in use. */
+	if (--socket->sets_count > 0)
+		unix_rights_move(&socket->sets[0], &socket->sets[1]);
 }
 
 const struct stream_carrier unix_stream_carrier = {

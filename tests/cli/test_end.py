@@ -142,6 +142,28 @@ class Failures(cli.Case):
                 self.assertEqual(done.returncode, 1)
                 self.one_line(done.stderr)
 
+    def test_closed_standard_descriptors_are_nobody_elses(self):
+        for verb, closed in (("recv", 1), ("send", 0)):
+            with self.subTest(verb=verb):
+                path = self.path(verb)
+                with socket.socket(socket.AF_UNIX) as listener:
+                    listener.bind(path)
+                    listener.listen()
+                    listener.settimeout(10)
+                    child = os.fork()
+                    if child == 0:
+                        os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+                        os.close(closed)
+                        os.execv(cli.NONET, ["nonet", verb, "unix:" + path])
+                    peer, _ = listener.accept()
+                    with peer:
+                        peer.settimeout(10)
+                        if verb == "recv":
+                            peer.sendall(b"n\x03\0\0" + b"\x02\0\0\0" * 2 + b"hi\x01")
+                            peer.shutdown(socket.SHUT_WR)
+                        self.assertEqual(peer.recv(100), b"")
+                    self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 1)
+
     def test_unreadable_input_is_1(self):
         reader, writer = os.pipe()
         directory = os.open(self.dir, os.O_RDONLY)

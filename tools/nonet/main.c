@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "interrupt.h"
 #include "say.h"
@@ -27,11 +29,27 @@ static int ignore_sigpipe(void)
 	return sigaction(SIGPIPE, &ignore, &old) == 0 && old.sa_handler == SIG_IGN;
 }
 
+/*
+ * A caller may have closed the standard descriptors: then what we open next would have their numbers, and what is
+ * printed would go to the other side. Opened the wrong way round, so that using them fails as it should.
+ */
+static int keep_standard_numbers(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	int status, sigpipe_was_ignored = ignore_sigpipe();
 	const struct verb *verb = NULL;
 
+	if (keep_standard_numbers() < 0)
+		return STATUS_FAILED;
 	set_locale();
 	if (argc < 2)
 		return say_usage("needs a verb: \"nonet help\" lists them");

@@ -214,7 +214,7 @@ int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, stru
 		if (r != -EMSGSIZE)
 			return r;
 		r = nonet_endpoint_message_size(endpoint, NONET_NOW, &needed);
-		if (r == -EAGAIN || r == -EPIPE) /* none stayed: it was dropped, being over message_size */
+		if (r == -EAGAIN || r == -EPIPE) /* gone: the carrier dropped it, it was over message_size */
 			return -EMSGSIZE;
 		if (r < 0)
 			return r;
