@@ -20,7 +20,7 @@ NONET_BEGIN_DECLS
  * An end is for one thread at a time. After fork() parent and child share it as they share the descriptor; one reader
  * at a time reads messages. Writers may be many: a message of at most NONET_PIPE_ATOMIC bytes is one atomic write, and
  * larger ones go through a FIFO one writer at a time (flock(2)), in pieces between which small ones may pass. Of an
- * end shared by fork() only one process at a time may send larger ones: the lock is theirs together.
+ * anonymous pipe shared by fork() only one process at a time may send larger ones.
  *
  * A reader takes more than one message from the kernel at a time; what it had taken so is gone with it when it dies.
  * The next reader of a FIFO finds whole messages, unless the FIFO's capacity was raised over 64 KiB: then its first may

@@ -93,7 +93,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_pair(enum nonet_unix_type type, con
  *
  * The path has its exact mode before anybody can connect. A path left behind by a process that is gone is taken over;
  * one that any socket is bound to, or that isn't a socket, never is. Processes that use nonet exclude each other here
- * by a lock on the directory (flock(2)).
+ * by a lock on the directory (flock(2)), which anybody who may read the directory can take too, and so make this call
+ * wait, until @deadline.
  * Abstract names have no permissions: anybody in the network namespace may connect.
  *
  * Return: 0, or
@@ -279,7 +280,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_send_to(struct nonet_unix *socket, 
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept
- *   -EPIPE       the peer has gone, and every message was taken
+ *   -EPIPE       the peer has gone, and every message was taken; never of datagrams: the kernel doesn't tell
  *   -ECONNRESET  the peer has gone without reading all that was sent to it; told once, and of packets before those that
  *                still wait: receive on
  *   -EBADMSG     the peer died in the middle of a message, which is lost; or what came isn't nonet's framing, or

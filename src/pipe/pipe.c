@@ -68,7 +68,7 @@ static void pipe_carrier_unlock(struct stream *stream)
 	struct nonet_pipe *pipe = (struct nonet_pipe *)stream;
 
 	/* Not only closed: a thread may have forked meanwhile. */
-	(void)sys_flock_release(pipe->lock < 0 ? stream->fd : pipe->lock);
+	sys_flock_release(pipe->lock < 0 ? stream->fd : pipe->lock);
 	sys_close(&pipe->lock);
 }
 

@@ -28,7 +28,6 @@ static const struct fault_kind {
 	[SYS_CALL_MKFIFO] = {"mkfifoat", {EACCES, ENOSPC, EDQUOT, EROFS, EEXIST}},
 	[SYS_CALL_SPLICE] = {"splice", {ENOMEM, EIO}},
 	[SYS_CALL_SIGMASK] = {"sigmask", {0}},
-	[SYS_CALL_SIGWAIT] = {"sigwait", {0}},
 	[SYS_CALL_POLL] = {"ppoll", {ENOMEM}},
 	[SYS_CALL_EPOLL_CREATE] = {"epoll_create", {EMFILE, ENFILE, ENOMEM}},
 	[SYS_CALL_EPOLL_CTL] = {"epoll_ctl", {ENOMEM, ENOSPC}},
@@ -47,7 +46,6 @@ static const struct fault_kind {
 	[SYS_CALL_RECEIVE] = {"recvmsg", {ENOMEM, ENOBUFS, ECONNRESET}},
 	[SYS_CALL_SHUTDOWN] = {"shutdown", {ENOTCONN}},
 	[SYS_CALL_SOCKOPT] = {"sockopt", {ENOMEM, ENOBUFS}},
-	[SYS_CALL_SOCKNAME] = {"getsockname", {ENOBUFS}},
 	[SYS_CALL_PIDFD_OPEN] = {"pidfd_open", {EMFILE, ENFILE, ENOMEM, ESRCH}},
 };
 

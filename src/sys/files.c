@@ -126,9 +126,9 @@ int sys_flock_try(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-int sys_flock_release(int fd)
+void sys_flock_release(int fd)
 {
-	return flock(fd, LOCK_UN) < 0 ? -errno : 0;
+	flock(fd, LOCK_UN);
 }
 
 int sys_get_flags(int fd)

@@ -46,7 +46,8 @@ int sys_unlink_at(int directory, const char *name);
 
 /* Take an exclusive flock(2) without waiting: 0, or -EAGAIN. */
 int sys_flock_try(int fd);
-int sys_flock_release(int fd);
+/* Can't fail on a descriptor that is open. */
+void sys_flock_release(int fd);
 
 /* F_GETFL and F_SETFL. */
 int sys_get_flags(int fd);

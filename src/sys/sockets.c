@@ -157,13 +157,3 @@ int sys_set_option(int fd, int level, int option, const void *value, socklen_t s
 		return error;
 	return setsockopt(fd, level, option, value, size) < 0 ? -errno : 0;
 }
-
-int sys_socket_name(int fd, struct sockaddr_un *ret_address, socklen_t *ret_size)
-{
-	int error = sys_fault(SYS_CALL_SOCKNAME);
-
-	if (error < 0)
-		return error;
-	*ret_size = sizeof(*ret_address);
-	return getsockname(fd, (struct sockaddr *)ret_address, ret_size) < 0 ? -errno : 0;
-}

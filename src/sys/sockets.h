@@ -47,7 +47,4 @@ int sys_shutdown(int fd, int how);
 int sys_get_option(int fd, int level, int option, void *ret_value, socklen_t *size);
 int sys_set_option(int fd, int level, int option, const void *value, socklen_t size);
 
-/* The address that a socket is bound to. */
-int sys_socket_name(int fd, struct sockaddr_un *ret_address, socklen_t *ret_size);
-
 #endif

@@ -237,7 +237,7 @@ static int listen_own(int fd, const struct listen_request *request, int director
 /* Not only closed: a process that another thread forked meanwhile has it open too, and with it the lock. */
 static void listen_unlock(int *directory)
 {
-	(void)sys_flock_release(*directory);
+	sys_flock_release(*directory);
 	sys_close(directory);
 }
 
@@ -313,7 +313,7 @@ static int listen_publish(int fd, const struct listen_request *request, int back
 	}
 	if (error == 0 && path.name) {
 		/* Kept for the removal: the path may mean something else by then, the directory doesn't. */
-		(void)sys_flock_release(directory);
+		sys_flock_release(directory);
 		path.directory = directory;
 	} else if (directory >= 0) {
 		listen_unlock(&directory);
