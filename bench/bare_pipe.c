@@ -105,6 +105,29 @@ static int bare_send_pieces(int fd, const char *message, size_t size, nonet_time
 	return 0;
 }
 
+/*
+ * The lock in an open file description of its own: a process forked from this one would share any other, so that it
+ * wouldn't be kept out, and would keep the lock of a sender that is killed.
+ */
+static int bare_lock_own(int fd, nonet_time deadline, int *ret_lock)
+{
+	char path[32];
+	int error;
+	int lock;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	lock = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (lock < 0)
+		return errno == ENXIO ? -EPIPE : -errno;
+	error = bare_lock(lock, deadline);
+	if (error < 0) {
+		close(lock);
+		return error;
+	}
+	*ret_lock = lock;
+	return 0;
+}
+
 static int bare_pipe_send(void *end, const void *message, size_t size, nonet_time deadline)
 {
 	const struct bare_pipe *pipe = end;
@@ -113,13 +136,17 @@ static int bare_pipe_send(void *end, const void *message, size_t size, nonet_tim
 	int error;
 
 	if (size > PIPE_PIECE) {
+		int lock = -1;
+
 		/* Others may be sending a large one. */
-		error = pipe->fifo ? bare_lock(pipe->writer, deadline) : 0;
+		error = pipe->fifo ? bare_lock_own(pipe->writer, deadline, &lock) : 0;
 		if (error < 0)
 			return error;
 		error = bare_send_pieces(pipe->writer, message, size, deadline);
-		if (pipe->fifo)
-			flock(pipe->writer, LOCK_UN);
+		if (pipe->fifo) {
+			flock(lock, LOCK_UN);
+			close(lock);
+		}
 		return error;
 	}
 	header.piece = (uint32_t)size;

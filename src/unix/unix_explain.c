@@ -18,7 +18,9 @@ void nonet_unix_explain(struct nonet_unix *socket, int code, struct nonet_error 
 		return;
 	case -EPIPE:
 		error_set(ret_error, code,
-			  "the other side of the UNIX socket has gone, and everything it sent was taken");
+			  "the other side of the UNIX socket has gone; everything it sent was taken, and nothing more "
+			  "can "
+			  "be sent to it");
 		return;
 	case -ECONNRESET:
 		error_set(ret_error, code,
@@ -40,13 +42,19 @@ void nonet_unix_explain(struct nonet_unix *socket, int code, struct nonet_error 
 		return;
 	case -EMSGSIZE:
 		error_set(ret_error, code,
-			  "the message is larger than the buffer, than the %u bytes of this socket's message size%s",
-			  socket->stream.message_size, stream ? "" : ", or than the socket's buffer (see buffer_size)");
+			  "the message is larger than the buffer to receive it, brings more descriptors than there is "
+			  "room "
+			  "for, or is over the %u bytes of this socket's message size%s",
+			  socket->stream.message_size,
+			  stream ? "" : " or what the kernel's socket buffer lets one packet be (SO_SNDBUF)");
 		return;
 	case -EMFILE:
 		error_set(
 			ret_error, code,
 			"this process has no room for the descriptors that came: raise its RLIMIT_NOFILE (ulimit -n)");
+		return;
+	case -EBADF:
+		error_set(ret_error, code, "one of the descriptors to send over the UNIX socket isn't open");
 		return;
 	case -EOPNOTSUPP:
 		error_set(ret_error, code,
