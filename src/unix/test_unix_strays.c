@@ -114,8 +114,8 @@ static void sets_in_odd_places_do_not_pile_up(void **state)
 	(void)state;
 	make_pair(NONET_UNIX_STREAM, &a, &b);
 	send_raw(nonet_unix_fd(a), PLAIN, 5, 1, 1);
-	send_raw(nonet_unix_fd(a), PLAIN + 5, 5, 1, 2);
-	send_raw(nonet_unix_fd(a), PLAIN + 10, 5, 1, 3);
+	send_raw(nonet_unix_fd(a), &PLAIN[5], 5, 1, 2);
+	send_raw(nonet_unix_fd(a), &PLAIN[10], 5, 1, 3);
 	assert_int_equal(receive_any(b, &count), -EBADMSG);
 	assert_int_equal(receive_any(b, &count), -EBADMSG);
 	close_pair(a, b);
