@@ -164,7 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3)
 		return 0;
 	carrier.atomic = data[0] & 1;
-	carrier.chunk_limit = data[0] & 2 ? 4084 : 16 + (data[0] >> 2);
+	carrier.chunk_limit = data[0] & 2 ? 4080 : 16 + (data[0] >> 2);
 	/* In memory of exactly that size, so that a read beyond it is found. */
 	copy = malloc(size - 3 ? size - 3 : 1);
 	if (!copy)

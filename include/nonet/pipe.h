@@ -36,7 +36,7 @@ enum nonet_pipe_end {
 };
 
 /* The largest message that is a single atomic write: PIPE_BUF less the frame around it. */
-#define NONET_PIPE_ATOMIC 4083
+#define NONET_PIPE_ATOMIC 4079
 
 /* Flags of struct nonet_pipe_options. */
 #define NONET_PIPE_EARLY 1u /* open a FIFO's reader at once: calls that read then wait for the first writer */

@@ -21,7 +21,8 @@ void frame_encode(const struct frame_header *header, uint8_t ret_bytes[FRAME_HEA
 	ret_bytes[2] = header->descriptors;
 	ret_bytes[3] = header->id;
 	frame_store32(ret_bytes + 4, header->size);
-	frame_store32(ret_bytes + 8, header->place);
+	frame_store32(ret_bytes + 8, header->total);
+	frame_store32(ret_bytes + 12, header->offset);
 }
 
 int frame_decode(const uint8_t bytes[FRAME_HEADER_SIZE], uint32_t chunk_limit, struct frame_header *ret_header)
@@ -31,7 +32,8 @@ int frame_decode(const uint8_t bytes[FRAME_HEADER_SIZE], uint32_t chunk_limit, s
 		.descriptors = bytes[2],
 		.id = bytes[3],
 		.size = frame_load32(bytes + 4),
-		.place = frame_load32(bytes + 8),
+		.total = frame_load32(bytes + 8),
+		.offset = frame_load32(bytes + 12),
 	};
 	const int first = header.flags & FRAME_FIRST;
 	const int last = header.flags & FRAME_LAST;
@@ -40,10 +42,12 @@ int frame_decode(const uint8_t bytes[FRAME_HEADER_SIZE], uint32_t chunk_limit, s
 		return -EBADMSG;
 	if (header.size > chunk_limit || header.descriptors > FRAME_DESCRIPTORS_MAX)
 		return -EBADMSG;
-	if (!first && (header.descriptors || header.flags & FRAME_ABANDON))
+	if (first ? header.offset != 0 : header.descriptors || header.flags & FRAME_ABANDON)
 		return -EBADMSG;
-	/* A whole message in one chunk, or a beginning that leaves something to come. */
-	if (first && (last ? header.size != header.place : header.size > header.place))
+	/* Within the message; and the last chunk ends it. */
+	if (header.offset > header.total || header.size > header.total - header.offset)
+		return -EBADMSG;
+	if (last && header.size != header.total - header.offset)
 		return -EBADMSG;
 	/* Only the end may be empty: every other chunk has to bring the message forward. */
 	if (header.size == 0 && !last)

@@ -16,9 +16,12 @@
  *  2      1     descriptors: how many come with the message (in a FIRST chunk on a UNIX socket)
  *  3      1     id: tells the pieces of one message from those of others
  *  4      4     size of this chunk's payload, little-endian
- *  8      4     FIRST: size of the message; else: where in it the payload belongs
+ *  8      4     total: size of the message
+ * 12      4     offset: where in it the payload belongs
+ *
+ * 16 bytes, so that the kernel copies payloads between places that are aligned alike: docs/adr/0004.
  */
-#define FRAME_HEADER_SIZE     12
+#define FRAME_HEADER_SIZE     16
 #define FRAME_VERDICT_SIZE    1
 #define FRAME_MAGIC           0x6e
 #define FRAME_DESCRIPTORS_MAX 253
@@ -40,7 +43,8 @@ struct frame_header {
 	uint8_t descriptors;
 	uint8_t id;
 	uint32_t size;
-	uint32_t place; /* FIRST: the message's size; else: offset in it */
+	uint32_t total;
+	uint32_t offset;
 };
 
 void frame_encode(const struct frame_header *header, uint8_t ret_bytes[FRAME_HEADER_SIZE]);

@@ -156,20 +156,17 @@ static int receive_check(struct stream *stream)
 {
 	struct stream_receiver *receiver = &stream->receiver;
 	const struct frame_header *chunk = &receiver->chunk;
-	uint32_t left;
 	bool torn;
 
 	if (!(chunk->flags & FRAME_FIRST)) {
 		if (!receiver->partial || chunk->id != receiver->partial_id)
 			return receive_stray(stream);
-		left = receiver->partial_total - receiver->partial_got;
-		if (chunk->place != receiver->partial_got || chunk->size > left)
-			return receive_break(stream);
-		if (chunk->flags & FRAME_LAST && chunk->size != left)
+		/* That it lies within its total was checked with the header. */
+		if (chunk->total != receiver->partial_total || chunk->offset != receiver->partial_got)
 			return receive_break(stream);
 		return 0;
 	}
-	if (chunk->place > stream->message_size || (chunk->descriptors && !stream->carrier->drop_descriptors))
+	if (chunk->total > stream->message_size || (chunk->descriptors && !stream->carrier->drop_descriptors))
 		return receive_break(stream);
 	if (chunk->flags & FRAME_ABANDON && receiver->partial && receiver->partial_id == chunk->id)
 		receive_drop(stream);
@@ -181,7 +178,7 @@ static int receive_check(struct stream *stream)
 	receiver->partial = true;
 	receiver->partial_id = chunk->id;
 	receiver->partial_descriptors = chunk->descriptors;
-	receiver->partial_total = chunk->place;
+	receiver->partial_total = chunk->total;
 	receiver->partial_got = 0;
 	return torn ? -EBADMSG : 0;
 }
@@ -221,7 +218,7 @@ static int receive_straight(struct stream *stream, uint8_t *buffer, size_t capac
 	behind = (size_t)size > front ? (size_t)size - front : 0;
 	in_buffer = (size_t)size - behind - FRAME_HEADER_SIZE;
 	if (frame_decode(bytes, stream->carrier->chunk_limit, &header) == 0 && header.flags & FRAME_FIRST &&
-	    header.place <= capacity && header.place <= stream->message_size &&
+	    header.total <= capacity && header.total <= stream->message_size &&
 	    header.descriptors <= receiver->descriptors_room)
 		placed = header.size < in_buffer ? header.size : in_buffer;
 	beyond = in_buffer - placed;

@@ -61,14 +61,16 @@ static void send_header(const struct stream *stream, const struct send_image *im
 	const struct stream_sender *sender = &stream->sender;
 	const uint64_t payload = image->stride - FRAME_HEADER_SIZE;
 	const uint64_t offset = chunk * payload;
-	struct frame_header header = {.id = sender->id};
+	struct frame_header header = {
+		.id = sender->id,
+		.size = (uint32_t)(chunk + 1 < image->chunks ? payload : image->size - offset),
+		.total = (uint32_t)image->size,
+		.offset = (uint32_t)offset,
+	};
 
-	header.size = (uint32_t)(chunk + 1 < image->chunks ? payload : image->size - offset);
-	header.place = (uint32_t)offset;
 	if (chunk == 0) {
 		header.flags |= FRAME_FIRST | (image->abandon ? FRAME_ABANDON : 0);
 		header.descriptors = sender->descriptors;
-		header.place = (uint32_t)image->size;
 	}
 	if (chunk + 1 == image->chunks)
 		header.flags |= FRAME_LAST;

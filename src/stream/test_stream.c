@@ -263,10 +263,10 @@ static void small_messages_pass_between_the_pieces_of_a_large_one(void **state)
 		wire->read_most = cut;
 		put_chunk(wire, (struct frame_header){FRAME_FIRST, 0, 7, 16, 40}, large, -1);
 		assert_int_equal(send_pattern(wire, 5, 2), 0);
-		put_chunk(wire, (struct frame_header){0, 0, 7, 16, 16}, large + 16, -1);
+		put_chunk(wire, (struct frame_header){0, 0, 7, 16, 40, 16}, large + 16, -1);
 		assert_int_equal(send_pattern(wire, 0, 3), 0);
 		assert_int_equal(send_pattern(wire, 15, 4), 0);
-		put_chunk(wire, (struct frame_header){FRAME_LAST, 0, 7, 8, 32}, large + 32, FRAME_WHOLE);
+		put_chunk(wire, (struct frame_header){FRAME_LAST, 0, 7, 8, 40, 32}, large + 32, FRAME_WHOLE);
 		for (int i = 0; i < 4; i++) {
 			static const struct {
 				size_t size;
@@ -308,8 +308,8 @@ static void a_torn_message_is_told_once_and_the_next_one_arrives(void **state)
 	assert_int_equal(receive_result(wire), -EBADMSG);
 	receive_pattern(wire, 50, 2);
 	/* Pieces whose beginning nobody has: a message is lost, which is said once. */
-	put_chunk(wire, (struct frame_header){0, 0, 9, 16, 16}, large, -1);
-	put_chunk(wire, (struct frame_header){FRAME_LAST, 0, 9, 8, 32}, large, FRAME_WHOLE);
+	put_chunk(wire, (struct frame_header){0, 0, 9, 16, 40, 16}, large, -1);
+	put_chunk(wire, (struct frame_header){FRAME_LAST, 0, 9, 8, 40, 32}, large, FRAME_WHOLE);
 	assert_int_equal(send_pattern(wire, 5, 3), 0);
 	assert_int_equal(receive_result(wire), -EBADMSG);
 	receive_pattern(wire, 5, 3);
@@ -363,8 +363,8 @@ static void abandoning_names_its_message(void **state)
 	(void)state;
 	put_chunk(wire, (struct frame_header){FRAME_FIRST, 0, 7, 16, 40}, large, -1);
 	put_chunk(wire, (struct frame_header){FRAME_FIRST | FRAME_LAST | FRAME_ABANDON, 0, 8, 2, 2}, "hi", FRAME_WHOLE);
-	put_chunk(wire, (struct frame_header){0, 0, 7, 16, 16}, large + 16, -1);
-	put_chunk(wire, (struct frame_header){FRAME_LAST, 0, 7, 8, 32}, large + 32, FRAME_WHOLE);
+	put_chunk(wire, (struct frame_header){0, 0, 7, 16, 40, 16}, large + 16, -1);
+	put_chunk(wire, (struct frame_header){FRAME_LAST, 0, 7, 8, 40, 32}, large + 32, FRAME_WHOLE);
 	assert_int_equal(receive_result(wire), 0);
 	receive_pattern(wire, 40, 1);
 	put_chunk(wire, (struct frame_header){FRAME_FIRST, 3, 7, 16, 40}, large, -1);
@@ -388,10 +388,13 @@ static void what_is_no_frame_breaks_the_stream_for_good(void **state)
 		{"size that isn't the message's", {FRAME_FIRST | FRAME_LAST, 0, 1, 3, 4}, FRAME_WHOLE},
 		{"beginning larger than the message", {FRAME_FIRST, 0, 1, 8, 7}, -1},
 		{"empty beginning", {FRAME_FIRST, 0, 1, 0, 7}, -1},
-		{"empty piece", {0, 0, 1, 0, 7}, -1},
+		{"beginning that isn't at the beginning", {FRAME_FIRST, 0, 1, 8, 20, 8}, -1},
+		{"end that isn't at the end", {FRAME_LAST, 0, 1, 4, 20, 8}, -1},
+		{"piece behind the end", {0, 0, 1, 8, 20, 21}, -1},
+		{"empty piece", {0, 0, 1, 0, 20, 7}, -1},
 		{"message over the receiver's limit", {FRAME_FIRST, 0, 1, 8, (1u << 20) + 1}, -1},
-		{"descriptors in a later piece", {0, 1, 1, 8, 8}, -1},
-		{"abandon in a later piece", {FRAME_ABANDON, 0, 1, 8, 8}, -1},
+		{"descriptors in a later piece", {0, 1, 1, 8, 20, 8}, -1},
+		{"abandon in a later piece", {FRAME_ABANDON, 0, 1, 8, 20, 8}, -1},
 		{"verdict that is none", {FRAME_FIRST | FRAME_LAST, 0, 1, 3, 3}, 2},
 	};
 	static const uint8_t payload[32];
@@ -426,11 +429,12 @@ static void what_is_no_frame_breaks_the_stream_for_good(void **state)
 static void pieces_that_do_not_fit_break_the_stream(void **state)
 {
 	static const struct frame_header second[] = {
-		{0, 0, 1, 8, 9},           /* a gap */
-		{0, 0, 1, 8, 7},           /* an overlap */
-		{0, 0, 1, 16, 8},          /* beyond the end */
-		{FRAME_LAST, 0, 1, 4, 8},  /* ends before the end */
-		{FRAME_LAST, 0, 1, 16, 8}, /* ends after it */
+		{0, 0, 1, 8, 20, 9},           /* a gap */
+		{0, 0, 1, 8, 20, 7},           /* an overlap */
+		{0, 0, 1, 16, 20, 8},          /* beyond the end */
+		{FRAME_LAST, 0, 1, 4, 20, 8},  /* ends before the end */
+		{FRAME_LAST, 0, 1, 16, 20, 8}, /* ends after it */
+		{0, 0, 1, 8, 24, 8},           /* another message's */
 	};
 	static const uint8_t payload[32];
 
@@ -499,7 +503,7 @@ static void reading_ahead_shows_in_arm_and_an_unfinished_message_does_not(void *
 
 static void the_header_on_the_wire_is_the_documented_one(void **state)
 {
-	static const uint8_t expected[] = {0x6e, 3, 0, 0x2a, 5, 0, 0, 0, 5, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 1};
+	static const uint8_t expected[] = {0x6e, 3, 0, 0x2a, 5, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 1};
 	struct wire *wire = wire_new(false, 65536);
 
 	(void)state;

@@ -220,8 +220,8 @@ static void what_follows_an_abandoned_message_is_held_to_the_room_that_was_given
 /* A peer that sends what is dropped, on and on, keeps nobody in a call; and what comes after that isn't lost. */
 static void what_is_dropped_for_ever_ends_by_the_deadline(void **state)
 {
-	static const uint8_t given_up[13] = {0x6e, 3, 0, 1};
-	static const uint8_t whole[14] = {0x6e, 3, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 'x', 1};
+	static const uint8_t given_up[17] = {0x6e, 3, 0, 1};
+	static const uint8_t whole[18] = {0x6e, 3, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'x', 1};
 	struct nonet_unix *socket;
 	uint8_t byte = 0;
 	size_t size = 0;

@@ -149,7 +149,7 @@ void what_a_killed_sender_had_sent_is_received(const struct carrier *carrier)
 static int send_to_the_dead(struct test_child_side *side, void *argument)
 {
 	struct nonet_endpoint *sender;
-	const size_t sizes[] = {0, 1, 4083, 20000};
+	const size_t sizes[] = {0, 1, 4079, 20000};
 	uint8_t bytes[20000] = {0};
 	sigset_t waiting;
 

@@ -3,7 +3,7 @@
 
 /* A peer that isn't nonet: its bytes are made by hand. Packets and datagrams are what they are, whatever is in them. */
 
-/* docs/frame.md: magic, flags, descriptors, id, size, place. */
+/* docs/frame.md: magic, flags, descriptors, id, size, total, offset. */
 struct bytes {
 	size_t size;
 	uint8_t bytes[64];
@@ -11,22 +11,23 @@ struct bytes {
 
 static const struct bytes garbage[] = {
 	{17, "GET / HTTP/1.0\r\n\r\n"},
-	{12, {0}},
-	{12, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+	{16, {0}},
+	{16,
+	 {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 	/* Unknown flags. */
-	{13, {0x6e, 0xf3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1}},
+	{17, {0x6e, 0xf3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}},
 	/* A message of 2 GiB. */
-	{13, {0x6e, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0x80, 1}},
+	{17, {0x6e, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 1}},
 	/* A chunk of 1 GiB. */
-	{13, {0x6e, 3, 0, 1, 0, 0, 0, 0x40, 0, 0, 0, 0x40, 1}},
+	{17, {0x6e, 3, 0, 1, 0, 0, 0, 0x40, 0, 0, 0, 0x40, 0, 0, 0, 0, 1}},
 	/* The last chunk is not what the message has left. */
-	{16, {0x6e, 3, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 'a', 'b', 'c', 1}},
+	{20, {0x6e, 3, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c', 1}},
 	/* A verdict that is none. */
-	{13, {0x6e, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2}},
+	{17, {0x6e, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}},
 	/* Chunks that bring nothing forward. */
-	{24, {0x6e, 1, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0x6e, 1, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0}},
+	{32, {0x6e, 1, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0x6e, 1, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}},
 	/* The second chunk isn't where the first one ended. */
-	{28, {0x6e, 1, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 'a', 0x6e, 2, 0, 1, 2, 0, 0, 0, 2, 0, 0, 0, 'b', 'c', 1}},
+	{36, {0x6e, 1, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 'a', 0x6e, 2, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 'b', 1}},
 };
 #define GARBAGE (sizeof(garbage) / sizeof(garbage[0]))
 
@@ -101,10 +102,10 @@ static int send_a_part(struct test_child_side *side, void *argument)
 {
 	const struct cut *cut = argument;
 	struct nonet_endpoint *sender = pair_open(cut->pair, PAIR_SENDER);
-	uint8_t bytes[8100] = {0x6e, 1, 0, 1, 0xa0, 0x0f, 0, 0, 0x40, 0x1f, 0, 0};
+	uint8_t bytes[8100] = {0x6e, 1, 0, 1, 0xa0, 0x0f, 0, 0, 0x40, 0x1f};
 
 	message_send(sender, 0, 500);
-	memcpy(bytes + 12 + 4000, "\x6e\x02\x00\x01\xa0\x0f\x00\x00\xa0\x0f\x00\x00", 12);
+	memcpy(bytes + 16 + 4000, "\x6e\x02\x00\x01\xa0\x0f\x00\x00\x40\x1f\x00\x00\xa0\x0f\x00\x00", 16);
 	test_check_equal(nonet_endpoint_write(sender, bytes, cut->size, test_deadline(), NULL), 0);
 	test_report(side, "ready");
 	test_await(side, "end");
@@ -114,7 +115,7 @@ static int send_a_part(struct test_child_side *side, void *argument)
 
 void a_message_cut_off_by_death_is_told_once(const struct carrier *carrier)
 {
-	static const size_t sizes[] = {1, 11, 12, 13, 4011, 4012, 4013, 4023, 4024, 8023, 8024};
+	static const size_t sizes[] = {1, 15, 16, 17, 4015, 4016, 4017, 4031, 4032, 8031, 8032};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct cut cut = {.pair = pair_new(carrier), .size = sizes[i]};
@@ -147,11 +148,12 @@ static int send_random(struct test_child_side *side, void *argument)
 	uint8_t bytes[600];
 
 	test_random_bytes(&random, bytes, sizeof(bytes));
-	for (size_t at = 0; at + 12 < sizeof(bytes); at += test_random_between(&random, 1, 40)) {
+	for (size_t at = 0; at + 16 < sizeof(bytes); at += test_random_between(&random, 1, 40)) {
 		bytes[at] = 0x6e;
 		bytes[at + 1] &= 7;
 		memset(bytes + at + 5, 0, 3);
 		memset(bytes + at + 9, 0, 3);
+		memset(bytes + at + 13, 0, 3);
 	}
 	(void)!nonet_endpoint_write(sender, bytes, sizeof(bytes), test_deadline(), NULL);
 	test_report(side, "ready");
