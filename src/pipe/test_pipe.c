@@ -278,7 +278,7 @@ static void capacity_is_what_was_asked_for_rounded_up(void **state)
 	assert_int_equal(send_filled(writer, 6000, 0, NONET_NOW), 0);
 	assert_int_equal(nonet_pipe_set_capacity(reader, 4096), -EBUSY);
 	assert_int_equal(nonet_pipe_queued(writer, &queued), 0);
-	assert_int_equal(queued, 6000 + 2 * 12 + 1);
+	assert_int_equal(queued, 6000 + 2 * 16 + 1);
 	close_pair(reader, writer);
 }
 
@@ -295,10 +295,10 @@ static void queued_counts_what_was_read_ahead(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(nonet_pipe_send(writer, "x", 1, NONET_NOW), 0);
 	assert_int_equal(nonet_pipe_queued(reader, &queued), 0);
-	assert_int_equal(queued, 3 * 14);
+	assert_int_equal(queued, 3 * 18);
 	assert_int_equal(nonet_pipe_receive(reader, &byte, 1, NONET_NOW, &size), 0);
 	assert_int_equal(nonet_pipe_queued(reader, &queued), 0);
-	assert_int_equal(queued, 2 * 14);
+	assert_int_equal(queued, 2 * 18);
 	close_pair(reader, writer);
 }
 

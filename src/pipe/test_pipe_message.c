@@ -213,8 +213,8 @@ static void the_end_in_the_middle_of_a_message_is_told_once(void **state)
 		if (way == 0)
 			assert_int_equal(send_filled(writer, 200000, 1, NONET_NOW), -EAGAIN);
 		else /* cut within a payload, within a header */
-			assert_int_equal(nonet_pipe_write(writer, "n\3\0\7\5\0\0\0\5\0\0\0ab", way == 1 ? 14 : 5,
-							  NONET_NOW, NULL),
+			assert_int_equal(nonet_pipe_write(writer, "n\3\0\7\5\0\0\0\5\0\0\0\0\0\0\0ab",
+							  way == 1 ? 18 : 5, NONET_NOW, NULL),
 					 0);
 		writer = nonet_pipe_close(writer);
 		expect_filled(reader, 7, 7);
@@ -229,7 +229,8 @@ static void the_end_in_the_middle_of_a_message_is_told_once(void **state)
 static void plain_bytes_are_refused_for_ever(void **state)
 {
 	static const char *const garbage[] = {"what a program prints\n", "nnnnnnnnnnnnnnnnnnnn",
-					      "n\3\1\0\0\0\0\0\0\0\0\0\1", "n\7\0\0\377\377\0\0\377\377\0\0"};
+					      "n\3\1\0\0\0\0\0\0\0\0\0\0\0\0\0\1",
+					      "n\7\0\0\377\377\0\0\377\377\0\0\0\0\0\0"};
 	struct nonet_pipe *reader;
 	struct nonet_pipe *writer;
 	struct nonet_error error;
@@ -240,7 +241,7 @@ static void plain_bytes_are_refused_for_ever(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		make_pipe(&reader, &writer);
 		assert_int_equal(send_filled(writer, 9, 1, NONET_NOW), 0);
-		assert_int_equal(nonet_pipe_write(writer, garbage[i], 13, NONET_NOW, NULL), 0);
+		assert_int_equal(nonet_pipe_write(writer, garbage[i], 17, NONET_NOW, NULL), 0);
 		assert_int_equal(send_filled(writer, 9, 1, NONET_NOW), 0);
 		expect_filled(reader, 9, 1);
 		for (int again = 0; again < 3; again++)
@@ -284,7 +285,7 @@ static void arm_and_the_descriptor_lose_nothing(void **state)
 	assert_int_equal(nonet_pipe_receive(reader, buffer, 64, NONET_NOW, &size), -EAGAIN);
 	assert_int_equal(nonet_pipe_arm(reader), 0);
 
-	assert_int_equal(nonet_pipe_write(writer, "n\3\0\7\2\0\0\0\2\0\0\0a", 13, NONET_NOW, NULL), 0);
+	assert_int_equal(nonet_pipe_write(writer, "n\3\0\7\2\0\0\0\2\0\0\0\0\0\0\0a", 17, NONET_NOW, NULL), 0);
 	assert_true(is_readable(epoll));
 	assert_int_equal(nonet_pipe_receive(reader, buffer, 64, NONET_NOW, &size), -EAGAIN);
 	assert_int_equal(nonet_pipe_arm(reader), 0);

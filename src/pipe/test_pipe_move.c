@@ -101,7 +101,7 @@ static void what_was_copied_stays_where_it_was(void **state)
 	make_pipe(&copy_reader, &copy_writer);
 	assert_int_equal(send_filled(writer, 9000, 5, NONET_NOW), 0);
 	assert_int_equal(nonet_pipe_tee(reader, copy_writer, 100000, NONET_NOW, &copied), 0);
-	assert_int_equal(copied, 9000 + 3 * 12 + 1);
+	assert_int_equal(copied, 9000 + 3 * 16 + 1);
 	expect_filled(copy_reader, 9000, 5);
 	expect_filled(reader, 9000, 5);
 	assert_int_equal(nonet_pipe_tee(reader, writer, 1, NONET_NOW, &copied), -EINVAL);

@@ -503,7 +503,8 @@ static void reading_ahead_shows_in_arm_and_an_unfinished_message_does_not(void *
 
 static void the_header_on_the_wire_is_the_documented_one(void **state)
 {
-	static const uint8_t expected[] = {0x6e, 3, 0, 0x2a, 5, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 1};
+	static const uint8_t expected[] = {0x6e, 3, 0, 0x2a, 5, 0,   0,   0,   5,   0,   0,
+					   0,    0, 0, 0,    0, 'h', 'e', 'l', 'l', 'o', 1};
 	struct wire *wire = wire_new(false, 65536);
 
 	(void)state;

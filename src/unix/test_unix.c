@@ -103,7 +103,7 @@ static void the_limits_of_size_hold(void **state)
 			assert_int_equal(nonet_unix_receive(b, buffer, 8, NONET_NOW, &size), -EMSGSIZE);
 			expect_filled(b, 4, 2);
 		} else {
-			test_check(write(nonet_unix_fd(a), "n\3\0\1\211\23\0\0\211\23\0\0", 12) == 12);
+			test_check(write(nonet_unix_fd(a), "n\3\0\1\211\23\0\0\211\23\0\0\0\0\0\0", 16) == 16);
 			for (int i = 0; i < 3; i++)
 				assert_int_equal(nonet_unix_receive(b, buffer, 8, NONET_NOW, &size), -EBADMSG);
 		}

@@ -36,10 +36,10 @@ static void send_raw(int fd, const void *bytes, size_t size, int descriptor, uns
 }
 
 /* A message of one chunk, "ab", that announces descriptors: header, payload, verdict. */
-#define PLAIN    "n\3\0\1\2\0\0\0\2\0\0\0ab\1"
-#define ONE      "n\3\1\1\2\0\0\0\2\0\0\0ab\1"
-#define TWO      "n\3\2\1\2\0\0\0\2\0\0\0ab\1"
-#define A_FRAME  15
+#define PLAIN    "n\3\0\1\2\0\0\0\2\0\0\0\0\0\0\0ab\1"
+#define ONE      "n\3\1\1\2\0\0\0\2\0\0\0\0\0\0\0ab\1"
+#define TWO      "n\3\2\1\2\0\0\0\2\0\0\0\0\0\0\0ab\1"
+#define A_FRAME  19
 #define CONTENTS 2
 
 static int receive_any(struct nonet_unix *socket, uint32_t *ret_count)
@@ -115,13 +115,13 @@ static void sets_in_odd_places_do_not_pile_up(void **state)
 	make_pair(NONET_UNIX_STREAM, &a, &b);
 	send_raw(nonet_unix_fd(a), PLAIN, 5, 1, 1);
 	send_raw(nonet_unix_fd(a), &PLAIN[5], 5, 1, 2);
-	send_raw(nonet_unix_fd(a), &PLAIN[10], 5, 1, 3);
+	send_raw(nonet_unix_fd(a), &PLAIN[10], A_FRAME - 10, 1, 3);
 	assert_int_equal(receive_any(b, &count), -EBADMSG);
 	assert_int_equal(receive_any(b, &count), -EBADMSG);
 	close_pair(a, b);
 
 	make_pair(NONET_UNIX_STREAM, &a, &b);
-	send_raw(nonet_unix_fd(a), PLAIN PLAIN PLAIN, 45, 1, 1);
+	send_raw(nonet_unix_fd(a), PLAIN PLAIN PLAIN, 3 * A_FRAME, 1, 1);
 	do
 		error = receive_any(b, &count);
 	while (error == 0);
@@ -186,8 +186,8 @@ static void what_an_inherited_socket_adds_is_no_descriptor_of_ours(void **state)
 /* Between a look at the next message and its end a peer can abandon it: then the one behind it has to fit as well. */
 static void what_follows_an_abandoned_message_is_held_to_the_room_that_was_given(void **state)
 {
-	static const char one_abandoned[] = "n\3\1\1\2\0\0\0\2\0\0\0\0\0\0";
-	static const char plain_abandoned[] = "n\3\0\1\2\0\0\0\2\0\0\0\0\0\0";
+	static const char one_abandoned[] = "n\3\1\1\2\0\0\0\2\0\0\0\0\0\0\0\0\0\0";
+	static const char plain_abandoned[] = "n\3\0\1\2\0\0\0\2\0\0\0\0\0\0\0\0\0\0";
 
 	(void)state;
 	for (uint32_t room = 0; room < 2; room++) {

@@ -159,7 +159,7 @@ class Failures(cli.Case):
                     with peer:
                         peer.settimeout(10)
                         if verb == "recv":
-                            peer.sendall(b"n\x03\0\0" + b"\x02\0\0\0" * 2 + b"hi\x01")
+                            peer.sendall(b"n\x03\0\0" + b"\x02\0\0\0" * 2 + b"\0\0\0\0hi\x01")
                             peer.shutdown(socket.SHUT_WR)
                         self.assertEqual(peer.recv(100), b"")
                     self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 1)

@@ -12,8 +12,7 @@ struct bytes {
 static const struct bytes garbage[] = {
 	{17, "GET / HTTP/1.0\r\n\r\n"},
 	{16, {0}},
-	{16,
-	 {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+	{16, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 	/* Unknown flags. */
 	{17, {0x6e, 0xf3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}},
 	/* A message of 2 GiB. */
@@ -27,7 +26,8 @@ static const struct bytes garbage[] = {
 	/* Chunks that bring nothing forward. */
 	{32, {0x6e, 1, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0x6e, 1, 0, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}},
 	/* The second chunk isn't where the first one ended. */
-	{36, {0x6e, 1, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 'a', 0x6e, 2, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 'b', 1}},
+	{36, {0x6e, 1, 0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,   'a', 0x6e,
+	      2,    0, 1, 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 'b', 1}},
 };
 #define GARBAGE (sizeof(garbage) / sizeof(garbage[0]))
 
