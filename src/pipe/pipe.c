@@ -9,9 +9,9 @@
 #include "base/error.h"
 #include "sys/event.h"
 #include "sys/files.h"
+#include "sys/fork.h"
 #include "sys/memory.h"
 #include "sys/pipe.h"
-#include "sys/process.h"
 
 /* The header is public and a number; this is where it comes from. */
 _Static_assert(NONET_PIPE_ATOMIC == PIPE_BUF - FRAME_HEADER_SIZE - FRAME_VERDICT_SIZE, "one message, one atomic write");
@@ -137,7 +137,7 @@ int pipe_make(int fd, enum nonet_pipe_end end, const char *path, bool lock, cons
 	waitable_init(&pipe->waitable, fd, pipe_waitable_arm);
 	pipe->end = end;
 	pipe->lock = -1;
-	pipe->sender = sys_process_id();
+	pipe->sender = sys_generation();
 	*ret_pipe = pipe;
 	return 0;
 }
@@ -190,8 +190,8 @@ int nonet_pipe_send(struct nonet_pipe *pipe, const void *message, size_t size, n
 	if (pipe->end != NONET_PIPE_WRITER)
 		return -EBADF;
 	/* A forked child is a sender of its own: what it says of its messages mustn't be taken for its parent's. */
-	if ((size > NONET_PIPE_ATOMIC || pipe->stream.sender.abandon) && pipe->sender != sys_process_id()) {
-		pipe->sender = sys_process_id();
+	if ((size > NONET_PIPE_ATOMIC || pipe->stream.sender.abandon) && pipe->sender != sys_generation()) {
+		pipe->sender = sys_generation();
 		stream_become_sender(&pipe->stream);
 	}
 	return stream_send(&pipe->stream, message, size, deadline);

@@ -17,7 +17,7 @@ struct nonet_pipe {
 	enum nonet_pipe_end end;
 	char *path;       /* of a FIFO, NULL for a pipe without a name */
 	int lock;         /* the open file description that holds the lock, -1: the end's own, or none */
-	pid_t sender;     /* the process whose id the stream's sender has */
+	unsigned sender;  /* sys_generation() of the process whose id the stream's sender has */
 	bool writer_seen; /* a reader's: before that, no bytes doesn't mean the end */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sys/event.h"
+#include "sys/fork.h"
 #include "sys/memory.h"
 #include "sys/process.h"
 
@@ -31,7 +32,7 @@ void stream_become_sender(struct stream *stream)
 void stream_done(struct stream *stream)
 {
 	/* Paid twice, it would be read as the beginning of a message. */
-	if (stream->sender.owed_size && stream->sender.owed_by == sys_process_id() && stream->fd >= 0)
+	if (stream->sender.owed_size && stream->sender.owed_by == sys_generation() && stream->fd >= 0)
 		(void)stream_settle(stream, NONET_NOW);
 	stream->receiver.ahead = sys_free(stream->receiver.ahead);
 	stream->receiver.stash = sys_free(stream->receiver.stash);

@@ -55,7 +55,8 @@ struct stream_sender {
 	uint8_t owed_header[FRAME_HEADER_SIZE];
 	uint64_t owed_done;  /* bytes of the owed chunk that were sent */
 	uint64_t owed_size;  /* of the owed chunk with header and verdict; 0: nothing is owed */
-	pid_t owed_by;       /* a forked child that closes its copy of the handle leaves it to this process */
+	unsigned owed_by;    /* sys_generation(): a forked child that closes its copy of the handle leaves it to this
+				process */
 	uint8_t id;          /* of this sender's messages */
 	bool abandon;        /* the next message has to say FRAME_ABANDON */
 	uint8_t descriptors; /* to announce in the next message; set by the UNIX carrier */

@@ -34,7 +34,7 @@ static int receive_allocate(struct stream_receiver *receiver)
 {
 	if (receiver->ahead)
 		return 0;
-	receiver->ahead = sys_allocate(AHEAD_SIZE);
+	receiver->ahead = sys_allocate_buffer(AHEAD_SIZE);
 	return receiver->ahead ? 0 : -ENOMEM;
 }
 

@@ -6,6 +6,7 @@
 #include "stream/stream.h"
 #include "sys/clock.h"
 #include "sys/event.h"
+#include "sys/fork.h"
 #include "sys/process.h"
 
 /* Chunks that one call hands to the kernel at most; a header, a payload and a verdict each is what it takes. */
@@ -150,7 +151,7 @@ static void send_abandon(struct stream *stream, const struct send_image *image, 
 		return;
 	send_header(stream, image, chunk, sender->owed_header);
 	sender->owed_done = done;
-	sender->owed_by = sys_process_id();
+	sender->owed_by = sys_generation();
 	sender->owed_size = last ? image->length - chunk * image->stride : image->stride;
 }
 

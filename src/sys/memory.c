@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sys/fault.h"
 
@@ -11,6 +12,15 @@ void *sys_allocate(size_t size)
 	if (sys_fault(SYS_CALL_ALLOCATE) < 0)
 		return NULL;
 	return calloc(1, size);
+}
+
+void *sys_allocate_buffer(size_t size)
+{
+	void *memory;
+
+	if (sys_fault(SYS_CALL_ALLOCATE) < 0)
+		return NULL;
+	return posix_memalign(&memory, (size_t)sysconf(_SC_PAGESIZE), size) == 0 ? memory : NULL;
 }
 
 void *sys_reallocate(void *old, size_t size)

@@ -7,6 +7,9 @@
 /* The process's own memory. Zeroed; NULL if there is none. Freed with sys_free(). */
 void *sys_allocate(size_t size);
 
+/* Beginning at a page, and not zeroed: for bytes that the kernel copies, see ADR 0004. Freed with sys_free(). */
+void *sys_allocate_buffer(size_t size);
+
 /* @old grown or shrunk to @size, or NULL with @old as it was. What is new isn't zeroed. */
 void *sys_reallocate(void *old, size_t size);
 

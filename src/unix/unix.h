@@ -20,7 +20,7 @@ struct unix_path {
 	char *name;    /* in it */
 	dev_t device;
 	ino_t inode;
-	pid_t owner;
+	unsigned owner; /* sys_generation() of the process that made it */
 };
 
 /* A packet that was received for a caller whose buffer was too small, or to look at its size. */

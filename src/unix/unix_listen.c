@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "sys/clock.h"
 #include "sys/files.h"
+#include "sys/fork.h"
 #include "sys/memory.h"
 #include "sys/process.h"
 #include "unix/unix.h"
@@ -204,7 +205,7 @@ static int listen_bound_file(int fd, const struct listen_request *request, int d
 static int listen_own(int fd, const struct listen_request *request, int directory, const char *name,
 		      struct unix_path *ret_path, struct nonet_error *reterr)
 {
-	struct unix_path path = {.directory = -1, .owner = sys_process_id()};
+	struct unix_path path = {.directory = -1, .owner = sys_generation()};
 	const uid_t us = sys_effective_user();
 	struct stat status;
 	int file = listen_bound_file(fd, request, directory, name, &status);
@@ -328,7 +329,7 @@ void unix_path_remove(struct unix_path *path)
 	if (path->directory < 0)
 		return;
 	/* As long as our socket is bound to it nobody takes the file over, so what is ours now is ours below. */
-	if (path->owner == sys_process_id())
+	if (path->owner == sys_generation())
 		listen_unlink(path->directory, path->name, path);
 	sys_close(&path->directory);
 	path->name = sys_free(path->name);

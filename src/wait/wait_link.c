@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdatomic.h>
 
+#include "sys/fork.h"
 #include "wait/wait_set.h"
 #include "waitable/waitable.h"
 
@@ -11,9 +12,6 @@
  */
 static pthread_mutex_t wait_links = PTHREAD_MUTEX_INITIALIZER;
 
-/* How many forks lie between the first process and this one. Differs where getpid() may not: in a PID namespace. */
-static unsigned int wait_generation;
-
 static pthread_once_t wait_once = PTHREAD_ONCE_INIT;
 static int wait_once_error;
 
@@ -21,7 +19,6 @@ static int wait_once_error;
 static void wait_forked(void)
 {
 	pthread_mutex_init(&wait_links, NULL);
-	wait_generation++;
 }
 
 static void wait_watch_for_forks(void)
@@ -29,13 +26,10 @@ static void wait_watch_for_forks(void)
 	wait_once_error = -pthread_atfork(NULL, NULL, wait_forked);
 }
 
-int wait_generation_now(unsigned int *ret_generation)
+int wait_links_prepare(void)
 {
 	pthread_once(&wait_once, wait_watch_for_forks);
-	if (wait_once_error < 0)
-		return wait_once_error;
-	*ret_generation = wait_generation;
-	return 0;
+	return wait_once_error;
 }
 
 void wait_links_lock(void)
@@ -50,7 +44,7 @@ void wait_links_unlock(void)
 
 bool wait_set_is_foreign(const struct nonet_wait_set *set)
 {
-	return set->generation != wait_generation;
+	return set->generation != sys_generation();
 }
 
 /* [WAIT-LINK] and [WAIT-QUEUED]: waitable/waitable.c. */
@@ -58,7 +52,7 @@ struct wait_member *wait_link_find(struct nonet_waitable *waitable)
 {
 	struct wait_member *member = atomic_load_explicit(&waitable->member, memory_order_relaxed);
 
-	if (!member || waitable->generation == wait_generation)
+	if (!member || waitable->generation == sys_generation())
 		return member;
 	/* The parent's: we inherited the pointer, not the membership. What it points to may be freed here. */
 	atomic_store_explicit(&waitable->member, NULL, memory_order_relaxed);
@@ -112,7 +106,7 @@ void wait_link_set(struct nonet_waitable *waitable, struct wait_member *member)
 	/* Written once: a thread that saw an earlier membership may be reading it. */
 	if (!waitable->hooks)
 		waitable->hooks = &wait_hooks;
-	waitable->generation = wait_generation;
+	waitable->generation = sys_generation();
 	atomic_exchange_explicit(&waitable->queued, true, memory_order_acq_rel); /* [WAIT-QUEUED] wait_set_queue() */
 	atomic_store_explicit(&waitable->member, member, memory_order_release);  /* [WAIT-LINK] waitable_is_member() */
 }

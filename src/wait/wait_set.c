@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "sys/event.h"
 #include "sys/files.h"
+#include "sys/fork.h"
 #include "sys/memory.h"
 #include "waitable/waitable.h"
 
@@ -79,15 +80,14 @@ static int set_open(struct nonet_wait_set *set)
 
 int nonet_wait_set_new(struct nonet_wait_set **ret_set, struct nonet_error *reterr)
 {
-	unsigned int generation;
 	struct nonet_wait_set *set;
 	int error;
 
-	error = wait_generation_now(&generation);
+	error = wait_links_prepare();
 	set = error < 0 ? NULL : sys_allocate(sizeof(*set));
 	if (!set)
 		return error_set(reterr, -ENOMEM, "can't make a wait set: %s", error_reason(-ENOMEM));
-	set->generation = generation;
+	set->generation = sys_generation();
 	set->epoll = -1;
 	set->bell = -1;
 	pthread_mutex_init(&set->mutex, NULL);

@@ -69,8 +69,8 @@ void wait_link_set(struct nonet_waitable *waitable, struct wait_member *member);
 /* Must be the last that is done with the waitable: its object may be freed at once. */
 void wait_link_clear(struct nonet_waitable *waitable);
 
-/* How many forks lie between the first process and this one: 0, or -ENOMEM if forks can't be watched for. */
-int wait_generation_now(unsigned int *ret_generation);
+/* Before the lock is taken for the first time: 0, or -ENOMEM if a forked child couldn't be given a lock of its own. */
+int wait_links_prepare(void);
 
 /* Whether a parent made it. */
 bool wait_set_is_foreign(const struct nonet_wait_set *set);
