@@ -97,8 +97,16 @@ class Calls(Case):
 
 class Size(Case):
     name = "size"
-    bad = (({"src/a.c": "\n" * 1000}, "1000 lines: 1000 is refused"), ({"tests/b.py": "\n" * 2000}, "b.py: 2000 lines"))
-    good = ({"src/a.c": "\n" * 599},)
+    bad = (
+        ({"src/a.c": "\n" * 1000}, "1000 lines: 1000 is refused"),
+        ({"tests/b.py": "\n" * 2000}, "b.py: 2000 lines"),
+        ({"examples/a.c": "\n" * 29}, "examples/a.c: 29 lines: an example has 30 to 60"),
+        ({"examples/a.c": "\n" * 61}, "examples/a.c: 61 lines: an example has 30 to 60"),
+    )
+    good = (
+        {"src/a.c": "\n" * 599, "src/b.c": "\n"},
+        {"examples/a.c": "\n" * 30, "examples/b.c": "\n" * 60, "examples/README.md": "\n"},
+    )
 
     def test_large_files_are_warned_of(self):
         status, output = lint(self.name, {"src/a.sh": "\n" * 600})
