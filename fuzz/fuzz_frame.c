@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stream/stream.h"
+#include "stream/hot.h"
 
 #define CANARY    0xa5
 #define WIRE_SIZE 65536
@@ -137,7 +137,7 @@ static void check_round_trip(const struct stream_carrier *carrier, const uint8_t
 	wire.written_size = 0;
 	for (size_t i = 0; i < size; i++) {
 		memset(message, data[i], sizeof(message));
-		if (stream_send(&wire.stream, message, data[i], NONET_NOW) != 0)
+		if (stream_send(carrier, &wire.stream, message, data[i], NONET_NOW) != 0)
 			abort();
 	}
 	wire.bytes = wire.written;

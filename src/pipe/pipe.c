@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "base/error.h"
+#include "stream/hot.h"
 #include "sys/event.h"
 #include "sys/files.h"
 #include "sys/fork.h"
@@ -194,7 +195,7 @@ int nonet_pipe_send(struct nonet_pipe *pipe, const void *message, size_t size, n
 		pipe->sender = sys_generation();
 		stream_become_sender(&pipe->stream);
 	}
-	return stream_send(&pipe->stream, message, size, deadline);
+	return stream_send(&pipe_carrier, &pipe->stream, message, size, deadline);
 }
 
 /* What a call read ahead, the descriptor doesn't show any more. */
@@ -205,7 +206,8 @@ static int pipe_touch(struct nonet_pipe *pipe, int result)
 	return result;
 }
 
-int nonet_pipe_receive(struct nonet_pipe *pipe, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size)
+HOT_FLAT int nonet_pipe_receive(struct nonet_pipe *pipe, void *buffer, size_t capacity, nonet_time deadline,
+				size_t *ret_size)
 {
 	uint8_t descriptors;
 
@@ -227,21 +229,21 @@ int nonet_pipe_read(struct nonet_pipe *pipe, void *buffer, size_t capacity, none
 {
 	if (pipe->end != NONET_PIPE_READER)
 		return -EBADF;
-	return pipe_touch(pipe, stream_read(&pipe->stream, buffer, capacity, deadline, ret_size));
+	return pipe_touch(pipe, stream_read(&pipe_carrier, &pipe->stream, buffer, capacity, deadline, ret_size));
 }
 
 int nonet_pipe_read_exactly(struct nonet_pipe *pipe, void *buffer, size_t size, nonet_time deadline, size_t *done)
 {
 	if (pipe->end != NONET_PIPE_READER)
 		return -EBADF;
-	return pipe_touch(pipe, stream_read_exactly(&pipe->stream, buffer, size, deadline, done));
+	return pipe_touch(pipe, stream_read_exactly(&pipe_carrier, &pipe->stream, buffer, size, deadline, done));
 }
 
 int nonet_pipe_write(struct nonet_pipe *pipe, const void *bytes, size_t size, nonet_time deadline, size_t *done)
 {
 	if (pipe->end != NONET_PIPE_WRITER)
 		return -EBADF;
-	return stream_write(&pipe->stream, bytes, size, deadline, done);
+	return stream_write(&pipe_carrier, &pipe->stream, bytes, size, deadline, done);
 }
 
 int nonet_pipe_capacity(struct nonet_pipe *pipe, size_t *ret_capacity)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/stream.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <string.h>
-
-#include "sys/event.h"
 #include "sys/fork.h"
 #include "sys/memory.h"
 #include "sys/process.h"
@@ -18,7 +13,9 @@ void stream_init(struct stream *stream, const struct stream_carrier *carrier, in
 		.message_size = message_size ? (uint32_t)message_size : STREAM_MESSAGE_DEFAULT,
 		.receiver.descriptors_room = FRAME_DESCRIPTORS_MAX,
 	};
-	stream_become_sender(stream);
+	/* Elsewhere there is one sender, and the id tells nothing. */
+	if (carrier->atomic)
+		stream_become_sender(stream);
 }
 
 void stream_become_sender(struct stream *stream)
@@ -51,92 +48,16 @@ int stream_arm(struct stream *stream)
 	return atomic_load_explicit(&stream->receiver.ready, memory_order_relaxed);
 }
 
-size_t stream_ahead(const struct stream *stream)
-{
-	return stream->receiver.end - stream->receiver.start;
-}
-
-int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size)
+size_t stream_take_ahead(struct stream *stream, void *buffer, size_t capacity)
 {
 	struct stream_receiver *receiver = &stream->receiver;
-	size_t ahead = receiver->end - receiver->start;
-	struct iovec vector = {.iov_base = buffer, .iov_len = capacity};
-	ssize_t size;
-	int ready;
+	const size_t ahead = stream_ahead(stream);
+	const size_t size = ahead < capacity ? ahead : capacity;
 
-	if (capacity == 0) {
-		*ret_size = 0;
+	if (size == 0)
 		return 0;
-	}
-	if (ahead > 0) {
-		ahead = ahead < capacity ? ahead : capacity;
-		memcpy(buffer, receiver->ahead + receiver->start, ahead);
-		receiver->start += ahead;
-		stream_update(stream);
-		*ret_size = ahead;
-		return 0;
-	}
-	for (;;) {
-		size = stream->carrier->read(stream, &vector, 1, stream_how(deadline) | STREAM_PLAIN);
-		if (size > 0) {
-			*ret_size = (size_t)size;
-			return 0;
-		}
-		if (size == 0)
-			return -EPIPE;
-		if (size != -EAGAIN)
-			return (int)size;
-		ready = sys_poll_one(stream->fd, POLLIN, deadline);
-		if (ready < 0)
-			return ready;
-	}
-}
-
-int stream_read_exactly(struct stream *stream, void *buffer, size_t size, nonet_time deadline, size_t *done)
-{
-	size_t begun = done ? *done : 0;
-	size_t more;
-	int error = 0;
-
-	if (begun > size)
-		return -EINVAL;
-	while (begun < size) {
-		error = stream_read(stream, (uint8_t *)buffer + begun, size - begun, deadline, &more);
-		if (error < 0)
-			break;
-		begun += more;
-	}
-	if (done)
-		*done = begun;
-	return error;
-}
-
-int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_time deadline, size_t *done)
-{
-	size_t begun = done ? *done : 0;
-	struct iovec vector;
-	ssize_t more;
-	int error = 0;
-
-	if (begun > size)
-		return -EINVAL;
-	while (begun < size) {
-		vector.iov_base = (uint8_t *)bytes + begun;
-		vector.iov_len = size - begun;
-		more = stream->carrier->write(stream, &vector, 1, stream_how(deadline));
-		if (more == -EAGAIN) {
-			error = sys_poll_one(stream->fd, POLLOUT, deadline);
-			if (error < 0)
-				break;
-			continue;
-		}
-		if (more < 0) {
-			error = (int)more;
-			break;
-		}
-		begun += (size_t)more;
-	}
-	if (done)
-		*done = begun;
-	return error < 0 ? error : 0;
+	memcpy(buffer, receiver->ahead + receiver->start, size);
+	receiver->start += size;
+	stream_update(stream);
+	return size;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -114,8 +115,43 @@ void stream_become_sender(struct stream *stream);
 /* Frees what was kept; what this process owes is sent if there is room. */
 void stream_done(struct stream *stream);
 
-/* Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says. */
-int stream_send(struct stream *stream, const void *message, size_t size, nonet_time deadline);
+/* Up to here a message is copied together: cheaper than to have the kernel fetch it from three places. */
+#define STREAM_COPY 2048
+
+/* Whether a message is sent by one write, if there is room, without anything to be thought of before. */
+static inline bool stream_is_plain_case(const struct stream *stream, size_t size)
+{
+	const size_t frame = FRAME_HEADER_SIZE + FRAME_VERDICT_SIZE;
+
+	return size <= STREAM_COPY - frame && size < stream->carrier->chunk_limit && size <= stream->message_size &&
+	       !stream->sender.owed_size && !stream->sender.abandon;
+}
+
+/* What goes out of such a message; returns its size. */
+static inline size_t stream_image(const struct stream *stream, const void *message, size_t size,
+				  uint8_t ret_bytes[STREAM_COPY])
+{
+	const struct frame_header header = {
+		.flags = FRAME_FIRST | FRAME_LAST,
+		.descriptors = stream->sender.descriptors,
+		.id = stream->sender.id,
+		.size = (uint32_t)size,
+		.total = (uint32_t)size,
+	};
+
+	frame_encode(&header, ret_bytes);
+	if (size > 0)
+		memcpy(ret_bytes + FRAME_HEADER_SIZE, message, size);
+	ret_bytes[FRAME_HEADER_SIZE + size] = FRAME_WHOLE;
+	return size + FRAME_HEADER_SIZE + FRAME_VERDICT_SIZE;
+}
+
+/*
+ * Any message; and one that is a plain case, of which the first write said @first. stream_send() in stream/hot.h calls
+ * them. Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says.
+ */
+int stream_send_any(struct stream *stream, const void *message, size_t size, nonet_time deadline);
+int stream_send_begun(struct stream *stream, const void *message, size_t size, ssize_t first, nonet_time deadline);
 
 /* Pay what is owed. Return: 0, or -EAGAIN, -ETIMEDOUT, or what the carrier says. */
 int stream_settle(struct stream *stream, nonet_time deadline);
@@ -130,13 +166,6 @@ int stream_receive(struct stream *stream, void *buffer, size_t capacity, nonet_t
 /* Wait for a message's beginning: its size, and how many descriptors it announces. */
 int stream_peek(struct stream *stream, nonet_time deadline, size_t *ret_size, uint8_t *ret_descriptors);
 
-/* Plain bytes: at least one, up to @capacity. */
-int stream_read(struct stream *stream, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size);
-
-/* Plain bytes: until *done, in and out, is @size. @done may be NULL. */
-int stream_read_exactly(struct stream *stream, void *buffer, size_t size, nonet_time deadline, size_t *done);
-int stream_write(struct stream *stream, const void *bytes, size_t size, nonet_time deadline, size_t *done);
-
 static inline unsigned stream_how(nonet_time deadline)
 {
 	return deadline == NONET_FOREVER ? STREAM_MAY_BLOCK : 0;
@@ -149,6 +178,12 @@ int stream_arm(struct stream *stream);
 void stream_update(struct stream *stream);
 
 /* How many bytes were read ahead. */
-size_t stream_ahead(const struct stream *stream);
+static inline size_t stream_ahead(const struct stream *stream)
+{
+	return stream->receiver.end - stream->receiver.start;
+}
+
+/* Some of them, up to @capacity: returns how many. */
+size_t stream_take_ahead(struct stream *stream, void *buffer, size_t capacity);
 
 #endif

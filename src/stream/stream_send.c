@@ -12,9 +12,6 @@
 /* Chunks that one call hands to the kernel at most; a header, a payload and a verdict each is what it takes. */
 #define SEND_CHUNKS 32
 
-/* Up to here a message is copied together: cheaper than to have the kernel fetch it from three places. */
-#define SEND_COPY 2048
-
 static const uint8_t send_verdict_whole = FRAME_WHOLE;
 static const uint8_t send_zeros[4096];
 
@@ -122,16 +119,15 @@ static ssize_t send_some(struct stream *stream, const struct send_image *image, 
 	return carrier->write(stream, vector, count, how);
 }
 
-/* The same for a small message. */
+/* The same for a small message in one chunk. */
 static ssize_t send_small(struct stream *stream, const struct send_image *image, uint64_t position, unsigned how)
 {
-	uint8_t bytes[SEND_COPY];
+	uint8_t bytes[STREAM_COPY];
 	struct iovec vector = {.iov_base = bytes + position, .iov_len = image->length - position};
 
-	send_header(stream, image, 0, bytes);
-	if (image->size > 0)
-		memcpy(bytes + FRAME_HEADER_SIZE, image->message, image->size);
-	bytes[FRAME_HEADER_SIZE + image->size] = FRAME_WHOLE;
+	(void)stream_image(stream, image->message, image->size, bytes);
+	if (image->abandon)
+		bytes[1] |= FRAME_ABANDON;
 	return stream->carrier->write(stream, &vector, 1, how);
 }
 
@@ -220,36 +216,38 @@ static int send_batch(const struct stream *stream, const struct send_image *imag
 	return !stream->carrier->atomic || sys_page_size() == (long)image->stride ? SEND_CHUNKS : 1;
 }
 
-static int send_image_all(struct stream *stream, const struct send_image *image, nonet_time deadline)
+/* The next write of the image. */
+static ssize_t send_next(struct stream *stream, const struct send_image *image, uint64_t position, nonet_time deadline)
 {
-	const int batch = send_batch(stream, image);
-	uint64_t position = 0;
-	ssize_t size;
-	int error;
-
-	while (position < image->length) {
-		if (image->chunks == 1 && image->length <= SEND_COPY)
-			size = send_small(stream, image, position, stream_how(deadline));
-		else
-			size = send_some(stream, image, position, batch, stream_how(deadline));
-		if (size == -EAGAIN) {
-			error = sys_poll_one(stream->fd, POLLOUT, deadline);
-			if (error >= 0)
-				continue;
-			size = error;
-		}
-		if (size < 0) {
-			send_abandon(stream, image, position);
-			return (int)size;
-		}
-		if (position == 0)
-			stream->sender.abandon = false;
-		position += (uint64_t)size;
-	}
-	return 0;
+	if (image->chunks == 1 && image->length <= STREAM_COPY)
+		return send_small(stream, image, position, stream_how(deadline));
+	return send_some(stream, image, position, send_batch(stream, image), stream_how(deadline));
 }
 
-int stream_send(struct stream *stream, const void *message, size_t size, nonet_time deadline)
+/* All of the image. @size: what the first write of it said. */
+static int send_image_all(struct stream *stream, const struct send_image *image, ssize_t size, nonet_time deadline)
+{
+	uint64_t position = 0;
+	int error;
+
+	for (;;) {
+		error = size == -EAGAIN ? sys_poll_one(stream->fd, POLLOUT, deadline) : size < 0 ? (int)size : 0;
+		if (error < 0) {
+			send_abandon(stream, image, position);
+			return error;
+		}
+		if (size > 0) {
+			if (position == 0)
+				stream->sender.abandon = false;
+			position += (uint64_t)size;
+			if (position == image->length)
+				return 0;
+		}
+		size = send_next(stream, image, position, deadline);
+	}
+}
+
+int stream_send_any(struct stream *stream, const void *message, size_t size, nonet_time deadline)
 {
 	struct send_image image;
 	bool locked = false;
@@ -269,8 +267,15 @@ int stream_send(struct stream *stream, const void *message, size_t size, nonet_t
 			return error;
 		locked = true;
 	}
-	error = send_image_all(stream, &image, deadline);
+	error = send_image_all(stream, &image, send_next(stream, &image, 0, deadline), deadline);
 	if (locked)
 		stream->carrier->unlock(stream);
 	return error;
+}
+
+int stream_send_begun(struct stream *stream, const void *message, size_t size, ssize_t first, nonet_time deadline)
+{
+	const struct send_image image = send_image(stream, message, size);
+
+	return send_image_all(stream, &image, first, deadline);
 }

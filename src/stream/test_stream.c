@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "harness/test.h"
-#include "stream/stream.h"
+#include "stream/hot.h"
 
 #define WIRE_SIZE (4u << 20)
 
@@ -121,7 +121,7 @@ static uint8_t *pattern(size_t size, uint32_t seed)
 static int send_pattern(struct wire *wire, size_t size, uint32_t seed)
 {
 	uint8_t *bytes = pattern(size, seed);
-	int result = stream_send(&wire->stream, bytes, size, NONET_NOW);
+	int result = stream_send(wire->stream.carrier, &wire->stream, bytes, size, NONET_NOW);
 
 	free(bytes);
 	return result;
@@ -471,7 +471,8 @@ static void a_message_that_does_not_fit_stays(void **state)
 		assert_int_equal(size, 1000);
 		receive_pattern(wire, 1000, 2);
 		assert_int_equal(stream_arm(&wire->stream), 0);
-		assert_int_equal(stream_send(&wire->stream, NULL, (1u << 20) + 1, NONET_NOW), -EMSGSIZE);
+		assert_int_equal(stream_send(wire->stream.carrier, &wire->stream, NULL, (1u << 20) + 1, NONET_NOW),
+				 -EMSGSIZE);
 		wire_free(wire);
 	}
 }
@@ -509,7 +510,7 @@ static void the_header_on_the_wire_is_the_documented_one(void **state)
 
 	(void)state;
 	wire->stream.sender.id = 0x2a;
-	assert_int_equal(stream_send(&wire->stream, "hello", 5, NONET_NOW), 0);
+	assert_int_equal(stream_send(wire->stream.carrier, &wire->stream, "hello", 5, NONET_NOW), 0);
 	assert_int_equal(wire->end, sizeof(expected));
 	assert_memory_equal(wire->bytes, expected, sizeof(expected));
 	wire_free(wire);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "stream/hot.h"
 #include "sys/files.h"
 #include "sys/memory.h"
 
@@ -200,15 +201,15 @@ struct nonet_unix *nonet_unix_close(struct nonet_unix *socket)
 	return sys_free(socket);
 }
 
-int nonet_unix_send(struct nonet_unix *socket, const void *message, size_t size, nonet_time deadline)
+HOT_FLAT int nonet_unix_send(struct nonet_unix *socket, const void *message, size_t size, nonet_time deadline)
 {
 	if (socket->type != NONET_UNIX_STREAM)
 		return unix_packet_send(socket, NULL, 0, message, size, NULL, 0, deadline);
-	return stream_send(&socket->stream, message, size, deadline);
+	return stream_send(&unix_stream_carrier, &socket->stream, message, size, deadline);
 }
 
-int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *message, size_t size, const int *descriptors,
-				size_t count, nonet_time deadline)
+HOT_FLAT int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *message, size_t size,
+					 const int *descriptors, size_t count, nonet_time deadline)
 {
 	int error;
 
@@ -223,7 +224,7 @@ int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *message, 
 	socket->sending = descriptors;
 	socket->sending_count = count;
 	socket->stream.sender.descriptors = (uint8_t)count;
-	error = stream_send(&socket->stream, message, size, deadline);
+	error = stream_send(&unix_stream_carrier, &socket->stream, message, size, deadline);
 	socket->stream.sender.descriptors = 0;
 	socket->sending_count = 0;
 	return error;
@@ -263,13 +264,14 @@ static int unix_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	return unix_touch(socket, unix_packet_receive(socket, buffer, capacity, deadline, ancillary, ret_size));
 }
 
-int nonet_unix_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size)
+HOT_FLAT int nonet_unix_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
+				size_t *ret_size)
 {
 	return unix_receive(socket, buffer, capacity, NULL, deadline, ret_size);
 }
 
-int nonet_unix_receive_with(struct nonet_unix *socket, void *buffer, size_t capacity,
-			    struct nonet_unix_ancillary *ancillary, nonet_time deadline, size_t *ret_size)
+HOT_FLAT int nonet_unix_receive_with(struct nonet_unix *socket, void *buffer, size_t capacity,
+				     struct nonet_unix_ancillary *ancillary, nonet_time deadline, size_t *ret_size)
 {
 	if (!ancillary || ancillary->size != sizeof(*ancillary))
 		return -EINVAL;
@@ -293,7 +295,7 @@ int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, no
 
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
-	error = stream_read(&socket->stream, buffer, capacity, deadline, ret_size);
+	error = stream_read(&unix_stream_carrier, &socket->stream, buffer, capacity, deadline, ret_size);
 	/* Plain bytes announce no descriptors, so those that came are nobody's. */
 	unix_stream_done(socket);
 	return unix_touch(socket, error);
@@ -305,7 +307,7 @@ int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size
 
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
-	error = stream_read_exactly(&socket->stream, buffer, size, deadline, done);
+	error = stream_read_exactly(&unix_stream_carrier, &socket->stream, buffer, size, deadline, done);
 	unix_stream_done(socket);
 	return unix_touch(socket, error);
 }
@@ -314,7 +316,7 @@ int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, 
 {
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
-	return stream_write(&socket->stream, bytes, size, deadline, done);
+	return stream_write(&unix_stream_carrier, &socket->stream, bytes, size, deadline, done);
 }
 
 int nonet_unix_finish(struct nonet_unix *socket)

@@ -67,12 +67,15 @@ void unix_ancillary_take(const struct msghdr *message, struct unix_rights *ret_r
 size_t unix_ancillary_build(void *control, const int *fds, size_t count)
 {
 	struct cmsghdr *header = control;
+	int *data = (int *)CMSG_DATA(header);
 
-	memset(control, 0, CMSG_SPACE(count * sizeof(int)));
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+	*header = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
+	for (size_t i = 0; i < count; i++)
+		data[i] = fds[i];
+	/* Nothing of our stack in the padding. */
+	if (count % 2)
+		data[count] = 0;
 	return CMSG_SPACE(count * sizeof(int));
 }
 

@@ -123,8 +123,11 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 	}
 	for (;;) {
 		if (beside) {
-			message.msg_name = &packet->sender;
-			message.msg_namelen = sizeof(packet->sender);
+			/* Who sent a packet of a connection is known. */
+			if (socket->type == NONET_UNIX_DATAGRAM) {
+				message.msg_name = &packet->sender;
+				message.msg_namelen = sizeof(packet->sender);
+			}
 			message.msg_control = control.bytes;
 			message.msg_controllen = sizeof(control.bytes);
 		}
