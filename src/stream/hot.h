@@ -17,7 +17,7 @@
  * @carrier: stream->carrier, or one with the same read and write
  */
 
-/* For a public call: all that it calls here is inlined. */
+/* For a public call, or a carrier's: all that it calls is inlined. */
 #define HOT_FLAT __attribute__((flatten))
 
 /*

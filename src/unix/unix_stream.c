@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "stream/hot.h"
 #include "sys/sockets.h"
 #include "unix/unix.h"
 
@@ -36,7 +37,7 @@ static ssize_t unix_read_framed(struct nonet_unix *socket, const struct iovec *v
 	return size;
 }
 
-static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+HOT_FLAT static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 
@@ -62,7 +63,7 @@ static ssize_t unix_write_descriptors(struct nonet_unix *socket, const struct io
 	return size;
 }
 
-static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+HOT_FLAT static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 	struct nonet_unix *socket = (struct nonet_unix *)stream;
