@@ -11,6 +11,17 @@
 /* What the system's default buffers let a packet be, rounded up. */
 #define UNIX_PACKET_DEFAULT 262144
 
+/* As large as a chunk gets before a message goes in several; a UNIX stream's default buffer holds three. */
+#define UNIX_CHUNK 65536
+
+/* Here, so that the calls below know its functions: see stream/hot.h. */
+static const struct stream_carrier unix_carrier = {
+	.read = unix_stream_read,
+	.write = unix_stream_write,
+	.drop_descriptors = unix_stream_drop_set,
+	.chunk_limit = UNIX_CHUNK,
+};
+
 static int unix_waitable_arm(struct nonet_waitable *waitable)
 {
 	return nonet_unix_arm(container_of(waitable, struct nonet_unix, waitable));
@@ -74,7 +85,7 @@ int unix_init(struct nonet_unix *socket, int fd, enum nonet_unix_type type, bool
 		error = sys_set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	if (error < 0)
 		return error_set(reterr, error, "can't set up a UNIX socket: %s", error_reason(error));
-	stream_init(&socket->stream, &unix_stream_carrier, fd, message_size);
+	stream_init(&socket->stream, &unix_carrier, fd, message_size);
 	waitable_init(&socket->waitable, fd, unix_waitable_arm);
 	socket->type = type;
 	socket->marks_packets = ours && type == NONET_UNIX_SEQPACKET;
@@ -205,7 +216,7 @@ HOT_FLAT int nonet_unix_send(struct nonet_unix *socket, const void *message, siz
 {
 	if (socket->type != NONET_UNIX_STREAM)
 		return unix_packet_send(socket, NULL, 0, message, size, NULL, 0, deadline);
-	return stream_send(&unix_stream_carrier, &socket->stream, message, size, deadline);
+	return stream_send(&unix_carrier, &socket->stream, message, size, deadline);
 }
 
 HOT_FLAT int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *message, size_t size,
@@ -224,7 +235,7 @@ HOT_FLAT int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *
 	socket->sending = descriptors;
 	socket->sending_count = count;
 	socket->stream.sender.descriptors = (uint8_t)count;
-	error = stream_send(&unix_stream_carrier, &socket->stream, message, size, deadline);
+	error = stream_send(&unix_carrier, &socket->stream, message, size, deadline);
 	socket->stream.sender.descriptors = 0;
 	socket->sending_count = 0;
 	return error;
@@ -289,34 +300,37 @@ int nonet_unix_message_size(struct nonet_unix *socket, nonet_time deadline, size
 	return unix_touch(socket, unix_packet_peek(socket, deadline, ret_size));
 }
 
-int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline, size_t *ret_size)
+HOT_FLAT int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
+			     size_t *ret_size)
 {
 	int error;
 
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
-	error = stream_read(&unix_stream_carrier, &socket->stream, buffer, capacity, deadline, ret_size);
+	error = stream_read(&unix_carrier, &socket->stream, buffer, capacity, deadline, ret_size);
 	/* Plain bytes announce no descriptors, so those that came are nobody's. */
 	unix_stream_done(socket);
 	return unix_touch(socket, error);
 }
 
-int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size, nonet_time deadline, size_t *done)
+HOT_FLAT int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size, nonet_time deadline,
+				     size_t *done)
 {
 	int error;
 
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
-	error = stream_read_exactly(&unix_stream_carrier, &socket->stream, buffer, size, deadline, done);
+	error = stream_read_exactly(&unix_carrier, &socket->stream, buffer, size, deadline, done);
 	unix_stream_done(socket);
 	return unix_touch(socket, error);
 }
 
-int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, nonet_time deadline, size_t *done)
+HOT_FLAT int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, nonet_time deadline,
+			      size_t *done)
 {
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
-	return stream_write(&unix_stream_carrier, &socket->stream, bytes, size, deadline, done);
+	return stream_write(&unix_carrier, &socket->stream, bytes, size, deadline, done);
 }
 
 int nonet_unix_finish(struct nonet_unix *socket)

@@ -101,7 +101,11 @@ int unix_packet_arm(struct nonet_unix *socket);
 void unix_packet_done(struct nonet_unix *socket);
 
 /* Streams. */
-extern const struct stream_carrier unix_stream_carrier;
+/* The carrier's. */
+ssize_t unix_stream_read(struct stream *stream, const struct iovec *vector, int count, unsigned how);
+ssize_t unix_stream_write(struct stream *stream, const struct iovec *vector, int count, unsigned how);
+void unix_stream_drop_set(struct stream *stream);
+
 int unix_stream_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
 			struct nonet_unix_ancillary *ancillary, size_t *ret_size);
 void unix_stream_done(struct nonet_unix *socket);

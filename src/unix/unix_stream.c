@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "stream/hot.h"
 #include "sys/sockets.h"
 #include "unix/unix.h"
-
-/* As large as a chunk gets before a message goes in several; a UNIX stream's default buffer holds three. */
-#define STREAM_CHUNK 65536
 
 /* Bytes, and the descriptors that come with them. */
 static ssize_t unix_read_framed(struct nonet_unix *socket, const struct iovec *vector, int count, int flags)
@@ -37,7 +33,7 @@ static ssize_t unix_read_framed(struct nonet_unix *socket, const struct iovec *v
 	return size;
 }
 
-HOT_FLAT static ssize_t unix_carrier_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+ssize_t unix_stream_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 
@@ -63,7 +59,7 @@ static ssize_t unix_write_descriptors(struct nonet_unix *socket, const struct io
 	return size;
 }
 
-HOT_FLAT static ssize_t unix_carrier_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
+ssize_t unix_stream_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
 {
 	const int flags = how & STREAM_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 	struct nonet_unix *socket = (struct nonet_unix *)stream;
@@ -78,7 +74,7 @@ HOT_FLAT static ssize_t unix_carrier_write(struct stream *stream, const struct i
 }
 
 /* The first set in hand is done with: what is left of it is closed. */
-static void unix_stream_drop_set(struct stream *stream)
+void unix_stream_drop_set(struct stream *stream)
 {
 	struct nonet_unix *socket = (struct nonet_unix *)stream;
 
@@ -89,13 +85,6 @@ static void unix_stream_drop_set(struct stream *stream)
 	if (--socket->sets_count > 0)
 		unix_rights_move(&socket->sets[0], &socket->sets[1]);
 }
-
-const struct stream_carrier unix_stream_carrier = {
-	.read = unix_carrier_read,
-	.write = unix_carrier_write,
-	.drop_descriptors = unix_stream_drop_set,
-	.chunk_limit = STREAM_CHUNK,
-};
 
 /*
  * Whether the sets in hand are those that the messages announce, once one was received. One more may be there, of the
