@@ -15,7 +15,8 @@ static _Atomic unsigned *fork_page;
 /* The largest generation that was ever given out here or in an ancestor. */
 static _Atomic unsigned fork_last = 1;
 
-__attribute__((constructor)) static void fork_watch(void)
+/* Before the constructors of whoever has us linked in statically: they may make objects already. */
+__attribute__((constructor(101))) static void fork_watch(void)
 {
 	void *page = mmap(NULL, sizeof(*fork_page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
