@@ -263,7 +263,7 @@ int main(int argc, char **argv)
 {
 	static struct bench_result results[MAIN_RESULTS];
 	struct main_options options = {
-		.bench = {.runs = 9, .slices = 25, .slice = NONET_MS(7), .goal = 1.03, .metrics = BENCH_ALL},
+		.bench = {.runs = 9, .slices = 60, .slice = NONET_MS(3), .goal = 1.03, .metrics = BENCH_ALL},
 		.loop = -1,
 	};
 	size_t count;
