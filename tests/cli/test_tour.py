@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """nonet tour."""
 
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
+import termios
 import time
 
 import cli
@@ -62,6 +66,30 @@ class Tour(cli.Case):
         self.assertIn("-EBADMSG", rows["pipes"]["detail"])
         self.assertIs(rows["UNIX sockets"]["ok"], True)
         self.assertEqual(self.nonet("tour", environment=lies).returncode, 1)
+
+    def on_a_terminal(self, columns):
+        parent, child = pty.openpty()
+        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        process = self.start("tour", stdout=child, environment={"TERM": "xterm", "NO_COLOR": "1"})
+        os.close(child)
+        text = b""
+        try:
+            while piece := os.read(parent, 4096):
+                text += piece
+        except OSError:  # EIO: the last holder of the other side has gone
+            pass
+        os.close(parent)
+        self.assertEqual(process.wait(cli.PATIENCE), 0)
+        return text.decode().split("\r\n")
+
+    def test_the_table_fits_the_terminal(self):
+        for columns in (80, 200):
+            with self.subTest(columns=columns):
+                lines = self.on_a_terminal(columns)
+                self.assertLessEqual(max(map(len, lines)), columns)
+                self.assertEqual("WHAT THE RULES SHOWED" in lines[0], columns == 200)
+                # Folded between words, so that nothing is lost.
+                self.assertIn("peer killed: -EPIPE after", " ".join(" ".join(lines).split()))
 
     def test_a_tour_that_is_killed_leaves_no_process(self):
         if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <libsmartcols/libsmartcols.h>
 
+#include "fold.h"
 #include "output.h"
 #include "parse.h"
 #include "play.h"
@@ -134,13 +135,37 @@ static const struct {
 	[COLUMN_RULES] = {"WHAT THE RULES SHOWED", 0, SCOLS_FL_WRAP},
 };
 
-static int add_columns(struct libscols_table *table)
+/* What the columns of figures take, with a blank behind each. */
+#define FIGURES_WIDTH 46
+
+/*
+ * How wide the one column is to be that has the notes of both, where a terminal is too narrow for two; else 0. The
+ * second of the two isn't there then.
+ */
+static size_t narrow_width(const struct libscols_table *table, const struct result *results)
+{
+	size_t width = scols_table_get_termwidth(table), exchanged = 0, rules = 0, i;
+
+	for (i = 0; i < PLAYERS; i++) {
+		const struct score *score = &results[i].score;
+
+		exchanged = fold_width(score->exchanged) > exchanged ? fold_width(score->exchanged) : exchanged;
+		rules = fold_width(score->rules) > rules ? fold_width(score->rules) : rules;
+	}
+	if (!isatty(STDOUT_FILENO) || FIGURES_WIDTH + exchanged + 1 + rules <= width)
+		return 0;
+	return width > FIGURES_WIDTH + 20 ? width - FIGURES_WIDTH : 20;
+}
+
+static int add_columns(struct libscols_table *table, size_t narrow)
 {
 	struct libscols_column *column;
 	size_t i;
 
-	for (i = 0; i < COLUMNS; i++) {
-		column = scols_table_new_column(table, columns[i].name, columns[i].width, columns[i].flags);
+	for (i = 0; i < COLUMNS - (narrow > 0); i++) {
+		column = scols_table_new_column(
+			table, narrow && i == COLUMN_EXCHANGED ? "EXCHANGED, AND THE RULES" : columns[i].name,
+			columns[i].width, columns[i].flags);
 		if (!column)
 			return -1;
 		if (!(columns[i].flags & SCOLS_FL_WRAP))
@@ -153,7 +178,24 @@ static int add_columns(struct libscols_table *table)
 	return 0;
 }
 
-static int add_line(struct libscols_table *table, const struct player *player, const struct result *result)
+static int add_notes(struct libscols_line *line, const struct score *score, size_t narrow)
+{
+	char notes[sizeof(score->exchanged) + sizeof(score->rules)] = "", folded[2 * sizeof(notes)];
+	int r;
+
+	if (narrow > 0) {
+		if (score->exchanged[0])
+			play_note(notes, sizeof(notes), "%s", score->exchanged);
+		play_note(notes, sizeof(notes), "%s", score->rules);
+		fold_text(notes, narrow, folded, sizeof(folded));
+		return scols_line_set_data(line, COLUMN_EXCHANGED, folded);
+	}
+	r = scols_line_set_data(line, COLUMN_EXCHANGED, score->exchanged);
+	return r == 0 ? scols_line_set_data(line, COLUMN_RULES, score->rules) : r;
+}
+
+static int add_line(struct libscols_table *table, const struct player *player, const struct result *result,
+		    size_t narrow)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 	const struct score *score = &result->score;
@@ -171,9 +213,7 @@ static int add_line(struct libscols_table *table, const struct player *player, c
 	if (r == 0 && score->messages_per_s >= 0)
 		r = scols_line_set_data(line, COLUMN_RATE, rate);
 	if (r == 0)
-		r = scols_line_set_data(line, COLUMN_EXCHANGED, score->exchanged);
-	if (r == 0)
-		r = scols_line_set_data(line, COLUMN_RULES, score->rules);
+		r = add_notes(line, score, narrow);
 	if (r == 0 && say_in_color(STDOUT_FILENO))
 		r = scols_line_set_color(line, !player->play ? "\033[2m" : result->ok ? NULL : "\033[31m");
 	return r;
@@ -182,12 +222,13 @@ static int add_line(struct libscols_table *table, const struct player *player, c
 static int print_table(const struct result *results)
 {
 	struct libscols_table *table = scols_new_table();
+	const size_t narrow = table ? narrow_width(table, results) : 0;
 	size_t i;
 	int r;
 
-	r = table ? add_columns(table) : -1;
+	r = table ? add_columns(table, narrow) : -1;
 	for (i = 0; i < PLAYERS && r == 0; i++)
-		r = add_line(table, &players[i], &results[i]);
+		r = add_line(table, &players[i], &results[i], narrow);
 	if (r == 0 && say_in_color(STDOUT_FILENO))
 		r = scols_table_enable_colors(table, 1);
 	if (r == 0)
