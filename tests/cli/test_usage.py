@@ -9,7 +9,7 @@ import unicodedata
 
 import cli
 
-VERBS = ("tour", "send", "recv", "wait", "version", "help")
+VERBS = ("tour", "send", "recv", "wait", "doctor", "version", "help")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Wrong command lines, and what the one line must mention.
@@ -25,6 +25,10 @@ WRONG = (
     (("tour", "-x"), "-x"),
     (("tour", "--json=1"), "--json"),
     (("version", "x"), "x"),
+    (("doctor", "shm-spaec"), "shm-space"),
+    (("doctor", "kernel", "frobnicate"), "--list"),
+    (("doctor", "--sysroot", ""), "--sysroot"),
+    (("doctor", "--sysroot"), "--sysroot"),
     (("send",), "address"),
     (("recv",), "address"),
     (("wait",), "address"),
@@ -98,7 +102,7 @@ class Help(cli.Case):
     def test_man_pages_and_completion_know_every_option_of_help(self):
         with open(os.path.join(SOURCE, "tools", "nonet", "completion", "nonet"), encoding="utf-8") as file:
             completion = options_in(file.read())
-        for verb in ("tour", "send", "recv", "wait"):
+        for verb in ("tour", "send", "recv", "wait", "doctor"):
             options = options_in(self.nonet("help", verb).stdout.decode())
             self.assertLessEqual(options, completion | {"--version"}, verb)
             with open(os.path.join(SOURCE, "man", f"nonet-{verb}.1.scd"), encoding="utf-8") as file:

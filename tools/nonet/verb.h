@@ -7,6 +7,7 @@ enum {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
 	STATUS_USAGE = 2,
+	STATUS_FOUND = 3,
 	STATUS_TIMEOUT = 124,
 };
 
@@ -18,6 +19,7 @@ struct verb {
 	int (*run)(int argc, char *argv[]);
 };
 
+extern const struct verb verb_doctor;
 extern const struct verb verb_help;
 extern const struct verb verb_recv;
 extern const struct verb verb_send;

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "doctor_print.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+
+#include "say.h"
+#include "verb.h"
+
+static const char *const levels[] = {
+	[DOCTOR_OK] = "ok",
+	[DOCTOR_UNKNOWN] = "unknown",
+	[DOCTOR_NOTE] = "note",
+	[DOCTOR_PROBLEM] = "problem",
+};
+
+/* Lines are for reading: no wider than that, and no narrower than what is left beside the names of checks. */
+#define WIDTH_DEFAULT 80
+#define WIDTH_MAX     100
+#define TEXT_MIN      30
+
+static size_t width_of_output(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return WIDTH_DEFAULT;
+	return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+}
+
+/*
+ * How much of @text goes on a line of at most @width columns: it ends at a blank, but not inside a command's quotes,
+ * where a shell would keep what is put in, nor between a number and its unit. Where there is none, all up to the first.
+ */
+static size_t line_of(const char *text, size_t width, int is_command)
+{
+	size_t at, last = 0;
+	char quote = '\0';
+
+	if (strlen(text) <= width)
+		return strlen(text);
+	for (at = 0; text[at] && (at <= width || last == 0); at++) {
+		if (is_command && quote && text[at] == quote)
+			quote = '\0';
+		else if (is_command && !quote && (text[at] == '\'' || text[at] == '"'))
+			quote = text[at];
+		else if (text[at] == ' ' && !quote && !(at > 0 && isdigit(text[at - 1]) && isupper(text[at + 1])))
+			last = at;
+	}
+	return last > 0 ? last : at;
+}
+
+/*
+ * Prints @text in lines of @width columns, each but the first after @indent blanks. A command's lines end with the
+ * backslash that makes a shell take them for one, so that they can be copied.
+ */
+static void print_wrapped(FILE *file, const char *text, size_t width, size_t indent, int is_command)
+{
+	size_t size;
+
+	for (;;) {
+		size = line_of(text, strlen(text) > width && is_command ? width - 2 : width, is_command);
+		fwrite(text, 1, size, file);
+		text += size;
+		text += strspn(text, " ");
+		if (!*text)
+			return;
+		fprintf(file, "%s\n%*s", is_command ? " \\" : "", (int)indent, "");
+	}
+}
+
+/* What was found, what it means, and what mends it, each from a new line on. The caller frees it; NULL: no memory. */
+static char *text_of(const struct doctor_finding *finding, size_t width, int is_last)
+{
+	static const char mend[] = "mend: ";
+	char found[sizeof(finding->found) + 1];
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return NULL;
+	snprintf(found, sizeof(found), "%s.", finding->found);
+	print_wrapped(file, found, width, 0, 0);
+	if (finding->means[0]) {
+		fputc('\n', file);
+		print_wrapped(file, finding->means, width, 0, 0);
+	}
+	if (finding->mend[0]) {
+		fprintf(file, "\n%s", mend);
+		print_wrapped(file, finding->mend, width - strlen(mend), strlen(mend), 1);
+	}
+	if (!is_last && finding->means[0])
+		fputs("\n ", file); /* space between them; an empty line would be dropped */
+	if (fclose(file) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+enum column {
+	COLUMN_LEVEL,
+	COLUMN_CHECK,
+	COLUMN_TEXT,
+	COLUMNS,
+};
+
+static int add_columns(struct libscols_table *table)
+{
+	static const char *const names[COLUMNS] = {"LEVEL", "CHECK", "FOUND, WHAT IT MEANS, WHAT MENDS IT"};
+	struct libscols_column *column = NULL;
+	size_t i;
+
+	for (i = 0; i < COLUMNS; i++) {
+		column = scols_table_new_column(table, names[i], 0, i == COLUMN_TEXT ? SCOLS_FL_WRAP : 0);
+		if (!column)
+			return -1;
+	}
+	if (scols_column_set_wrapfunc(column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL) < 0)
+		return -1;
+	return scols_column_set_safechars(column, "\n");
+}
+
+static int add_line(struct libscols_table *table, const struct doctor_result *result, size_t width, int is_last)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	enum doctor_level level = result->finding.level;
+	char *text;
+	int r;
+
+	if (!line)
+		return -1;
+	r = scols_line_set_data(line, COLUMN_LEVEL, levels[level]);
+	if (r == 0)
+		r = scols_line_set_data(line, COLUMN_CHECK, result->check->name);
+	text = text_of(&result->finding, width, is_last);
+	if (r == 0)
+		r = text ? scols_line_refer_data(line, COLUMN_TEXT, text) : -1;
+	if (r < 0)
+		free(text);
+	else if (say_in_color(STDOUT_FILENO) && level != DOCTOR_NOTE)
+		r = scols_line_set_color(line, level == DOCTOR_PROBLEM ? "\033[31m" : "\033[2m");
+	return r;
+}
+
+static size_t count_level(const struct doctor_result *results, size_t count, enum doctor_level level)
+{
+	size_t i, found = 0;
+
+	for (i = 0; i < count; i++)
+		found += results[i].finding.level == level;
+	return found;
+}
+
+static void print_count(const struct doctor_result *results, size_t shown, size_t count)
+{
+	size_t problems = count_level(results, count, DOCTOR_PROBLEM), notes = count_level(results, count, DOCTOR_NOTE);
+	size_t unknown = count_level(results, count, DOCTOR_UNKNOWN), fine = count_level(results, count, DOCTOR_OK);
+
+	printf("%s%zu problem%s, %zu note%s, ", shown ? "\n" : "", problems, problems == 1 ? "" : "s", notes,
+	       notes == 1 ? "" : "s");
+	if (unknown)
+		printf("%zu couldn't be looked at, ", unknown);
+	printf("%zu fine%s\n", fine, shown < count ? " (--all shows them)" : "");
+}
+
+/* The columns before the text: the widest cell of each, and a blank. */
+static size_t width_before(const struct doctor_result *results, size_t count)
+{
+	size_t i, level = strlen("LEVEL"), check = strlen("CHECK"), size;
+
+	for (i = 0; i < count; i++) {
+		size = strlen(levels[results[i].finding.level]);
+		level = size > level ? size : level;
+		size = strlen(results[i].check->name);
+		check = size > check ? size : check;
+	}
+	return level + 1 + check + 1;
+}
+
+int doctor_print_table(const struct doctor_result *results, size_t shown, size_t count)
+{
+	size_t i, before = width_before(results, shown), width = width_of_output();
+	struct libscols_table *table = scols_new_table();
+	int r;
+
+	width = width > before + TEXT_MIN ? width - before : TEXT_MIN;
+	r = table ? add_columns(table) : -1;
+	for (i = 0; i < shown && r == 0; i++)
+		r = add_line(table, &results[i], width, i + 1 == shown);
+	if (r == 0 && say_in_color(STDOUT_FILENO))
+		r = scols_table_enable_colors(table, 1);
+	if (r == 0 && shown > 0)
+		r = scols_print_table(table);
+	scols_unref_table(table);
+	if (r < 0)
+		return say_failure("no memory is left");
+	print_count(results, shown, count);
+	return STATUS_DONE;
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? json_string(text) : json_null();
+}
+
+/* Takes @list. */
+static int print_list(json_t *list, int r)
+{
+	if (r == 0)
+		r = json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(list);
+	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
+}
+
+int doctor_print_json(const struct doctor_result *results, size_t count)
+{
+	json_t *list = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < count && r == 0; i++)
+		r = json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "check", results[i].check->name, "group",
+					results[i].group, "level", levels[results[i].finding.level], "found",
+					results[i].finding.found, "means", text_or_null(results[i].finding.means),
+					"mend", text_or_null(results[i].finding.mend)));
+	return print_list(list, r);
+}
+
+static int print_list_json(const struct doctor_result *results, size_t count)
+{
+	json_t *list = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < count && r == 0; i++)
+		r = json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "check", results[i].check->name, "group",
+							  results[i].group, "about", results[i].check->about));
+	return print_list(list, r);
+}
+
+int doctor_print_list(const struct doctor_result *results, size_t count, int json)
+{
+	static const char *const names[] = {"GROUP", "CHECK", "LOOKS AT"};
+	struct libscols_table *table;
+	struct libscols_line *line;
+	size_t i;
+	int r;
+
+	if (json)
+		return print_list_json(results, count);
+	table = scols_new_table();
+	r = table ? 0 : -1;
+	for (i = 0; i < 3 && r == 0; i++)
+		r = scols_table_new_column(table, names[i], 0, 0) ? 0 : -1;
+	for (i = 0; i < count && r == 0; i++) {
+		line = scols_table_new_line(table, NULL);
+		r = line ? scols_line_set_data(line, 0, results[i].group) : -1;
+		if (r == 0)
+			r = scols_line_set_data(line, 1, results[i].check->name);
+		if (r == 0)
+			r = scols_line_set_data(line, 2, results[i].check->about);
+	}
+	if (r == 0)
+		r = scols_print_table(table);
+	scols_unref_table(table);
+	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
+}
