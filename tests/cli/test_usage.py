@@ -182,14 +182,14 @@ class AddressErrors(cli.Case):
 class Completion(cli.Case):
     LIBRARY = "/usr/share/bash-completion/bash_completion"
 
-    def complete(self, *words):
+    def complete(self, *words, command="nonet"):
         """What bash offers for the last of these words."""
         if not os.path.exists(self.LIBRARY):
             cli.skip_or_fail(self, "bash-completion isn't installed")
         script = (f". {self.LIBRARY}; . {SOURCE}/tools/nonet/completion/nonet; COMP_WORDS=(\"$@\"); "
                   "COMP_CWORD=$(($# - 1)); COMP_LINE=\"$*\"; COMP_LINE=${COMP_LINE// : /:}; COMP_POINT=${#COMP_LINE}; _nonet; "
                   "printf '%s\\n' \"${COMPREPLY[@]}\"")
-        done = subprocess.run(["bash", "-c", script, "bash", "nonet", *words], stdout=subprocess.PIPE,
+        done = subprocess.run(["bash", "-c", script, "bash", command, *words], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=cli.PATIENCE, cwd=self.dir)
         self.assertEqual(done.stderr, b"")
         return set(cli.lines_of(done.stdout))
@@ -201,6 +201,14 @@ class Completion(cli.Case):
     def test_options(self):
         self.assertIn("--duplex", self.complete("send", "--d"))
         self.assertNotIn("--duplex", self.complete("recv", "--d"))
+
+    def test_checks_of_doctor(self):
+        os.symlink(cli.NONET, self.path("nonet"))
+        self.assertEqual(self.complete("doctor", "shm-", command=self.path("nonet")),
+                         {"shm-mount", "shm-space", "shm-noexec"})
+        self.assertEqual(self.complete("doctor", "--sys"), {"--sysroot"})
+        os.mkdir(self.path("machine"))
+        self.assertEqual(self.complete("doctor", "--sysroot", "mach"), {"machine"})
 
     def test_schemes(self):
         self.assertEqual(self.complete("recv", "unix"), {"unix:", "unix-seqpacket:", "unix-dgram:"})

@@ -201,6 +201,6 @@ const struct doctor_check doctor_limits[] = {
 	{"inotify", "fs.inotify: who can be told of file changes", look_at_inotify},
 	{"signal-queue", "RLIMIT_SIGPENDING: signals that wait to be taken", look_at_signal_queue},
 	{"locked-memory", "RLIMIT_MEMLOCK: memory that may not be swapped out", look_at_locked_memory},
-	{"core-dumps", "RLIMIT_CORE: dumps, which delay the notice of a death", look_at_core_dumps},
+	{"core-dumps", "RLIMIT_CORE: dumps, which delay a death's notice", look_at_core_dumps},
 	{NULL, NULL, NULL},
 };

@@ -191,7 +191,7 @@ static void look_at_mqueue_bytes(const struct doctor *doctor, struct doctor_find
 }
 
 const struct doctor_check doctor_pipes[] = {
-	{"pipe-pages", "fs.pipe-user-pages: what all pipes of a user may hold", look_at_pipe_pages},
+	{"pipe-pages", "fs.pipe-user-pages: what a user's pipes may hold", look_at_pipe_pages},
 	{"pipe-size", "fs.pipe-max-size: the largest pipe", look_at_pipe_size},
 	{NULL, NULL, NULL},
 };
@@ -199,6 +199,6 @@ const struct doctor_check doctor_pipes[] = {
 const struct doctor_check doctor_posix_queues[] = {
 	{"mqueue-mount", "where POSIX message queues can be seen", look_at_mqueue_mount},
 	{"mqueue-limits", "fs.mqueue: how many POSIX queues, of what size", look_at_mqueue_limits},
-	{"mqueue-bytes", "RLIMIT_MSGQUEUE: what a user's POSIX queues may take", look_at_mqueue_bytes},
+	{"mqueue-bytes", "RLIMIT_MSGQUEUE: what a user's queues may take", look_at_mqueue_bytes},
 	{NULL, NULL, NULL},
 };

@@ -162,7 +162,7 @@ static void look_at_semaphores(const struct doctor *doctor, struct doctor_findin
 const struct doctor_check doctor_sysv[] = {
 	{"sysv-queues", "kernel.msgmni: System V message queues", look_at_queues},
 	{"sysv-queue-size", "kernel.msgmnb, msgmax: what such a queue holds", look_at_queue_size},
-	{"sysv-segments", "kernel.shmmni, shmall, shmmax: System V shared memory", look_at_segments},
+	{"sysv-segments", "kernel.shmmni, shmall, shmmax: System V segments", look_at_segments},
 	{"sysv-semaphores", "kernel.sem: System V semaphores", look_at_semaphores},
 	{NULL, NULL, NULL},
 };
