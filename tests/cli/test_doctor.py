@@ -132,6 +132,10 @@ FINE = (
     {"/proc/self/cgroup": None, "/nothing": ""},
     {"/proc/self/cgroup": "1:name=systemd:/"},
     {"/proc/self/cgroup": "0::/../elsewhere"},
+    # a group that only begins like ours, and one that isn't below what is mounted
+    [*CGROUP_1, {"/proc/self/cgroup": "4:memory:/docker/abcdef", "/sys/fs/cgroup/memorydef/memory.limit_in_bytes": "1",
+                 "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712"}],
+    {"/proc/self/cgroup": "0::/other", CGROUP + "memory.max": "1", CGROUP + "memory.current": "1"},
     [*CGROUP_1, {"/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712"}],
     [{LOGIND: None}, status(Uid="0 999 0 0")],
     [{LOGIND: None, "/var/lib/systemd/linger/anna": ""}],
@@ -336,8 +340,8 @@ class Garbage(Doctor):
             self.spoil(path, right)
 
     def test_what_cannot_be_read_is_said_with_its_reason(self):
-        for how, reason in (("fifo", "isn't as"), ("folder", "isn't as"), ("loop", "symbolic links"), (None, "No such file"),
-                            (b"", "isn't as"), (b"x\n", "isn't as")):
+        for how, reason in (("fifo", "isn't what"), ("folder", "isn't what"), ("loop", "symbolic links"), (None, "No such file"),
+                            (b"", "isn't what"), (b"x\n", "isn't what")):
             self.machine.make()
             self.spoil(FS + "pipe-max-size", how)
             finding, = self.look("pipe-size")

@@ -71,9 +71,11 @@ class Output(cli.Case):
         for columns in (80, 100, 132):
             lines, _ = self.on_a_terminal(columns, {"NO_COLOR": "1"}, "--all")
             self.assertLessEqual(max(map(len, lines)), min(columns, 100))
+            self.assertGreater(max(map(len, lines)), min(columns, 100) - 8)  # and fill it
             self.assertEqual(self.sentences(lines), self.expected())
         piped = [line.rstrip() for line in cli.lines_of(self.look("--all").stdout)]
         self.assertLessEqual(max(map(len, piped)), 80)
+        self.assertGreater(sorted(map(len, piped))[-10], 72)
         self.assertEqual(self.sentences(piped), self.expected())
 
     def test_a_narrow_terminal_loses_nothing(self):

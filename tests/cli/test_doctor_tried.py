@@ -27,6 +27,8 @@ DENIED = (
     (("socket", "EACCES", 2, 1), "ping", "note", "Permission denied", "CAP_NET_RAW", "ping_group_range"),
     (("io_uring_setup", "EPERM"), "io-uring", "note", "not permitted", "falls back", "docker run --security-opt"),
     (("io_uring_setup", "ENOSYS"), "io-uring", "note", "not implemented", "falls back", None),
+    (("unshare", "EPERM"), "user-namespaces", "note", "not permitted", "sandboxes", "docker run --security-opt"),
+    (("unshare", "ENOSPC"), "user-namespaces", "note", "No space", "sandboxes", None),
     (("pipe2", "ENFILE"), "pipe-pages", "problem", "refused", "another pipe", "pipe-user-pages-hard=0"),
 )
 

@@ -88,7 +88,7 @@ void doctor_mend_as_root(const struct doctor *doctor, struct doctor_finding *fin
 
 static const char *reason(int code)
 {
-	return code == -EBADMSG ? "isn't as the kernel's manual has it" : strerror(-code);
+	return code == -EBADMSG ? "isn't what it should be" : strerror(-code);
 }
 
 void doctor_cant_tell(struct doctor_finding *finding, const char *path, int code)

@@ -4,12 +4,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
 #include "doctor.h"
+#include "doctor_try.h"
 
 static void look_at_proc(const struct doctor *doctor, struct doctor_finding *finding)
 {
@@ -40,8 +40,12 @@ static void look_at_hidepid(const struct doctor *doctor, struct doctor_finding *
 	int r = doctor_mount_find(doctor, doctor_mount_at, "/proc", &mount);
 	const char *value;
 
+	if (r == -ENOENT) {
+		doctor_found(finding, DOCTOR_UNKNOWN, "Can't tell: /proc isn't a mount of its own");
+		return;
+	}
 	if (r < 0) {
-		doctor_cant_tell(finding, "/proc/self/mountinfo", r == -ENOENT ? -EBADMSG : r);
+		doctor_cant_tell(finding, "/proc/self/mountinfo", r);
 		return;
 	}
 	value = doctor_mount_option(mount.super, "hidepid");
@@ -89,6 +93,10 @@ static void look_at_ptrace(const struct doctor *doctor, struct doctor_finding *f
 	}
 }
 
+static const char without_user_namespaces[] =
+	"Containers and sandboxes without root don't start, and nonet's own tests of namespaces are skipped. Its "
+	"library needs none.";
+
 static void look_at_user_namespaces(const struct doctor *doctor, struct doctor_finding *finding)
 {
 	static const struct {
@@ -117,35 +125,40 @@ static void look_at_user_namespaces(const struct doctor *doctor, struct doctor_f
 			continue;
 		doctor_found(finding, DOCTOR_NOTE, "You may not make user namespaces (%s=%" PRIu64 ")",
 			     switches[i].name, value);
-		doctor_means(finding, "Containers and sandboxes without root don't start, and nonet's own tests of "
-				      "namespaces are skipped. Its library needs none.");
+		doctor_means(finding, "%s", without_user_namespaces);
 		doctor_mend_as_root(doctor, finding, "sysctl -w %s=%" PRIu64, switches[i].name, switches[i].good);
 		return;
 	}
-	doctor_found(finding, DOCTOR_OK, "You may make user namespaces");
-}
-
-/* Without a place for the answer the call can only fail: by EFAULT where it is let in. */
-static int try_io_uring(void)
-{
-	return syscall(SYS_io_uring_setup, 1, NULL) < 0 ? -errno : 0;
+	r = doctor_can_try(doctor) ? doctor_try_user_namespace() : 0;
+	if (r == 0) {
+		doctor_found(finding, DOCTOR_OK, "You may make user namespaces");
+		return;
+	}
+	if (r > 0) {
+		doctor_cant_tell(finding, "a child to try it in", -r);
+		return;
+	}
+	doctor_found(finding, DOCTOR_NOTE, "You may not make user namespaces: %s", strerror(-r));
+	doctor_means(finding, "%s", without_user_namespaces);
+	if (r == -EPERM)
+		doctor_mend(finding, "docker run --security-opt seccomp=unconfined IMAGE");
 }
 
 static void look_at_io_uring(const struct doctor *doctor, struct doctor_finding *finding)
 {
 	static const char path[] = "/proc/sys/kernel/io_uring_disabled"; /* from Linux 6.6 on */
 	uint64_t disabled = 0;
-	int r = doctor_number(doctor, path, &disabled), tried = doctor_can_try(doctor) ? try_io_uring() : -EFAULT;
+	int r = doctor_number(doctor, path, &disabled), tried = doctor_can_try(doctor) ? doctor_try_io_uring() : 0;
 
 	if (r < 0 && r != -ENOENT) {
 		doctor_cant_tell(finding, path, r);
 		return;
 	}
-	if (disabled == 0 && tried == -EFAULT) {
+	if (disabled == 0 && tried == 0) {
 		doctor_found(finding, DOCTOR_OK, "Programs may use io_uring");
 		return;
 	}
-	if (disabled == 1 && doctor_may(doctor, CAP_SYS_ADMIN) && tried == -EFAULT) {
+	if (disabled == 1 && doctor_may(doctor, CAP_SYS_ADMIN) && tried == 0) {
 		doctor_found(finding, DOCTOR_OK, "You may use io_uring, ordinary users only in one group");
 		return;
 	}
@@ -219,7 +232,7 @@ const struct doctor_check doctor_access[] = {
 	{"proc", "whether /proc can be read", look_at_proc},
 	{"hidepid", "whether /proc hides the processes of others", look_at_hidepid},
 	{"ptrace", "kernel.yama.ptrace_scope: looking into processes", look_at_ptrace},
-	{"user-namespaces", "whether user namespaces may be made", look_at_user_namespaces},
+	{"user-namespaces", "whether user namespaces may be made, and tried", look_at_user_namespaces},
 	{"io-uring", "kernel.io_uring_disabled, and tried", look_at_io_uring},
 	{"pid-namespace", "whose process numbers we see", look_at_pid_namespace},
 	{"time-namespace", "whose clock we see", look_at_time_namespace},

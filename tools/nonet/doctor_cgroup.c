@@ -91,7 +91,7 @@ static int look_at_group(const struct doctor *doctor, const struct version *vers
 	return 0;
 }
 
-/* @group is as /proc/self/cgroup has it. Inside a container it may lie above what is mounted: then that's our root. */
+/* @group is as /proc/self/cgroup has it. In a container it may lie outside of what is mounted: then that's our root. */
 static int climb(const struct doctor *doctor, const struct version *version, const struct doctor_mount *mount,
 		 const char *group, struct tightest *ret_tightest)
 {
@@ -99,8 +99,10 @@ static int climb(const struct doctor *doctor, const struct version *version, con
 	char path[768];
 	int r;
 
-	if (strncmp(group, mount->root, root) == 0)
+	if (strncmp(group, mount->root, root) == 0 && (group[root] == '/' || group[root] == '\0'))
 		group += root;
+	else
+		group = "";
 	if (strstr(group, "/.."))
 		group = "";
 	snprintf(path, sizeof(path), "%s%s", mount->point, strcmp(group, "/") == 0 ? "" : group);

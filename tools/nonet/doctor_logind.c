@@ -194,7 +194,7 @@ void doctor_remove_ipc(const struct doctor *doctor, struct doctor_finding *findi
 		return;
 	}
 	if (doctor->uid <= SYSTEM_UID_MAX) {
-		doctor_found(finding, DOCTOR_OK, "Logind removes IPC objects, but not those of system users as you");
+		doctor_found(finding, DOCTOR_OK, "Logind removes IPC objects, but not those of system users like you");
 		return;
 	}
 	if (lingers(doctor)) {

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/futex.h>
@@ -142,4 +144,28 @@ int doctor_try_fallocate(void)
 	r = result_of(fallocate(fd, 0, 0, 4096));
 	close(fd);
 	return r;
+}
+
+/* Without a place for the answer the call can only fail: by EFAULT where it is let in. */
+int doctor_try_io_uring(void)
+{
+	int r = result_of(syscall(SYS_io_uring_setup, 1, NULL));
+
+	return r == -EFAULT ? 0 : r;
+}
+
+/* In a child, which is then gone with the namespace. */
+int doctor_try_user_namespace(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		return errno;
+	if (child == 0)
+		_exit(unshare(CLONE_NEWUSER) < 0 ? errno : 0);
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : EINTR;
 }

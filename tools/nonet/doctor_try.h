@@ -18,5 +18,7 @@ doctor_try doctor_try_wipe_on_fork;
 doctor_try doctor_try_ofd_lock;
 doctor_try doctor_try_future_write;
 doctor_try doctor_try_fallocate;
+doctor_try doctor_try_io_uring;
+doctor_try doctor_try_user_namespace;
 
 #endif
