@@ -141,7 +141,8 @@ FINE = (
     [{LOGIND: None, "/var/lib/systemd/linger/anna": ""}],
     {LOGIND: "[Login]\nRemoveIPC=yes", "/etc/systemd/logind.conf.d/x.conf": "[Login]\nRemoveIPC=off"},
     {"/etc/systemd/logind.conf.d/x.conf": "[Login]", "/usr/lib/systemd/logind.conf.d/x.conf": "[Login]\nRemoveIPC=yes"},
-    {"/etc/systemd/logind.conf.d/x.txt": "[Login]\nRemoveIPC=yes"},
+    {"/etc/systemd/logind.conf.d/long.txt": "[Login]\nRemoveIPC=yes"},
+    {"/etc/systemd/logind.conf.d/.conf": "[Login]\nRemoveIPC=yes"},
     {"/usr/lib/systemd/logind.conf": "[Login]\nRemoveIPC=yes"},
     [mount("/proc", "23 22 0:21 / /proc rw - proc proc rw,hidepid=2"), status(CapEff="0000000000080000")],
     mount("/proc", "23 22 0:21 / /proc rw - proc proc rw,hidepid=off"),
@@ -153,6 +154,34 @@ FINE = (
     {KERNEL + "osrelease": "7.0.0"},
     {KERNEL + "osrelease": "6.1.0-49-amd64"},
     status(Cpus_allowed_list="1,3"),
+    # the last values of which there is nothing to tell
+    limit("Max open files", "1025"),
+    limit("Max locked memory", "65536"),
+    limit("Max msgqueue size", "663040"),
+    status(SigQ="699/1024"),
+    {FS + "file-nr": "69999 0 100000"},
+    {FS + "epoll/max_user_watches": "16384"},
+    {FS + "inotify/max_user_watches": "8192"},
+    {FS + "pipe-user-pages-soft": "1024", FS + "pipe-user-pages-hard": "1024"},
+    {FS + "mqueue/msg_max": "11", FS + "mqueue/queues_max": "8"},
+    {KERNEL + "msgmnb": "16385", KERNEL + "msgmax": "16385"},
+    {KERNEL + "shmmax": "67108864"},
+    {NET + "unix/max_dgram_qlen": "11"},
+    {NET + "core/somaxconn": "1024"},
+)
+
+# The last values that are no problem yet.
+NOTES = (
+    limit("Max msgqueue size", "82880"),
+    {FS + "file-nr": "89999 0 100000"},
+    {FS + "epoll/max_user_watches": "256"},
+    {FS + "inotify/max_user_instances": "1"},
+    {FS + "pipe-user-pages-hard": "16"},
+    {KERNEL + "shmmax": "4096"},
+    {NET + "unix/max_dgram_qlen": "1"},
+    {NET + "core/somaxconn": "16"},
+    {NET + "core/rmem_max": "65536"},
+    {CGROUP + "app.scope/memory.max": "33554432", CGROUP + "app.scope/memory.current": "16777216"},
 )
 
 
@@ -211,6 +240,12 @@ class Findings(Doctor):
             with self.subTest(change=change):
                 self.make(change)
                 self.assertEqual(self.told(), [])
+
+    def test_what_is_low_is_noted_before_it_is_a_problem(self):
+        for change in NOTES:
+            with self.subTest(change=change):
+                self.make(change)
+                self.assertEqual([finding["level"] for finding in self.told()], ["note"])
 
     def test_every_check_that_reads_files_has_a_planted_fault(self):
         done = self.nonet("doctor", "--list", "--json")

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doctor_print.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <libsmartcols/libsmartcols.h>
 
+#include "fold.h"
 #include "say.h"
 #include "verb.h"
 
@@ -25,77 +24,72 @@ static const char *const levels[] = {
 #define WIDTH_MAX     100
 #define TEXT_MIN      30
 
-static size_t width_of_output(void)
+static size_t width_of_output(const struct libscols_table *table)
 {
-	struct winsize size;
+	size_t width = isatty(STDOUT_FILENO) ? scols_table_get_termwidth(table) : WIDTH_DEFAULT;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-		return WIDTH_DEFAULT;
-	return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+	return width < WIDTH_MAX ? width : WIDTH_MAX;
 }
 
 /*
- * How much of @text goes on a line of at most @width columns: it ends at a blank, but not inside a command's quotes,
- * where a shell would keep what is put in, nor between a number and its unit. Where there is none, all up to the first.
+ * How much of a command goes on a line of at most @width columns: it ends at a blank, but not inside of quotes, where a
+ * shell would keep what is put in. Where there is none, all up to the first.
  */
-static size_t line_of(const char *text, size_t width, int is_command)
+static size_t line_of(const char *command, size_t width)
 {
 	size_t at, last = 0;
 	char quote = '\0';
 
-	if (strlen(text) <= width)
-		return strlen(text);
-	for (at = 0; text[at] && (at <= width || last == 0); at++) {
-		if (is_command && quote && text[at] == quote)
+	if (strlen(command) <= width)
+		return strlen(command);
+	for (at = 0; command[at] && (at <= width || last == 0); at++) {
+		if (quote && command[at] == quote)
 			quote = '\0';
-		else if (is_command && !quote && (text[at] == '\'' || text[at] == '"'))
-			quote = text[at];
-		else if (text[at] == ' ' && !quote && !(at > 0 && isdigit(text[at - 1]) && isupper(text[at + 1])))
+		else if (!quote && (command[at] == '\'' || command[at] == '"'))
+			quote = command[at];
+		else if (!quote && command[at] == ' ')
 			last = at;
 	}
 	return last > 0 ? last : at;
 }
 
 /*
- * Prints @text in lines of @width columns, each but the first after @indent blanks. A command's lines end with the
- * backslash that makes a shell take them for one, so that they can be copied.
+ * Unlike fold_text(): all lines but the last end with the backslash that makes a shell take them for one, so that what
+ * is copied from the table is the command.
  */
-static void print_wrapped(FILE *file, const char *text, size_t width, size_t indent, int is_command)
+static void print_command(FILE *file, const char *command, size_t width)
 {
-	size_t size;
+	static const char mend[] = "mend: ";
+	size_t size, room = width - strlen(mend);
 
+	fprintf(file, "\n%s", mend);
 	for (;;) {
-		size = line_of(text, strlen(text) > width && is_command ? width - 2 : width, is_command);
-		fwrite(text, 1, size, file);
-		text += size;
-		text += strspn(text, " ");
-		if (!*text)
+		size = line_of(command, strlen(command) > room ? room - strlen(" \\") : room);
+		fwrite(command, 1, size, file);
+		command += size;
+		command += strspn(command, " ");
+		if (!*command)
 			return;
-		fprintf(file, "%s\n%*s", is_command ? " \\" : "", (int)indent, "");
+		fprintf(file, " \\\n%*s", (int)strlen(mend), "");
 	}
 }
 
 /* What was found, what it means, and what mends it, each from a new line on. The caller frees it; NULL: no memory. */
 static char *text_of(const struct doctor_finding *finding, size_t width, int is_last)
 {
-	static const char mend[] = "mend: ";
-	char found[sizeof(finding->found) + 1];
-	char *text = NULL;
+	char sentences[sizeof(finding->found) + sizeof(finding->means) + 2], folded[2 * sizeof(sentences)],
+		*text = NULL;
 	size_t size;
 	FILE *file = open_memstream(&text, &size);
 
 	if (!file)
 		return NULL;
-	snprintf(found, sizeof(found), "%s.", finding->found);
-	print_wrapped(file, found, width, 0, 0);
-	if (finding->means[0]) {
-		fputc('\n', file);
-		print_wrapped(file, finding->means, width, 0, 0);
-	}
-	if (finding->mend[0]) {
-		fprintf(file, "\n%s", mend);
-		print_wrapped(file, finding->mend, width - strlen(mend), strlen(mend), 1);
-	}
+	snprintf(sentences, sizeof(sentences), "%s.%s%s", finding->found, finding->means[0] ? "\n" : "",
+		 finding->means);
+	fold_text(sentences, width, folded, sizeof(folded));
+	fputs(folded, file);
+	if (finding->mend[0])
+		print_command(file, finding->mend, width);
 	if (!is_last && finding->means[0])
 		fputs("\n ", file); /* space between them; an empty line would be dropped */
 	if (fclose(file) == 0)
@@ -186,8 +180,8 @@ static size_t width_before(const struct doctor_result *results, size_t count)
 
 int doctor_print_table(const struct doctor_result *results, size_t shown, size_t count)
 {
-	size_t i, before = width_before(results, shown), width = width_of_output();
 	struct libscols_table *table = scols_new_table();
+	size_t i, before = width_before(results, shown), width = table ? width_of_output(table) : 0;
 	int r;
 
 	width = width > before + TEXT_MIN ? width - before : TEXT_MIN;

@@ -53,8 +53,7 @@ static void look_at_queue_size(const struct doctor *doctor, struct doctor_findin
 		     message > queue  ? DOCTOR_PROBLEM
 		     : queue <= 16384 ? DOCTOR_NOTE
 				      : DOCTOR_OK,
-		     "A System V queue holds %s, and a message has at most %s", DOCTOR_SIZE(queue),
-		     DOCTOR_SIZE(message));
+		     "A System V queue holds %s, and one message %s", DOCTOR_SIZE(queue), DOCTOR_SIZE(message));
 	if (finding->level == DOCTOR_OK)
 		return;
 	if (message > queue)
