@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import cli
@@ -367,8 +368,8 @@ class Garbage(Doctor):
             else:
                 with open(self.machine.path(path), "rb") as file:
                     right = file.read()
-            for how in (None, "fifo", "folder", "loop", b"", b"\xff\0\x1b\n", b"9" * 100000, b"-1 -1 -1 -1\n",
-                        b"18446744073709551615 " * 4, b":,[]= - / \n" * 100):
+            for how in (None, "fifo", b"", b"\xff\0\x1b\n", b"9" * 100000, b"18446744073709551615 " * 4,
+                        b":,[]= - / \n" * 100):
                 with self.subTest(path=path, how=how if not isinstance(how, bytes) else how[:20]):
                     self.spoil(path, how)
                     self.assertEqual(len(self.look("--all")), count)
@@ -389,6 +390,12 @@ class Garbage(Doctor):
         findings = {finding["check"]: finding["level"] for finding in self.look("--all")}
         self.assertEqual(findings["proc"], "problem")
         self.assertEqual(findings["open-files"], "unknown")
+
+    def test_settings_that_are_hidden_are_not_taken_for_a_kernel_without_them(self):
+        shutil.rmtree(self.machine.path("/proc/sys"))
+        findings = {finding["check"]: finding for finding in self.look("--all", "mqueue-limits", "sysv", "ptrace", "kernel")}
+        self.assertEqual({finding["level"] for finding in findings.values()} - {"unknown"}, {"ok"})
+        self.assertEqual({check for check, finding in findings.items() if finding["level"] == "ok"}, {"cpus"})
 
     def test_nothing_is_changed(self):
         before = self.machine.picture()

@@ -112,6 +112,12 @@ int doctor_number(const struct doctor *doctor, const char *path, uint64_t *ret_n
 /* What follows @key in the first line that begins with it, from the next character that is no blank. */
 int doctor_field(const struct doctor *doctor, const char *path, const char *key, char *ret_value, size_t size);
 
+/*
+ * Whether /proc/sys shows the kernel's settings. Where it is masked, as in some containers, that a setting is missing
+ * says nothing of the kernel.
+ */
+int doctor_sees_settings(const struct doctor *doctor);
+
 /* A row of /proc/self/limits. */
 int doctor_rlimit(const struct doctor *doctor, const char *name, uint64_t *ret_soft, uint64_t *ret_hard);
 

@@ -135,7 +135,7 @@ static void look_at_mqueue_limits(const struct doctor *doctor, struct doctor_fin
 
 	for (i = 0; i < 3; i++) {
 		r = doctor_number(doctor, paths[i], &limits[i]);
-		if (r == -ENOENT) {
+		if (r == -ENOENT && doctor_sees_settings(doctor)) {
 			no_posix_queues(finding);
 			return;
 		}

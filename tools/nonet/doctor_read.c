@@ -141,6 +141,13 @@ int doctor_field(const struct doctor *doctor, const char *path, const char *key,
 	return r;
 }
 
+int doctor_sees_settings(const struct doctor *doctor)
+{
+	char release[64]; /* every kernel has one */
+
+	return doctor_line(doctor, "/proc/sys/kernel/osrelease", release, sizeof(release)) == 0;
+}
+
 int doctor_rlimit(const struct doctor *doctor, const char *name, uint64_t *ret_soft, uint64_t *ret_hard)
 {
 	uint64_t limits[2];

@@ -15,9 +15,9 @@ static void no_sysv(struct doctor_finding *finding)
 }
 
 /* Return: non-zero if the finding is complete, since there is nothing to look at. */
-static int unreadable(struct doctor_finding *finding, const char *path, int code)
+static int unreadable(const struct doctor *doctor, struct doctor_finding *finding, const char *path, int code)
 {
-	if (code == -ENOENT)
+	if (code == -ENOENT && doctor_sees_settings(doctor))
 		no_sysv(finding);
 	else if (code < 0)
 		doctor_cant_tell(finding, path, code);
@@ -29,8 +29,8 @@ static void look_at_queues(const struct doctor *doctor, struct doctor_finding *f
 	static const char limit_path[] = "/proc/sys/kernel/msgmni", used_path[] = "/proc/sysvipc/msg";
 	uint64_t limit, used;
 
-	if (unreadable(finding, limit_path, doctor_number(doctor, limit_path, &limit)) ||
-	    unreadable(finding, used_path, doctor_rows(doctor, used_path, &used)))
+	if (unreadable(doctor, finding, limit_path, doctor_number(doctor, limit_path, &limit)) ||
+	    unreadable(doctor, finding, used_path, doctor_rows(doctor, used_path, &used)))
 		return;
 	doctor_found(finding, doctor_fullness(used, limit),
 		     "%" PRIu64 " System V message queues exist, of %" PRIu64 " at most", used, limit);
@@ -46,8 +46,8 @@ static void look_at_queue_size(const struct doctor *doctor, struct doctor_findin
 	static const char queue_path[] = "/proc/sys/kernel/msgmnb", message_path[] = "/proc/sys/kernel/msgmax";
 	uint64_t queue, message;
 
-	if (unreadable(finding, queue_path, doctor_number(doctor, queue_path, &queue)) ||
-	    unreadable(finding, message_path, doctor_number(doctor, message_path, &message)))
+	if (unreadable(doctor, finding, queue_path, doctor_number(doctor, queue_path, &queue)) ||
+	    unreadable(doctor, finding, message_path, doctor_number(doctor, message_path, &message)))
 		return;
 	doctor_found(finding,
 		     message > queue  ? DOCTOR_PROBLEM
@@ -103,10 +103,10 @@ static void look_at_segments(const struct doctor *doctor, struct doctor_finding 
 	size_t i;
 
 	for (i = 0; i < 3; i++)
-		if (unreadable(finding, paths[i], doctor_number(doctor, paths[i], &limits[i])))
+		if (unreadable(doctor, finding, paths[i], doctor_number(doctor, paths[i], &limits[i])))
 			return;
-	if (unreadable(finding, used_path, doctor_rows(doctor, used_path, &used)) ||
-	    unreadable(finding, used_path, sum_column(doctor, used_path, COLUMN_SHM_SIZE, &bytes)))
+	if (unreadable(doctor, finding, used_path, doctor_rows(doctor, used_path, &used)) ||
+	    unreadable(doctor, finding, used_path, sum_column(doctor, used_path, COLUMN_SHM_SIZE, &bytes)))
 		return;
 	/* The kernel's default for both, "no limit", is 2^64 less 2^24. */
 	limits[1] = limits[1] > DOCTOR_UNLIMITED / page ? DOCTOR_UNLIMITED : limits[1] * page;
@@ -140,9 +140,9 @@ static void look_at_semaphores(const struct doctor *doctor, struct doctor_findin
 	static const char limit_path[] = "/proc/sys/kernel/sem", used_path[] = "/proc/sysvipc/sem";
 	uint64_t limits[4], sets, semaphores; /* in a set, in all, operations in a call, sets */
 
-	if (unreadable(finding, limit_path, doctor_numbers(doctor, limit_path, limits, 4)) ||
-	    unreadable(finding, used_path, doctor_rows(doctor, used_path, &sets)) ||
-	    unreadable(finding, used_path, sum_column(doctor, used_path, COLUMN_SEM_SETS, &semaphores)))
+	if (unreadable(doctor, finding, limit_path, doctor_numbers(doctor, limit_path, limits, 4)) ||
+	    unreadable(doctor, finding, used_path, doctor_rows(doctor, used_path, &sets)) ||
+	    unreadable(doctor, finding, used_path, sum_column(doctor, used_path, COLUMN_SEM_SETS, &semaphores)))
 		return;
 	doctor_found(finding, doctor_fullness(sets, limits[3]),
 		     "%" PRIu64 " System V semaphore sets exist, of %" PRIu64 " at most, with %" PRIu64
