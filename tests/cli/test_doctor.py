@@ -385,6 +385,14 @@ class Garbage(Doctor):
             self.assertIn(FS + "pipe-max-size", finding["found"])
             self.assertIn(reason, finding["found"])
 
+    def test_mounts_that_cannot_be_read(self):
+        self.spoil("/proc/self/mountinfo", "fifo")
+        told = {finding["check"]: finding for finding in self.look() if finding["check"] not in machine.TRIED}
+        self.assertEqual(set(told), {"mqueue-mount", "shm-mount", "shm-noexec", "cgroup-memory", "hidepid"})
+        for finding in told.values():
+            self.assertEqual(finding["level"], "unknown")
+            self.assertIn("/proc/self/mountinfo", finding["found"])
+
     def test_a_machine_that_is_not_there(self):
         self.machine.root = self.path("nowhere")
         findings = {finding["check"]: finding["level"] for finding in self.look("--all")}

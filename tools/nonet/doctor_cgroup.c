@@ -163,8 +163,11 @@ void doctor_cgroup_memory(const struct doctor *doctor, struct doctor_finding *fi
 			     "Can't tell: you are in control group %s, but no cgroup filesystem is mounted", group);
 		return;
 	}
-	if (r == 0)
-		r = climb(doctor, version, &mount, group, &tightest);
+	if (r < 0) {
+		doctor_cant_tell(finding, "/proc/self/mountinfo", r);
+		return;
+	}
+	r = climb(doctor, version, &mount, group, &tightest);
 	if (r < 0)
 		doctor_cant_tell(finding, mount.point, r);
 	else
