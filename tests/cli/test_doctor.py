@@ -394,10 +394,15 @@ class Garbage(Doctor):
             self.assertIn("/proc/self/mountinfo", finding["found"])
 
     def test_a_machine_that_is_not_there(self):
-        self.machine.root = self.path("nowhere")
+        done = self.nonet("doctor", "--sysroot", self.path("nowhere"))
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn("nowhere: No such file", self.one_line(done.stderr))
+        self.machine.root = self.path("empty")
+        os.mkdir(self.machine.root)
         findings = {finding["check"]: finding["level"] for finding in self.look("--all")}
         self.assertEqual(findings["proc"], "problem")
         self.assertEqual(findings["open-files"], "unknown")
+        self.assertEqual({check for check, level in findings.items() if level == "note"}, set())
 
     def test_settings_that_are_hidden_are_not_taken_for_a_kernel_without_them(self):
         shutil.rmtree(self.machine.path("/proc/sys"))

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor.h"
 #include "doctor_print.h"
@@ -125,6 +127,8 @@ static int make_checks(struct results *results, const char *root, int all, int j
 	size_t i, shown;
 	int status;
 
+	if (root[0] && access(root, X_OK) < 0)
+		return say_failure("can't look at a machine at %s: %s", root, strerror(errno));
 	doctor_init(&doctor, root);
 	for (i = 0; i < results->count; i++) {
 		results->of[i].place = i;

@@ -136,7 +136,7 @@ struct doctor_mount {
 /* Every mount in turn until @want returns non-zero for one. */
 typedef int doctor_mount_wanted(const struct doctor_mount *mount, const void *data);
 
-/* The last mount that is wanted: it covers those before. -ENOENT: none. */
+/* The last mount that is wanted: it covers those before. Return: 1 if there is one, 0 if not, or a negative errno. */
 int doctor_mount_find(const struct doctor *doctor, doctor_mount_wanted *want, const void *data,
 		      struct doctor_mount *ret_mount);
 

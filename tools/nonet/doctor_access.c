@@ -24,7 +24,7 @@ static void look_at_proc(const struct doctor *doctor, struct doctor_finding *fin
 		return;
 	}
 	r = doctor_mount_find(doctor, doctor_mount_at, "/proc", &mount);
-	if (r == 0 && doctor_mount_option(mount.super, "subset")) {
+	if (r > 0 && doctor_mount_option(mount.super, "subset")) {
 		doctor_found(finding, DOCTOR_NOTE, "/proc is mounted with subset=pid");
 		doctor_means(finding, "The machine's limits and its System V objects can't be seen here.");
 		doctor_mend_as_root(doctor, finding, "mount -t proc proc /proc");
@@ -39,7 +39,7 @@ static void look_at_hidepid(const struct doctor *doctor, struct doctor_finding *
 	int r = doctor_mount_find(doctor, doctor_mount_at, "/proc", &mount);
 	const char *value;
 
-	if (r == -ENOENT) {
+	if (r == 0) {
 		doctor_found(finding, DOCTOR_UNKNOWN, "Can't tell: /proc isn't a mount of its own");
 		return;
 	}

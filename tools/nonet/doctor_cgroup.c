@@ -158,7 +158,7 @@ void doctor_cgroup_memory(const struct doctor *doctor, struct doctor_finding *fi
 		r = doctor_mount_find(doctor, is_version_1, NULL, &mount);
 	else
 		r = doctor_mount_find(doctor, doctor_mount_of_type, "cgroup2", &mount);
-	if (r == -ENOENT) {
+	if (r == 0) {
 		doctor_found(finding, DOCTOR_UNKNOWN,
 			     "Can't tell: you are in control group %s, but no cgroup filesystem is mounted", group);
 		return;

@@ -41,7 +41,7 @@ static void look_at_shm_mount(const struct doctor *doctor, struct doctor_finding
 	mode_t mode;
 	int r = doctor_mount_find(doctor, doctor_mount_at, shm, &mount);
 
-	if (r == -ENOENT) {
+	if (r == 0) {
 		not_mounted(doctor, finding);
 		return;
 	}
@@ -84,9 +84,11 @@ static void look_at_shm_noexec(const struct doctor *doctor, struct doctor_findin
 	int r = doctor_mount_find(doctor, doctor_mount_at, shm, &mount);
 
 	if (r < 0) {
-		doctor_cant_tell(finding, mounts, r == -ENOENT ? -EBADMSG : r);
-		if (r == -ENOENT)
-			doctor_found(finding, DOCTOR_UNKNOWN, "Can't tell: nothing is mounted at /dev/shm");
+		doctor_cant_tell(finding, mounts, r);
+		return;
+	}
+	if (r == 0) {
+		doctor_found(finding, DOCTOR_UNKNOWN, "Can't tell: nothing is mounted at /dev/shm");
 		return;
 	}
 	if (!doctor_mount_option(mount.options, "noexec")) {

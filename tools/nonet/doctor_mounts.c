@@ -24,14 +24,14 @@ int doctor_mount_find(const struct doctor *doctor, doctor_mount_wanted *want, co
 	struct doctor_mount mount;
 	char *line = NULL;
 	size_t room = 0;
-	int r = -ENOENT;
+	int r = 0;
 
 	if (!file)
-		return errno == ENOENT ? -EBADMSG : -errno; /* -ENOENT is for the mount alone */
+		return -errno;
 	while (getline(&line, &room, file) >= 0) {
 		if (take_mount(line, &mount) && want(&mount, data)) {
 			*ret_mount = mount;
-			r = 0;
+			r = 1;
 		}
 	}
 	free(line);

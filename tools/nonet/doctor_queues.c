@@ -112,9 +112,9 @@ static void look_at_mqueue_mount(const struct doctor *doctor, struct doctor_find
 	struct doctor_mount mount;
 	int r = doctor_mount_find(doctor, doctor_mount_of_type, "mqueue", &mount);
 
-	if (r == 0) {
+	if (r > 0) {
 		doctor_found(finding, DOCTOR_OK, "POSIX message queues are listed at %s", mount.point);
-	} else if (r == -ENOENT) {
+	} else if (r == 0) {
 		doctor_found(finding, DOCTOR_NOTE, "No mqueue filesystem is mounted");
 		doctor_means(finding, "POSIX message queues work, but nobody sees which there are, how full they are, "
 				      "or removes one that a dead program left.");
