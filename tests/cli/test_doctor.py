@@ -54,10 +54,13 @@ PLANTED = (
     (limit("Max msgqueue size", "400000", "819200"), "mqueue-bytes", "note", "391 KiB", "-EMFILE", "ulimit -Sq 819200"),
     ({"/proc/sysvipc/msg": rows(950)}, "sysv-queues", "problem", "950", "ipcs -q", "kernel.msgmni=32000"),
     ({"/proc/sysvipc/msg": rows(750)}, "sysv-queues", "note", "750", "-ENOSPC", "kernel.msgmni="),
+    ({"/proc/sysvipc/msg": rows(30000), KERNEL + "msgmni": "32000"}, "sysv-queues", "problem", "30000", "ipcs -q", None),
+    ({"/proc/sysvipc/shm": rows(32000), KERNEL + "shmmni": "32768"}, "sysv-segments", "problem", "32000", "ipcs", None),
+    ({"/proc/sysvipc/sem": rows(31000)}, "sysv-semaphores", "problem", "31000", "ipcs -s", None),
     ({KERNEL + "msgmni": "0"}, "sysv-queues", "problem", "of 0", "-ENOSPC", "kernel.msgmni="),
     ({KERNEL + "msgmnb": "16384"}, "sysv-queue-size", "note", "16 KiB", "waits", "kernel.msgmnb=1048576"),
     ({KERNEL + "msgmax": "65537"}, "sysv-queue-size", "problem", "64 KiB", "for ever", "kernel.msgmnb=1048576"),
-    ({"/proc/sysvipc/shm": rows(3700)}, "sysv-segments", "problem", "3700", "ipcs -m", "kernel.shmmni=32768"),
+    ({"/proc/sysvipc/shm": rows(3700)}, "sysv-segments", "problem", "3700", "ipcs -m", "kernel.shmmni=32000"),
     ({"/proc/sysvipc/shm": rows(2, 4 << 20), KERNEL + "shmall": "2200"}, "sysv-segments", "problem", "8 MiB", "-ENOSPC",
      "kernel.shmall="),
     ({KERNEL + "shmmax": "33554432"}, "sysv-segments", "note", "32 MiB", "-EINVAL", "kernel.shmmax="),
@@ -259,6 +262,13 @@ class Findings(Doctor):
         told = self.told()
         self.assertEqual(told[0]["mend"], "sysctl -w net.unix.max_dgram_qlen=512")
 
+    def test_the_root_of_a_container_cannot_raise_its_limits(self):
+        low = limit("Max open files", "256")
+        for capabilities, mend in (("0000000001000000", "prlimit --nofile=65536 --pid $$"),  # CAP_SYS_RESOURCE
+                                   ("0000000000000000", "docker run --ulimit nofile=65536 IMAGE")):
+            self.machine.make(low, status(Uid="0\t0\t0\t0", CapEff=capabilities))
+            self.assertEqual(self.told()[0]["mend"], mend)
+
     def test_system_v_ipc_that_is_not_there_is_told_by_each_of_its_checks(self):
         for path in self.machine.files():
             if path.startswith("/proc/sysvipc/"):
@@ -341,6 +351,8 @@ class Space(Doctor):
     def test_a_container_is_given_more_when_it_is_started(self):
         self.machine.make({"/.dockerenv": ""})
         self.assertIn("docker run --shm-size=1g", self.look_at_shm("size=64m")["mend"])
+        self.machine.make({"/.dockerenv": ""}, status(CapEff="0000000000200000"))  # CAP_SYS_ADMIN
+        self.assertIn("mount -o remount,size=", self.look_at_shm("size=64m")["mend"])
 
 
 class Garbage(Doctor):

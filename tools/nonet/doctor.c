@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 void doctor_init(struct doctor *doctor, const char *root)
 {
 	char text[64];
@@ -83,6 +85,15 @@ void doctor_mend_as_root(const struct doctor *doctor, struct doctor_finding *fin
 	va_start(arguments, format);
 	fill(finding->mend + used, sizeof(finding->mend) - used, format, arguments);
 	va_end(arguments);
+}
+
+void doctor_mend_limit(const struct doctor *doctor, struct doctor_finding *finding, const char *option, uint64_t limit)
+{
+	/* A container's root: what it was started with is all it can have. */
+	if (doctor->uid == 0 && !doctor_may(doctor, CAP_SYS_RESOURCE))
+		doctor_mend(finding, "docker run --ulimit %s=%" PRIu64 " IMAGE", option, limit);
+	else
+		doctor_mend_as_root(doctor, finding, "prlimit --%s=%" PRIu64 " --pid $$", option, limit);
 }
 
 static const char *reason(int code)

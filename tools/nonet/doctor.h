@@ -81,6 +81,9 @@ void doctor_mend(struct doctor_finding *finding, const char *format, ...) DOCTOR
 void doctor_mend_as_root(const struct doctor *doctor, struct doctor_finding *finding, const char *format, ...)
 	DOCTOR_FORMAT(3);
 
+/* That the shell's hard limit is raised: its option of prlimit(1) and docker(1), and to what. */
+void doctor_mend_limit(const struct doctor *doctor, struct doctor_finding *finding, const char *option, uint64_t limit);
+
 /* @path couldn't be read, or has not what it should have; @code is a negative errno. */
 void doctor_cant_tell(struct doctor_finding *finding, const char *path, int code);
 

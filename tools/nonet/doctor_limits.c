@@ -35,7 +35,7 @@ static void look_at_open_files(const struct doctor *doctor, struct doctor_findin
 	if (wanted > soft)
 		doctor_mend(finding, "ulimit -Sn %" PRIu64, wanted);
 	else
-		doctor_mend_as_root(doctor, finding, "prlimit --nofile=%d --pid $$", OPEN_FILES_PLENTY);
+		doctor_mend_limit(doctor, finding, "nofile", OPEN_FILES_PLENTY);
 }
 
 static void look_at_system_files(const struct doctor *doctor, struct doctor_finding *finding)
@@ -77,7 +77,7 @@ static void look_at_locked_memory(const struct doctor *doctor, struct doctor_fin
 		doctor_mend(finding, "ulimit -Sl %s",
 			    hard == DOCTOR_UNLIMITED ? "unlimited" : DOCTOR_COUNT(hard / 1024));
 	else
-		doctor_mend_as_root(doctor, finding, "prlimit --memlock=8388608 --pid $$");
+		doctor_mend_limit(doctor, finding, "memlock", 8388608);
 }
 
 static void look_at_signal_queue(const struct doctor *doctor, struct doctor_finding *finding)
@@ -103,8 +103,7 @@ static void look_at_signal_queue(const struct doctor *doctor, struct doctor_find
 	doctor_means(finding, "All processes of yours together. At the limit a signal with a value can't be sent "
 			      "(-EAGAIN) and timer_create(2) fails; signals without value still arrive, but lose who "
 			      "sent them.");
-	doctor_mend_as_root(doctor, finding, "prlimit --sigpending=%" PRIu64 " --pid $$",
-			    limit < 16384 ? 32768 : limit * 2);
+	doctor_mend_limit(doctor, finding, "sigpending", limit < 16384 ? 32768 : limit * 2);
 }
 
 static void look_at_core_dumps(const struct doctor *doctor, struct doctor_finding *finding)
@@ -139,7 +138,7 @@ static void look_at_core_dumps(const struct doctor *doctor, struct doctor_findin
 	doctor_means(finding, "Until the dump is written the process counts as alive: its locks are held, its sockets "
 			      "and pidfd tell nobody of its death. That is seconds for each GiB. SIGKILL dumps "
 			      "nothing.");
-	doctor_mend(finding, "%s", piped ? "prlimit --core=1 --pid $$" : "ulimit -c 0");
+	doctor_mend(finding, "%s", piped ? "prlimit --core=1: --pid $$" : "ulimit -c 0");
 }
 
 static void look_at_epoll_watches(const struct doctor *doctor, struct doctor_finding *finding)

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <linux/capability.h>
+
 #include "doctor.h"
 
 static const char shm[] = "/dev/shm";
@@ -146,7 +148,7 @@ static void look_at_shm_space(const struct doctor *doctor, struct doctor_finding
 		return;
 	doctor_means(finding, "A segment that doesn't fit can't be made (-ENOSPC). A program that doesn't reserve its "
 			      "memory first, as most don't, is killed by SIGBUS when it touches what isn't there.");
-	if (in_container(doctor))
+	if (in_container(doctor) && !doctor_may(doctor, CAP_SYS_ADMIN))
 		doctor_mend(finding, "docker run --shm-size=1g IMAGE");
 	else if (few && left >= SHM_LITTLE)
 		doctor_mend_as_root(doctor, finding, "mount -o remount,nr_inodes=%" PRIu64 " /dev/shm",

@@ -186,7 +186,7 @@ static void look_at_mqueue_bytes(const struct doctor *doctor, struct doctor_find
 	if (hard > soft)
 		doctor_mend(finding, "ulimit -Sq %s", hard == DOCTOR_UNLIMITED ? "unlimited" : DOCTOR_COUNT(hard));
 	else
-		doctor_mend_as_root(doctor, finding, "prlimit --msgqueue=819200 --pid $$");
+		doctor_mend_limit(doctor, finding, "msgqueue", 819200);
 }
 
 const struct doctor_check doctor_pipes[] = {

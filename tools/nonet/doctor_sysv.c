@@ -7,6 +7,10 @@
 
 #include "doctor.h"
 
+/* The kernel has room for so many objects of each kind, and not for more than 32768 (IPCMNI). */
+#define IDS_MAX        32000
+#define SEMAPHORES_MAX 1024000000
+
 static void no_sysv(struct doctor_finding *finding)
 {
 	doctor_found(finding, DOCTOR_NOTE, "This kernel has no System V IPC, or doesn't show it here");
@@ -38,7 +42,8 @@ static void look_at_queues(const struct doctor *doctor, struct doctor_finding *f
 		return;
 	doctor_means(finding, "At the limit nobody gets a new queue (-ENOSPC). They stay until they are removed, "
 			      "whoever made them: \"ipcs -q -p\" lists them.");
-	doctor_mend_as_root(doctor, finding, "sysctl -w kernel.msgmni=%" PRIu64, limit < 16000 ? 32000 : limit * 2);
+	if (limit < IDS_MAX)
+		doctor_mend_as_root(doctor, finding, "sysctl -w kernel.msgmni=%d", IDS_MAX);
 }
 
 static void look_at_queue_size(const struct doctor *doctor, struct doctor_finding *finding)
@@ -116,8 +121,8 @@ static void look_at_segments(const struct doctor *doctor, struct doctor_finding 
 			     "%" PRIu64 " System V segments exist, of %" PRIu64 " at most, %s%s", used, limits[0],
 			     limits[2] == DOCTOR_UNLIMITED ? "of any size" : "each of no more than ",
 			     limits[2] == DOCTOR_UNLIMITED ? "" : DOCTOR_SIZE(limits[2]));
-		doctor_mend_as_root(doctor, finding, "sysctl -w kernel.shmmni=%" PRIu64,
-				    limits[0] < 16384 ? 32768 : limits[0] * 2);
+		if (limits[0] < IDS_MAX)
+			doctor_mend_as_root(doctor, finding, "sysctl -w kernel.shmmni=%d", IDS_MAX);
 	} else {
 		doctor_found(finding, doctor_fullness(bytes, limits[1]), "System V segments have %s of %s at most",
 			     DOCTOR_SIZE(bytes), DOCTOR_SIZE(limits[1]));
@@ -154,8 +159,9 @@ static void look_at_semaphores(const struct doctor *doctor, struct doctor_findin
 		return;
 	doctor_means(finding, "At the limit nobody gets a new set (-ENOSPC). They stay until they are removed, whoever "
 			      "made them: \"ipcs -s -c\" lists them.");
-	doctor_mend_as_root(doctor, finding, "sysctl -w kernel.sem='%" PRIu64 " 1024000000 %" PRIu64 " 32000'",
-			    limits[0], limits[2]);
+	if (limits[3] < IDS_MAX)
+		doctor_mend_as_root(doctor, finding, "sysctl -w kernel.sem='%" PRIu64 " %d %" PRIu64 " %d'", limits[0],
+				    SEMAPHORES_MAX, limits[2], IDS_MAX);
 }
 
 const struct doctor_check doctor_sysv[] = {
