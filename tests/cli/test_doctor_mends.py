@@ -11,7 +11,6 @@ WRONG = (
     ("open-files", "ulimit -Sn 100"),
     ("open-files", "ulimit -n 100"),
     ("signal-queue", "ulimit -i 100"),
-    ("core-dumps", "ulimit -Sc unlimited"),
     ("mqueue-bytes", "ulimit -q 1000"),
     ("mqueue-bytes", "ulimit -Sq 1000"),
     ("mqueue-limits", "sysctl -qw fs.mqueue.msg_max=10"),
