@@ -319,7 +319,8 @@ static int spawn_clone(struct spawn_child *child, char *stack, struct sys_spawne
 
 int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, enum sys_spawn_step *ret_step)
 {
-	struct spawn_child child = {.spawn = spawn, .parent = getpid(), .environment = environ};
+	struct spawn_child child = {
+		.spawn = spawn, .parent = spawn->death_signal ? getpid() : 0, .environment = environ};
 	struct sys_spawned spawned = {.pidfd = -1};
 	uint64_t before = 0;
 	char *stack;

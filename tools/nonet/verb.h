@@ -21,6 +21,8 @@ struct verb {
 extern const struct verb verb_help;
 extern const struct verb verb_recv;
 extern const struct verb verb_send;
+extern const struct verb verb_signal;
+extern const struct verb verb_stop;
 extern const struct verb verb_tour;
 extern const struct verb verb_version;
 extern const struct verb verb_wait;
