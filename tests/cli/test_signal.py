@@ -168,5 +168,53 @@ class Stop(Processes):
         self.assertEqual(process.wait(cli.PATIENCE), 7)
 
 
+class Supervisor(Processes):
+    """examples/supervisor.sh, built from these verbs."""
+
+    SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "supervisor.sh")
+
+    def supervise(self, script):
+        """Starts it over a shell that runs @script, with a file in $FILE for its own."""
+        return self.start(self.SCRIPT, "sh", "-c", script, command="bash",
+                          environment={"NONET": cli.NONET, "FILE": self.path("starts"), "GRACE": "10s"})
+
+    def orders(self, process):
+        """The process that takes orders, once it does."""
+        said = self.read_until(process.stdout, b"orders to pid:").decode()
+        while not re.search(r"orders to pid:\d+\n", said):
+            said += os.read(process.stdout.fileno(), 1).decode()
+        pid = int(re.search(r"orders to pid:(\d+)\n", said)[1])
+        self.until(lambda: int(status_field(pid, "SigBlk"), 16) >> (signal.SIGTERM - 1) & 1, "orders are taken")
+        return pid
+
+    def starts(self):
+        with open(self.path("starts"), encoding="ascii") as file:
+            return file.read().split()
+
+    def test_a_crashing_worker_is_started_again_and_orders_are_obeyed(self):
+        open(self.path("starts"), "w", encoding="ascii").close()
+        process = self.supervise("echo $$ >>$FILE; [ $(wc -l <$FILE) -gt 2 ] || kill -9 $$; exec sleep 100")
+        control = self.orders(process)
+        self.until(lambda: len(self.starts()) == 3, "it was started three times")
+        self.assertEqual(self.nonet("signal", f"pid:{control}", "HUP").returncode, 0)
+        control = self.orders(process)
+        self.until(lambda: len(self.starts()) == 4, "it was started once more")
+        self.assertEqual(self.nonet("signal", f"pid:{control}", "TERM").returncode, 0)
+        self.assertEqual(self.finish(process)[0], 0)
+        for pid in self.starts():
+            self.assertFalse(os.path.exists(f"/proc/{pid}"), pid)
+        self.assertFalse(os.path.exists(f"/proc/{control}"))
+
+    def test_it_gives_up(self):
+        process = self.supervise("echo $$ >>$FILE; exit 7")
+        status, out, _ = self.finish(process)
+        self.assertEqual((status, len(self.starts()), out.count(b"status 7")), (1, 5, 5))
+
+    def test_a_worker_that_ends_well_ends_it(self):
+        process = self.supervise("exit 0")
+        status, out, _ = self.finish(process)
+        self.assertEqual((status, out.count(b"status 0")), (0, 1))
+
+
 if __name__ == "__main__":
     cli.main()
