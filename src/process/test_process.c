@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "harness/storm.h"
 #include "process/test_process.h"
 
 static void the_status_is_told_as_often_as_it_is_asked_for(void **state)
@@ -201,6 +202,32 @@ static void one_that_still_runs_goes_on_after_the_close(void **state)
 	test_check(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 }
 
+static void a_storm_of_signals_disturbs_neither_spawn_nor_wait(void **state)
+{
+	struct nonet_process *lasting = SPAWN(&piped, "cat");
+	struct nonet_process *process;
+	struct test_storm *storm;
+	nonet_time deadline;
+
+	(void)state;
+	test_storm_victim();
+	storm = test_storm_start((pid_t[]){getpid()}, 1, NONET_S(30));
+	for (int i = 0; i < 100; i++) {
+		process = SHELL(NULL, "exit 3");
+		ends_with(process, NONET_PROCESS_EXITED, 3);
+		nonet_process_close(process);
+	}
+	for (int i = 0; i < 10; i++) {
+		deadline = nonet_after(NONET_MS(20));
+		test_check_equal(nonet_process_wait(lasting, deadline, NULL), -ETIMEDOUT);
+		test_check(nonet_clock() >= deadline);
+		test_check(nonet_clock() < deadline + NONET_MS(500) * test_slowness());
+	}
+	test_check_equal(nonet_process_stop(lasting, test_deadline() - NONET_S(1), test_deadline(), NULL), 0);
+	test_check(test_storm_stop(storm) > 0 && test_storm_received() > 0);
+	nonet_process_close(lasting);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +239,7 @@ int main(void)
 		test_case(where_sigchld_is_ignored_only_the_end_is_known),
 		test_case(a_forked_child_holds_its_parents_as_anothers),
 		test_case(one_that_still_runs_goes_on_after_the_close),
+		test_case(a_storm_of_signals_disturbs_neither_spawn_nor_wait),
 	};
 
 	return test_main(tests);

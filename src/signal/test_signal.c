@@ -2,7 +2,9 @@
 #include <nonet/signal.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -190,7 +192,14 @@ static void what_is_pending_at_the_close_is_not_swallowed(void **state)
 
 static void *close_it(void *argument)
 {
+	struct nonet_signal *own;
+
 	nonet_signal_close(argument);
+	/* What this thread holds itself isn't mixed up with that. */
+	nonet_signal_restore(0);
+	own = OPEN(SIGTERM);
+	nonet_signal_close(own);
+	test_check(!is_blocked(SIGTERM));
 	return NULL;
 }
 
@@ -303,6 +312,48 @@ static void it_waits_among_others_and_tells_a_childs_end(void **state)
 	nonet_wait_set_free(set);
 }
 
+#define SHARED 2000
+
+struct shared {
+	struct nonet_signal *signal;
+	_Atomic int seen[SHARED];
+};
+
+static void *receive_some(void *argument)
+{
+	struct shared *shared = argument;
+	struct nonet_signal_info info;
+
+	while (nonet_signal_receive(shared->signal, NONET_FOREVER, &info) == 0 && info.number != SIGTERM)
+		atomic_fetch_add_explicit(&shared->seen[info.value], 1, memory_order_relaxed);
+	return NULL;
+}
+
+static void threads_that_receive_at_once_get_each_signal_once(void **state)
+{
+	static struct shared shared;
+	pthread_t threads[3];
+
+	(void)state;
+	shared.signal = OPEN(SIGRTMIN, SIGTERM);
+	for (int i = 0; i < 3; i++)
+		test_check_equal(pthread_create(&threads[i], NULL, receive_some, &shared), 0);
+	for (int i = 0; i < SHARED; i++)
+		test_check_equal(nonet_signal_send(getpid(), SIGRTMIN, &i, NULL), 0);
+	/* SIGTERM would overtake what is still there, and two would be one: each thread gets its own. */
+	for (int i = 0; i < SHARED; i++)
+		while (atomic_load_explicit(&shared.seen[i], memory_order_relaxed) == 0)
+			sched_yield();
+	for (int i = 0; i < 3; i++) {
+		test_check_equal(pthread_kill(threads[i], SIGTERM), 0);
+		pthread_join(threads[i], NULL);
+	}
+	for (int i = 0; i < SHARED; i++)
+		test_check_equal(shared.seen[i], 1);
+	nothing_is_left(shared.signal);
+	nonet_signal_close(shared.signal);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +366,7 @@ int main(void)
 		test_case(a_forked_child_opens_its_own),
 		test_case(deadlines_are_kept_in_a_storm),
 		test_case(it_waits_among_others_and_tells_a_childs_end),
+		test_case(threads_that_receive_at_once_get_each_signal_once),
 	};
 
 	return test_main(tests);
