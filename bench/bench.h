@@ -25,7 +25,7 @@ enum bench_way_index {
 };
 
 enum bench_metric {
-	METRIC_CALL,       /* one process: put, then take, and nobody sleeps. CPU time, ns */
+	METRIC_CALL,       /* one process: put, then take, and nobody sleeps. CPU time, children's too, ns */
 	METRIC_LATENCY,    /* two processes that sleep in turns: round trip / 2, p50. ns */
 	METRIC_THROUGHPUT, /* one process puts, the other takes. Messages per second */
 	METRICS,

@@ -217,7 +217,8 @@ static enum nonet_signal_how signal_how(const struct sys_signal *raw)
 	}
 }
 
-int nonet_signal_receive(struct nonet_signal *signal, nonet_time deadline, struct nonet_signal_info *ret_info)
+SIGNAL_FLAT int nonet_signal_receive(struct nonet_signal *signal, nonet_time deadline,
+				     struct nonet_signal_info *ret_info)
 {
 	enum nonet_signal_how how;
 	struct sys_signal raw;

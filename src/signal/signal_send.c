@@ -8,7 +8,7 @@
 #include "sys/signals.h"
 
 /* @whom is as it stands in a sentence: "process 7". */
-static int signal_failed(int error, int number, const char *whom, struct nonet_error *reterr)
+__attribute__((noinline)) static int signal_failed(int error, int number, const char *whom, struct nonet_error *reterr)
 {
 	const char *name = nonet_signal_name(number);
 
@@ -51,7 +51,7 @@ static const int *signal_value(int number, const int *value)
 	return !value && number >= SIGRTMIN ? &zero : value;
 }
 
-int nonet_signal_send(pid_t pid, int number, const int *value, struct nonet_error *reterr)
+SIGNAL_FLAT int nonet_signal_send(pid_t pid, int number, const int *value, struct nonet_error *reterr)
 {
 	char whom[32];
 	int error = signal_check(number, reterr);
@@ -71,7 +71,7 @@ int nonet_signal_send(pid_t pid, int number, const int *value, struct nonet_erro
 	return signal_failed(error, number, whom, reterr);
 }
 
-int nonet_signal_send_pidfd(int pidfd, int number, const int *value, struct nonet_error *reterr)
+SIGNAL_FLAT int nonet_signal_send_pidfd(int pidfd, int number, const int *value, struct nonet_error *reterr)
 {
 	int error = signal_check(number, reterr);
 

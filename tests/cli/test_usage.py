@@ -220,6 +220,8 @@ class Completion(cli.Case):
 
     def test_schemes(self):
         self.assertEqual(self.complete("recv", "unix"), {"unix:", "unix-seqpacket:", "unix-dgram:"})
+        self.assertEqual(self.complete("wait", "pi"), {"pid:"})
+        self.assertNotIn("pid:", self.complete("send", ""))
 
     def test_paths_after_a_scheme(self):
         os.mkfifo(self.path("pipe-one"))
