@@ -64,30 +64,35 @@ struct spawn_child {
 	enum sys_spawn_step step;
 };
 
-/* The memory of a spawn: what struct spawn_child points to, and on top the stack. */
+/* The memory of a spawn: first the stack, which grows down, then what struct spawn_child points to. */
 static void *spawn_allocate(const struct sys_spawn *spawn, struct spawn_child *child, char **ret_stack)
 {
 	const char *name = spawn->arguments[0];
-	size_t count = 0, path = 0, script, sources;
+	const char *path = strchr(name, '/') ? NULL : getenv("PATH");
+	size_t count = 0, script, sources, candidate, length;
 	char *memory;
 
 	while (spawn->arguments[count])
 		count++;
-	if (!strchr(name, '/')) {
-		child->path = getenv("PATH");
-		if (!child->path)
-			child->path = SPAWN_PATH;
-		path = strlen(child->path) + 1 + strlen(name) + 1;
-	}
+	if (!path)
+		path = SPAWN_PATH;
+	length = strlen(path);
 	script = (count + 2) * sizeof(*child->script);
 	sources = spawn->descriptors_count * sizeof(*child->sources);
-	memory = sys_allocate_buffer(SPAWN_STACK + script + sources + path);
+	candidate = length + 1 + strlen(name) + 1;
+	memory = sys_allocate_buffer(SPAWN_STACK + script + sources + candidate + length + 1);
 	if (!memory)
 		return NULL;
 	*ret_stack = memory + SPAWN_STACK;
-	child->script = (void *)(memory + SPAWN_STACK);
-	child->sources = (void *)(memory + SPAWN_STACK + script);
-	child->candidate = memory + SPAWN_STACK + script + sources;
+	child->script = (void *)*ret_stack;
+	child->sources = (void *)(*ret_stack + script);
+	child->candidate = *ret_stack + script + sources;
+	if (strchr(name, '/'))
+		return memory;
+	/* A copy: another thread may change the environment while the child searches. */
+	memcpy(child->candidate + candidate, path, length);
+	child->candidate[candidate + length] = 0;
+	child->path = child->candidate + candidate;
 	return memory;
 }
 
