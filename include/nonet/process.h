@@ -97,7 +97,6 @@ struct nonet_process_options {
  *   -EINVAL      no argument; bad @options
  *   -EAGAIN      the limit of processes (RLIMIT_NPROC, cgroup pids.max)
  *   -EMFILE, -ENFILE, -ENOMEM   no descriptors, no memory
- *   -ESRCH       this process was killed meanwhile, and there is a death_signal
  * On failure there is no child, and nothing is left behind.
  * Context: any thread; not in a signal handler.
  * Source: clone(2) with CLONE_VM, CLONE_VFORK and CLONE_PIDFD, execve(2).

@@ -165,7 +165,7 @@ static int spawn_failed(int error, enum sys_spawn_step step, const char *program
 				 program, reason);
 	case SYS_SPAWN_DEATH_SIGNAL:
 		return error_set(reterr, error, "can't have the kernel tell %s of its parent's death: %s", program,
-				 error == -ESRCH ? "the parent was killed meanwhile" : reason);
+				 reason);
 	case SYS_SPAWN_GROUP:
 		return error_set(reterr, error, "can't put %s into a process group of its own: %s", program, reason);
 	default:

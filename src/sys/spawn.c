@@ -124,7 +124,8 @@ static int spawn_set_death_signal(const struct spawn_child *child)
 		return error;
 	if (prctl(PR_SET_PDEATHSIG, child->spawn->death_signal, 0, 0, 0) < 0)
 		return -errno;
-	/* It may have died before: then nothing will be sent. 0: it is outside our PID namespace. */
+	/* It may have died before: then nothing will be sent, and nobody is left to be told. 0: it is outside our PID
+	 * namespace. */
 	parent = getppid();
 	return parent != child->parent && parent != 0 ? -ESRCH : 0;
 }
