@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -315,6 +316,42 @@ static void a_childs_child_dies_with_it_if_that_was_asked_for(void **state)
 	nonet_process_close(process);
 }
 
+#define THREADS    4
+#define PER_THREAD 50
+
+/* Children with statuses of their own, and one in five that can't begin, while other threads use the allocator. */
+static void *spawn_some(void *argument)
+{
+	const int number = (int)(intptr_t)argument;
+	struct nonet_process *process;
+	char script[32];
+	void *memory;
+
+	for (int i = 0; i < PER_THREAD; i++) {
+		memory = malloc((size_t)i * 1000 + 1);
+		test_check(memory != NULL);
+		snprintf(script, sizeof(script), "exit %d", number * PER_THREAD + i);
+		process = SHELL(NULL, script);
+		ends_with(process, NONET_PROCESS_EXITED, number * PER_THREAD + i);
+		nonet_process_close(process);
+		if (i % 5 == 0)
+			fails("/nonexistent", NULL, -ENOENT, "/nonexistent");
+		free(memory);
+	}
+	return NULL;
+}
+
+static void threads_spawn_at_once(void **state)
+{
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (intptr_t i = 0; i < THREADS; i++)
+		test_check_equal(pthread_create(&threads[i], NULL, spawn_some, (void *)i), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static void ten_thousand_children_leave_nothing(void **state)
 {
 	const uint64_t count = test_scaled(SPAWNS);
@@ -356,6 +393,7 @@ int main(int argc, char **argv)
 		test_case(what_can_not_begin_is_told_to_the_caller),
 		test_case(the_program_is_looked_up_as_execvp_does),
 		test_case(a_childs_child_dies_with_it_if_that_was_asked_for),
+		test_case(threads_spawn_at_once),
 		test_case(ten_thousand_children_leave_nothing),
 	};
 

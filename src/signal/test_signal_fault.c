@@ -115,6 +115,14 @@ static int run_send_thread(void *state, void *outputs)
 	return nonet_signal_send_thread(getpid(), (pid_t)syscall(SYS_gettid), REAL_TIME, &value, NULL);
 }
 
+/* What is stopped goes on, and nothing is: it does no harm to anybody in our group. */
+static int run_send_group(void *state, void *outputs)
+{
+	(void)state;
+	(void)outputs;
+	return nonet_signal_send_group(getpgrp(), SIGCONT, NULL, NULL);
+}
+
 static int run_block(void *state, void *outputs)
 {
 	uint64_t before;
@@ -137,6 +145,7 @@ static const struct test_operation operations[] = {
 	{.name = "signal send value", IN_WORLD, .run = run_send_value},
 	{.name = "signal send pidfd", IN_WORLD, .run = run_send_pidfd},
 	{.name = "signal send thread", IN_WORLD, .run = run_send_thread},
+	{.name = "signal send group", .run = run_send_group},
 };
 
 static void no_failure_of_the_kernel_breaks_a_receiver(void **state)
