@@ -85,7 +85,8 @@ class Signal(Processes):
                 self.one_line(done.stderr)
 
     def test_it_does_not_find_itself(self):
-        self.assertEqual(self.nonet("signal", "--all", os.path.basename(cli.NONET) + self.name, "TERM").returncode, 1)
+        process = self.called("signal", "--all", self.name, "TERM", program=cli.NONET)
+        self.assertEqual(self.finish(process)[0], 1)
 
     def test_a_value_goes_from_one_command_to_another(self):
         number = signal.SIGRTMIN + 3
