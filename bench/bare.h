@@ -33,6 +33,8 @@ extern const struct bench_way bare_wait_ready;
 extern const struct bench_way bare_wait_pipe;
 extern const struct bench_way bare_timer;
 extern const struct bench_way bare_connect;
+extern const struct bench_way bare_signal;
+extern const struct bench_way bare_process;
 
 /* Until @fd has one of @events (or an error, or the other side has gone): -EAGAIN for NONET_NOW, -ETIMEDOUT. */
 int bare_wait(int fd, short events, nonet_time deadline);

@@ -25,7 +25,7 @@ enum bench_way_index {
 };
 
 enum bench_metric {
-	METRIC_CALL,       /* one process: put, then take, and nobody sleeps. CPU time, ns */
+	METRIC_CALL,       /* one process: put, then take, and nobody sleeps. CPU time, children's too, ns */
 	METRIC_LATENCY,    /* two processes that sleep in turns: round trip / 2, p50. ns */
 	METRIC_THROUGHPUT, /* one process puts, the other takes. Messages per second */
 	METRICS,
@@ -62,6 +62,7 @@ extern const struct bench_case pipe_cases[];
 extern const struct bench_case unix_cases[];
 extern const struct bench_case connect_cases[];
 extern const struct bench_case wait_cases[];
+extern const struct bench_case signal_cases[];
 extern const struct bench_case endpoint_cases[];
 
 /* Ways that more than one table uses. */
@@ -69,7 +70,7 @@ extern const struct bench_way nonet_pipe_messages;
 extern const struct bench_way nonet_stream_messages;
 extern const struct bench_way nonet_seqpacket_taken;
 
-/* naked.c, naked_other.c */
+/* naked.c, naked_other.c; the last two beside their bare ways */
 extern const struct bench_way naked_pipe;
 extern const struct bench_way naked_stream;
 extern const struct bench_way naked_seqpacket;
@@ -80,6 +81,8 @@ extern const struct bench_way naked_connect;
 extern const struct bench_way naked_wait_ready;
 extern const struct bench_way naked_wait_pipe;
 extern const struct bench_way naked_timer;
+extern const struct bench_way naked_signal;
+extern const struct bench_way naked_process;
 
 struct bench_options {
 	int runs;         /* paired runs; the ratio is the median of theirs */

@@ -9,6 +9,8 @@
 #include <nonet/error.h>
 #include <nonet/macro.h>
 #include <nonet/pipe.h>
+#include <nonet/process.h>
+#include <nonet/signal.h>
 #include <nonet/time.h>
 #include <nonet/unix.h>
 #include <nonet/version.h>

@@ -47,6 +47,16 @@ static const struct fault_kind {
 	[SYS_CALL_SHUTDOWN] = {"shutdown", {ENOTCONN}},
 	[SYS_CALL_SOCKOPT] = {"sockopt", {ENOMEM, ENOBUFS}},
 	[SYS_CALL_PIDFD_OPEN] = {"pidfd_open", {EMFILE, ENFILE, ENOMEM, ESRCH}},
+	[SYS_CALL_SIGNAL] = {"kill", {EPERM, ESRCH, EAGAIN}},
+	[SYS_CALL_SIGNALFD] = {"signalfd", {EMFILE, ENFILE, ENOMEM, ENODEV}},
+	[SYS_CALL_READDIR] = {"getdents64", {ENOENT}},
+	[SYS_CALL_CLONE] = {"clone", {EAGAIN, ENOMEM, EMFILE}},
+	[SYS_CALL_PRCTL] = {"prctl", {EPERM}},
+	[SYS_CALL_SETPGID] = {"setpgid", {EPERM}},
+	[SYS_CALL_CLOSE_RANGE] = {"close_range", {ENOMEM, EMFILE}},
+	[SYS_CALL_CHDIR] = {"chdir", {EACCES, ENOENT, ENOMEM, EIO}},
+	[SYS_CALL_EXEC] = {"execve", {EACCES, E2BIG, ENOMEM, ENOENT, ETXTBSY}},
+	[SYS_CALL_WAITID] = {"waitid", {ECHILD}},
 };
 
 /* The plan and the record of one thread. */

@@ -3,13 +3,22 @@
 
 #include <errno.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/fault.h"
 
+/* Linux 5.4; older headers don't have it. */
+#define PROCESS_BY_PIDFD ((idtype_t)3)
+
 pid_t sys_process_id(void)
 {
 	return getpid();
+}
+
+pid_t sys_thread_id(void)
+{
+	return (pid_t)syscall(SYS_gettid);
 }
 
 uid_t sys_effective_user(void)
@@ -31,4 +40,19 @@ int sys_pidfd_open(pid_t pid)
 	/* By number: glibc has the wrapper only since 2.36, other libcs not at all. Always CLOEXEC. */
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+int sys_reap(int pidfd, siginfo_t *ret_info)
+{
+	siginfo_t info = {.si_pid = 0};
+	int error = sys_fault(SYS_CALL_WAITID);
+
+	if (error < 0)
+		return error;
+	if (waitid(PROCESS_BY_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
+		return -errno;
+	if (info.si_pid == 0)
+		return 0;
+	*ret_info = info;
+	return 1;
 }

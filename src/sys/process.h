@@ -2,10 +2,12 @@
 #ifndef SYS_PROCESS_H
 #define SYS_PROCESS_H
 
+#include <signal.h>
 #include <sys/types.h>
 
-/* The calling process. */
+/* The calling process, and thread. */
 pid_t sys_process_id(void);
+pid_t sys_thread_id(void);
 
 /* As the kernel counts permissions. */
 uid_t sys_effective_user(void);
@@ -15,5 +17,12 @@ long sys_page_size(void);
 
 /* A descriptor for a process, CLOEXEC: -ESRCH if there is none. */
 int sys_pidfd_open(pid_t pid);
+
+/*
+ * Reap the child behind a pidfd if it has ended; never waits, so EINTR can't be.
+ *
+ * Return: 1 it was reaped, *@ret_info says how it ended; 0 it still runs; -ECHILD: not our child, or not any more.
+ */
+int sys_reap(int pidfd, siginfo_t *ret_info);
 
 #endif

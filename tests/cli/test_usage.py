@@ -9,7 +9,7 @@ import unicodedata
 
 import cli
 
-VERBS = ("tour", "send", "recv", "wait", "doctor", "version", "help")
+VERBS = ("tour", "send", "recv", "wait", "signal", "stop", "doctor", "version", "help")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Wrong command lines, and what the one line must mention.
@@ -60,6 +60,26 @@ WRONG = (
     (("recv", "--duplex", "unix:/a"), "--duplex"),
     (("send", "--no-half-close", "unix:/a"), "--duplex"),
     (("recv", "--litsen", "unix:/a"), "--listen"),
+    (("signal",), "pid:"),
+    (("signal", "pid:1"), "pid:"),
+    (("signal", "pid:1", "TERM", "x"), "x"),
+    (("signal", "pid:1", "TREM"), "TREM"),
+    (("signal", "pid:1", "0"), "0"),
+    (("signal", "pid:1", "33"), "33"),
+    (("signal", "unix:/a", "TERM"), "pid:N"),
+    (("signal", "pid:1", "RTMIN", "--value", "x"), "--value"),
+    (("signal", "pid:1", "RTMIN", "--value", "2147483648"), "--value"),
+    (("signal", "pid:1", "RTMIN", "--value", "1.5"), "--value"),
+    (("signal", "pid:1", "TERM", "--count", "1"), "--wait"),
+    (("signal", "pid:1", "TERM", "--timeout", "1s"), "--wait"),
+    (("signal", "--wait"), "signal"),
+    (("signal", "--wait", "--all", "TERM"), "--all"),
+    (("signal", "--wait", "--value", "1", "TERM"), "--value"),
+    (("signal", "--wait", "NOSUCH"), "NOSUCH"),
+    (("stop",), "pid:"),
+    (("stop", "a", "b"), "b"),
+    (("stop", "a", "--grace", "soon"), "250ms"),
+    (("stop", "fifo:/a"), "pid:N"),
 )
 
 
@@ -102,7 +122,7 @@ class Help(cli.Case):
     def test_man_pages_and_completion_know_every_option_of_help(self):
         with open(os.path.join(SOURCE, "tools", "nonet", "completion", "nonet"), encoding="utf-8") as file:
             completion = options_in(file.read())
-        for verb in ("tour", "send", "recv", "wait", "doctor"):
+        for verb in ("tour", "send", "recv", "wait", "signal", "stop", "doctor"):
             options = options_in(self.nonet("help", verb).stdout.decode())
             self.assertLessEqual(options, completion | {"--version"}, verb)
             with open(os.path.join(SOURCE, "man", f"nonet-{verb}.1.scd"), encoding="utf-8") as file:
@@ -212,6 +232,8 @@ class Completion(cli.Case):
 
     def test_schemes(self):
         self.assertEqual(self.complete("recv", "unix"), {"unix:", "unix-seqpacket:", "unix-dgram:"})
+        self.assertEqual(self.complete("wait", "pi"), {"pid:"})
+        self.assertNotIn("pid:", self.complete("send", ""))
 
     def test_paths_after_a_scheme(self):
         os.mkfifo(self.path("pipe-one"))

@@ -88,6 +88,29 @@ class Wait(cli.Case):
             self.assertEqual((done.returncode, done.stdout), (1, b""))
             self.one_line(done.stderr)
 
+    def test_a_process_is_waited_for(self):
+        process = self.start("10", command="sleep")
+        waiter = self.start("wait", "--timeout", cli.BOUND, f"pid:{process.pid}")
+        done = self.nonet("wait", "--timeout", "50ms", f"pid:{process.pid}")
+        self.assertEqual((done.returncode, done.stdout), (124, b""))
+        process.kill()  # not reaped before the end of the test: it has ended all the same
+        self.assertEqual(self.finish(waiter), (0, f"pid:{process.pid}\n".encode(), b""))
+        self.assertEqual(self.nonet("wait", f"pid:{process.pid}").returncode, 0)
+        process.wait(cli.PATIENCE)
+        done = self.nonet("wait", "--timeout", "50ms", f"pid:{process.pid}")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(str(process.pid), self.one_line(done.stderr))
+
+    def test_a_process_is_waited_for_among_others(self):
+        ((first, into),) = self.pipes(1)
+        process = self.start("10", command="sleep")
+        os.write(into, b"x")
+        waiter = self.start("wait", "--all", "--timeout", cli.BOUND, f"pid:{process.pid}", f"fd:{first}",
+                            pass_fds=(first,))
+        self.assertEqual(self.read_until(waiter.stdout, b"\n"), f"fd:{first}\n".encode())
+        process.kill()
+        self.assertEqual(self.finish(waiter)[:2], (0, f"pid:{process.pid}\n".encode()))
+
     def test_json(self):
         ((first, into),) = self.pipes(1)
         os.write(into, b"x")

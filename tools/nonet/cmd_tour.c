@@ -32,9 +32,9 @@ struct player {
 };
 
 static const struct player players[] = {
-	{"signals", NULL},    {"pipes", play_pipes},         {"message queues", NULL},
-	{"semaphores", NULL}, {"shared memory", NULL},       {"sockets", NULL},
-	{"file locks", NULL}, {"memory-mapped files", NULL}, {"UNIX sockets", play_unix},
+	{"signals", play_signals}, {"pipes", play_pipes},         {"message queues", NULL},
+	{"semaphores", NULL},      {"shared memory", NULL},       {"sockets", NULL},
+	{"file locks", NULL},      {"memory-mapped files", NULL}, {"UNIX sockets", play_unix},
 };
 
 #define PLAYERS (sizeof(players) / sizeof(players[0]))

@@ -9,6 +9,7 @@
 #include <nonet/address.h>
 #include <nonet/endpoint.h>
 #include <nonet/pipe.h>
+#include <nonet/process.h>
 #include <nonet/wait.h>
 
 #include "output.h"
@@ -19,8 +20,11 @@
 static const char help[] =
 	"Usage: nonet wait [OPTION]... ADDRESS...\n"
 	"\n"
-	"Wait until something can be received from one of the addresses, or its other side has ended, and print that\n"
-	"address. Nothing is taken; but a connection, or a FIFO that nobody else reads, is closed again at the end.\n"
+	"Wait until something can be received from one of the addresses, or its other side has ended, or the process "
+	"of\n"
+	"pid:N has, and print that address. Nothing is taken; but a connection, or a FIFO that nobody else reads, is "
+	"closed\n"
+	"again at the end.\n"
 	"\n"
 	"      --all            until each of them was ready, and print each when it is\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds); with it sockets need not be there "
@@ -40,6 +44,7 @@ struct target {
 	struct nonet_address *address;
 	struct nonet_endpoint *endpoint;
 	struct nonet_pipe *fifo;
+	struct nonet_process *process;
 	int ready;
 };
 
@@ -97,6 +102,10 @@ static int open_now(struct target *target, struct nonet_error *reterr)
 	};
 	struct nonet_pipe_options options_pipe = {.size = sizeof(options_pipe), .flags = NONET_PIPE_EARLY};
 
+	int64_t pid;
+
+	if (nonet_address_number(target->address, NONET_ADDRESS_PID, &pid) == 0)
+		return nonet_process_open((pid_t)pid, &target->process, reterr);
 	if (nonet_address_scheme(target->address) == NONET_SCHEME_FIFO)
 		return nonet_pipe_open(nonet_address_name(target->address, NULL), NONET_PIPE_READER, &options_pipe,
 				       NONET_NOW, &target->fifo, reterr);
@@ -105,6 +114,8 @@ static int open_now(struct target *target, struct nonet_error *reterr)
 
 static struct nonet_waitable *waitable(const struct target *target)
 {
+	if (target->process)
+		return nonet_process_waitable(target->process);
 	return target->fifo ? nonet_pipe_waitable(target->fifo) : nonet_endpoint_waitable(target->endpoint);
 }
 
@@ -123,7 +134,7 @@ static int open_targets(struct waiter *waiter)
 
 	for (i = 0; i < waiter->count; i++) {
 		target = &waiter->targets[i];
-		if (target->endpoint || target->fifo)
+		if (target->endpoint || target->fifo || target->process)
 			continue;
 		r = open_now(target, &error);
 		if (is_absent(r) && (waiter->patient || r == -EAGAIN))
@@ -205,6 +216,7 @@ static int wait_for(struct waiter *waiter, char *addresses[])
 	for (i = 0; i < waiter->count; i++) {
 		nonet_endpoint_close(waiter->targets[i].endpoint);
 		nonet_pipe_close(waiter->targets[i].fifo);
+		nonet_process_close(waiter->targets[i].process);
 		nonet_address_free(waiter->targets[i].address);
 	}
 	nonet_wait_set_free(waiter->set);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parse.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -102,6 +103,18 @@ int parse_count(const char *option, const char *text, uint64_t *ret_count)
 	if (strspn(text, "0123456789") != strlen(text) || !parse_with_unit(text, sizes, &value) || value < 1)
 		return say_usage("%s takes a number of messages, 1 or more, not \"%s\"", option, text);
 	*ret_count = (uint64_t)value;
+	return 0;
+}
+
+int parse_integer(const char *option, const char *text, int *ret_value)
+{
+	const char *digits = text + (text[0] == '-');
+	int64_t value;
+
+	if (strspn(digits, "0123456789") != strlen(digits) || !parse_with_unit(digits, sizes, &value) ||
+	    value > (int64_t)INT_MAX + (digits > text))
+		return say_usage("%s takes a whole number from %d to %d, not \"%s\"", option, INT_MIN, INT_MAX, text);
+	*ret_value = (int)(digits > text ? -value : value);
 	return 0;
 }
 

@@ -18,6 +18,9 @@ int parse_size(const char *option, const char *text, uint64_t max, uint64_t *ret
 /* A count of 1 or more. */
 int parse_count(const char *option, const char *text, uint64_t *ret_count);
 
+/* A whole number that fits an int, also below 0. */
+int parse_integer(const char *option, const char *text, int *ret_value);
+
 /* Permissions in octal, 1 to 777. */
 int parse_mode(const char *option, const char *text, uint32_t *ret_mode);
 

@@ -23,6 +23,8 @@ extern const struct verb verb_doctor;
 extern const struct verb verb_help;
 extern const struct verb verb_recv;
 extern const struct verb verb_send;
+extern const struct verb verb_signal;
+extern const struct verb verb_stop;
 extern const struct verb verb_tour;
 extern const struct verb verb_version;
 extern const struct verb verb_wait;

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "find.h"
+#include "output.h"
+#include "parse.h"
+#include "say.h"
+#include "verb.h"
+
+static const char help[] = "Usage: nonet stop [OPTION]... pid:N|NAME\n"
+			   "\n"
+			   "Have a process end: SIGTERM, and SIGCONT in case it is stopped; SIGKILL if it is still "
+			   "there after a grace. Returns\n"
+			   "once it has ended, and prints how. A name is the kernel's for the process, or the last "
+			   "part of its argv[0]; if it\n"
+			   "means several, they are listed, and nothing is done without --all.\n"
+			   "\n"
+			   "      --all            every process of that name, all at the same time\n"
+			   "      --grace TIME     how long it may take to end by itself; 10s by default\n"
+			   "  -t, --timeout TIME   give up after so long: the grace and 5s by default\n"
+			   "      --json           print how each ended as a line of JSON\n"
+			   "  -h, --help           print this\n"
+			   "\n"
+			   "Example: nonet stop pid:4711 --grace 5s\n";
+
+enum {
+	OPTION_ALL = PARSE_LONG,
+	OPTION_GRACE,
+	OPTION_HELP,
+	OPTION_JSON,
+	OPTION_TIMEOUT,
+};
+
+static const struct option options[] = {
+	{"all", no_argument, NULL, OPTION_ALL},
+	{"grace", required_argument, NULL, OPTION_GRACE},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{NULL, 0, NULL, 0},
+};
+
+/* What is left to the kernel after SIGKILL. */
+#define AFTER_GRACE NONET_S(5)
+
+struct request {
+	int all, json;
+	nonet_time grace, deadline;
+};
+
+static int print_end(const struct request *request, const struct found *found, int forced)
+{
+	json_t *line;
+
+	if (!request->json) {
+		printf("pid:%d %s\n", (int)found->pid, forced ? "was killed" : "ended by itself");
+	} else {
+		line = json_pack("{s:i, s:b}", "pid", (int)found->pid, "killed", forced);
+		if (!line)
+			return say_failure("no memory is left");
+		json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+		putchar('\n');
+		json_decref(line);
+	}
+	return output_finish_stdio(STATUS_DONE);
+}
+
+static int failed(const struct found *found, int code)
+{
+	struct nonet_error error;
+
+	nonet_process_explain(found->process, code, &error);
+	return say_error(&error, NULL);
+}
+
+/* All are asked before any is waited for, so that they share one grace. Each is asked once: some take a second SIGTERM
+ * for impatience. */
+static int ask(const struct found *found)
+{
+	int r = nonet_process_stop(found->process, NONET_FOREVER, NONET_NOW, NULL);
+
+	return r == -EAGAIN ? 0 : r;
+}
+
+static int finish(const struct request *request, const struct found *found)
+{
+	int r, forced = 0;
+
+	r = nonet_process_wait(found->process, request->grace < request->deadline ? request->grace : request->deadline,
+			       NULL);
+	if ((r == -ETIMEDOUT || r == -EAGAIN) && request->grace < request->deadline) {
+		r = nonet_process_signal(found->process, SIGKILL, NULL);
+		forced = r == 0;
+		if (r == 0 || r == -ESRCH)
+			r = nonet_process_wait(found->process, request->deadline, NULL);
+	}
+	return r < 0 ? failed(found, r) : print_end(request, found, forced);
+}
+
+static int stop_all(const struct request *request, const char *who)
+{
+	struct found_list list;
+	int r, one;
+	size_t i;
+
+	r = find_processes(who, request->all, &list);
+	if (r)
+		return r;
+	for (i = 0; i < list.count; i++) {
+		one = ask(&list.items[i]);
+		if (one < 0) {
+			r = failed(&list.items[i], one);
+			/* The others can be stopped all the same. */
+			list.items[i].process = nonet_process_close(list.items[i].process);
+		}
+	}
+	for (i = 0; i < list.count; i++) {
+		if (!list.items[i].process)
+			continue;
+		one = finish(request, &list.items[i]);
+		if (r == STATUS_DONE)
+			r = one;
+	}
+	find_free(&list);
+	return r;
+}
+
+static nonet_time sum(nonet_time a, nonet_time b)
+{
+	return a > NONET_FOREVER - b ? NONET_FOREVER : a + b;
+}
+
+static int run(int argc, char *argv[])
+{
+	nonet_time grace = NONET_S(10), timeout = -1;
+	struct request request = {0};
+	int option, r = 0;
+
+	opterr = 0;
+	while (r == 0 && (option = getopt_long(argc, argv, ":ht:", options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_ALL:
+			request.all = 1;
+			break;
+		case OPTION_GRACE:
+			r = parse_duration("--grace", optarg, &grace);
+			break;
+		case OPTION_JSON:
+			request.json = 1;
+			break;
+		case 't':
+		case OPTION_TIMEOUT:
+			r = parse_duration("--timeout", optarg, &timeout);
+			break;
+		case 'h':
+		case OPTION_HELP:
+			fputs(help, stdout);
+			return output_finish_stdio(STATUS_DONE);
+		default:
+			return parse_complain(option, argv, options);
+		}
+	}
+	if (r)
+		return r;
+	if (optind == argc)
+		return say_usage("needs a process, for example pid:4711: nonet stop pid:N|NAME");
+	if (argc - optind > 1)
+		return say_usage("takes one process: \"%s\" is one too many", argv[optind + 1]);
+	request.grace = parse_deadline(grace);
+	request.deadline = parse_deadline(timeout < 0 ? sum(grace, AFTER_GRACE) : timeout);
+	return stop_all(&request, argv[optind]);
+}
+
+const struct verb verb_stop = {
+	.name = "stop",
+	.summary = "have a process end, by force if need be",
+	.help = help,
+	.run = run,
+};
