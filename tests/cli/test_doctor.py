@@ -27,6 +27,10 @@ PLANTED = (
     (limit("Max open files", "1024", "524288"), "open-files", "note", "1024", "-EMFILE", "ulimit -Sn 65536"),
     (limit("Max open files", "255", "4096"), "open-files", "problem", "255", "-EMFILE", "ulimit -Sn 4096"),
     (limit("Max open files", "256"), "open-files", "note", "256", "-EMFILE", "sudo prlimit --nofile=65536 --pid $$"),
+    # to raise it to the hard limit would help, but not enough
+    (limit("Max open files", "100", "1024"), "open-files", "problem", "100", "-EMFILE", "--nofile=65536"),
+    (limit("Max locked memory", "1024", "65535"), "locked-memory", "note", "1 KiB", "mlock", "--memlock="),
+    (limit("Max msgqueue size", "80000", "600000"), "mqueue-bytes", "problem", "78 KiB", "-EMFILE", "--msgqueue="),
     ({FS + "file-nr": "90000 0 100000"}, "system-files", "problem", "90000", "-ENFILE", "fs.file-max=200000"),
     ({FS + "file-nr": "70000 0 100000"}, "system-files", "note", "70000", "-ENFILE", "fs.file-max=200000"),
     ({FS + "epoll/max_user_watches": "10000"}, "epoll-watches", "note", "10000", "-ENOSPC", "max_user_watches="),

@@ -11,6 +11,7 @@ static const char limits_file[] = "/proc/self/limits";
 
 /* What a shell's user gets for the asking; programs that close every descriptor up to the limit stay quick. */
 #define OPEN_FILES_PLENTY 65536
+#define OPEN_FILES_FEW    1024
 
 static void look_at_open_files(const struct doctor *doctor, struct doctor_finding *finding)
 {
@@ -22,9 +23,9 @@ static void look_at_open_files(const struct doctor *doctor, struct doctor_findin
 		return;
 	}
 	doctor_found(finding,
-		     soft < 256     ? DOCTOR_PROBLEM
-		     : soft <= 1024 ? DOCTOR_NOTE
-				    : DOCTOR_OK,
+		     soft < 256               ? DOCTOR_PROBLEM
+		     : soft <= OPEN_FILES_FEW ? DOCTOR_NOTE
+					      : DOCTOR_OK,
 		     "A process may have %s descriptors open, and may raise that to %s", DOCTOR_COUNT(soft),
 		     DOCTOR_COUNT(hard));
 	if (finding->level == DOCTOR_OK)
@@ -32,7 +33,7 @@ static void look_at_open_files(const struct doctor *doctor, struct doctor_findin
 	doctor_means(finding, "Every endpoint, connection and timer takes one. With none left calls fail with "
 			      "-EMFILE, and a descriptor sent over a UNIX socket can't be received.");
 	wanted = hard < OPEN_FILES_PLENTY ? hard : OPEN_FILES_PLENTY;
-	if (wanted > soft)
+	if (wanted > OPEN_FILES_FEW)
 		doctor_mend(finding, "ulimit -Sn %" PRIu64, wanted);
 	else
 		doctor_mend_limit(doctor, finding, "nofile", OPEN_FILES_PLENTY);
@@ -56,6 +57,8 @@ static void look_at_system_files(const struct doctor *doctor, struct doctor_find
 	doctor_mend_as_root(doctor, finding, "sysctl -w fs.file-max=%" PRIu64, numbers[2] * 2);
 }
 
+#define LOCKED_ENOUGH 65536
+
 static void look_at_locked_memory(const struct doctor *doctor, struct doctor_finding *finding)
 {
 	uint64_t soft, hard;
@@ -65,15 +68,15 @@ static void look_at_locked_memory(const struct doctor *doctor, struct doctor_fin
 		doctor_cant_tell(finding, limits_file, r);
 		return;
 	}
-	if (soft >= 65536 || doctor_may(doctor, CAP_IPC_LOCK)) {
+	if (soft >= LOCKED_ENOUGH || doctor_may(doctor, CAP_IPC_LOCK)) {
 		doctor_found(finding, DOCTOR_OK, "A process may lock %s in memory%s", DOCTOR_SIZE(soft),
-			     soft >= 65536 ? "" : ", and you aren't bound by it");
+			     soft >= LOCKED_ENOUGH ? "" : ", and you aren't bound by it");
 		return;
 	}
 	doctor_found(finding, DOCTOR_NOTE, "A process may lock only %s in memory", DOCTOR_SIZE(soft));
 	doctor_means(finding, "Segments that are to stay in memory (mlock) are refused with -ENOMEM beyond that, so "
 			      "that a first touch may wait for the disk.");
-	if (hard > soft)
+	if (hard >= LOCKED_ENOUGH)
 		doctor_mend(finding, "ulimit -Sl %s",
 			    hard == DOCTOR_UNLIMITED ? "unlimited" : DOCTOR_COUNT(hard / 1024));
 	else

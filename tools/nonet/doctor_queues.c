@@ -159,6 +159,7 @@ static void look_at_mqueue_limits(const struct doctor *doctor, struct doctor_fin
 
 /* What mq_open(3) charges for the defaults of 10 messages of 8 KiB: mq_overview(7) has the formula. */
 #define MQUEUE_DEFAULT_BYTES ((uint64_t)10 * (8192 + 48 + 48))
+#define MQUEUE_ENOUGH        (8 * MQUEUE_DEFAULT_BYTES)
 
 static void look_at_mqueue_bytes(const struct doctor *doctor, struct doctor_finding *finding)
 {
@@ -174,16 +175,16 @@ static void look_at_mqueue_bytes(const struct doctor *doctor, struct doctor_find
 		return;
 	}
 	doctor_found(finding,
-		     soft < MQUEUE_DEFAULT_BYTES       ? DOCTOR_PROBLEM
-		     : soft < 8 * MQUEUE_DEFAULT_BYTES ? DOCTOR_NOTE
-						       : DOCTOR_OK,
+		     soft < MQUEUE_DEFAULT_BYTES ? DOCTOR_PROBLEM
+		     : soft < MQUEUE_ENOUGH      ? DOCTOR_NOTE
+						 : DOCTOR_OK,
 		     "Your POSIX queues may take %s together: %" PRIu64 " queues of 10 messages of 8 KiB",
 		     DOCTOR_SIZE(soft), soft / MQUEUE_DEFAULT_BYTES);
 	if (finding->level == DOCTOR_OK)
 		return;
 	doctor_means(finding, "A queue counts as if it were full, whether it is or not; one that doesn't fit any more "
 			      "is refused with -EMFILE.");
-	if (hard > soft)
+	if (hard >= MQUEUE_ENOUGH)
 		doctor_mend(finding, "ulimit -Sq %s", hard == DOCTOR_UNLIMITED ? "unlimited" : DOCTOR_COUNT(hard));
 	else
 		doctor_mend_limit(doctor, finding, "msgqueue", 819200);
