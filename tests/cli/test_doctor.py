@@ -230,6 +230,19 @@ class Findings(Doctor):
         self.assertEqual({finding["level"] for finding in findings}, {"ok", "unknown"})
         self.assertEqual({finding["check"] for finding in findings if finding["level"] == "unknown"}, machine.TRIED)
 
+    def test_what_is_fine_has_its_figures(self):
+        self.machine.make({"/proc/sysvipc/shm": rows(2, 4 << 20), "/proc/sysvipc/sem": rows(3, 7),
+                           CGROUP + "app.scope/memory.max": "max"})
+        found = {finding["check"]: finding["found"] for finding in self.look("--all")}
+        self.assertEqual(found["cpus"], "You may run on 5 CPUs")
+        self.assertEqual(found["signal-queue"], "3 signals of yours are queued or reserved by timers, of 30000 at most")
+        self.assertEqual(found["sysv-segments"], "2 System V segments exist, of 4096 at most, of any size")
+        self.assertEqual(found["sysv-semaphores"], "3 System V semaphore sets exist, of 32000 at most, with 21 semaphores "
+                                                   "of 1024000000")
+        self.assertEqual(found["mqueue-bytes"], "Your POSIX queues may take 800 KiB together: 9 queues of 10 messages of "
+                                                "8 KiB")
+        self.assertEqual(found["socket-buffers"], "A socket may buffer 208 KiB to send and 208 KiB received")
+
     def test_each_planted_fault_is_told_alone(self):
         for change, check, level, found, means, mend in PLANTED:
             with self.subTest(check=check, change=change):

@@ -50,8 +50,7 @@ static void look_at_feature(const struct doctor *doctor, const struct feature *f
 	}
 
 FEATURE(nosignal, "pwritev2(RWF_NOSIGNAL)", "6.18", doctor_try_nosignal, DOCTOR_NOTE,
-	"Instead SIGPIPE is blocked around each write to a pipe and taken back: right too, but it costs three more "
-	"system calls where the other end has gone.")
+	"Instead SIGPIPE is blocked around each write to a pipe and taken back: as right, but three system calls more.")
 FEATURE(pidfd, "pidfd_open(2)", "5.3", doctor_try_pidfd, DOCTOR_PROBLEM,
 	"A process can be waited for and signalled only by its number, which another one may have by then. nonet "
 	"refuses to do so: -ENOSYS.")
