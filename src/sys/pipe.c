@@ -122,8 +122,11 @@ ssize_t sys_pipe_write(int fd, const struct iovec *vector, int count)
 	while (size < 0 && errno == EINTR);
 	if (size >= 0)
 		return size;
-	/* ENOSYS: an emulator that has the call's elder brothers alone, such as qemu-user. */
-	if (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS)
+	/*
+	 * ENOSYS: an emulator that has the call's elder brothers alone, such as qemu-user. EPERM: a seccomp filter that
+	 * lets only those through; a pipe itself has no such error.
+	 */
+	if (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS && errno != EPERM)
 		return -errno;
 	atomic_store_explicit(&pipe_no_nosignal, true, memory_order_relaxed);
 	return pipe_write_masked(fd, vector, count);
