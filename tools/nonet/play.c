@@ -52,7 +52,8 @@ const char *play_duration(int64_t duration, char *text, size_t size)
 	else if (duration < 1000000)
 		snprintf(text, size, "%.0f us", (double)duration / 1e3);
 	else
-		snprintf(text, size, "%.2f ms", (double)duration / 1e6);
+		/* No wider than the others, or the table would outgrow a terminal on a busy machine. */
+		snprintf(text, size, "%.*f ms", duration < 9995000 ? 2 : 0, (double)duration / 1e6);
 	return text;
 }
 
