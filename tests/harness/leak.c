@@ -130,8 +130,11 @@ static int check_kind(const struct kind *kind, const struct inventory *before, F
 	int count;
 
 	take(kind, &after);
-	/* A joined thread is in /proc for a moment longer, and the kernel tells nobody when it goes. */
-	while (kind->settles && after.count > before->count && test_clock() < deadline) {
+	/*
+	 * A joined thread is in /proc for a moment longer, and the kernel tells nobody when it goes. One that was going
+	 * when the test began isn't counted against one that has come since.
+	 */
+	while (kind->settles && test_clock() < deadline) {
 		nowhere = open_memstream(&ignored, &size);
 		count = compare(kind, before, &after, nowhere);
 		fclose(nowhere);
