@@ -13,11 +13,16 @@
 
 int sys_socket(int domain, int type)
 {
+	return sys_socket_of(domain, type, 0);
+}
+
+int sys_socket_of(int domain, int type, int protocol)
+{
 	int fd = sys_fault(SYS_CALL_SOCKET);
 
 	if (fd < 0)
 		return fd;
-	fd = socket(domain, type | SOCK_CLOEXEC, 0);
+	fd = socket(domain, type | SOCK_CLOEXEC, protocol);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -54,11 +59,32 @@ int sys_connect(int fd, const struct sockaddr *address, socklen_t size)
 
 	if (error < 0)
 		return error;
-	/* A UNIX socket isn't left connecting by a signal: the call is simply made again. */
+	/*
+	 * A UNIX socket isn't left connecting by a signal, and one of TCP that doesn't block isn't interrupted: the
+	 * call is simply made again.
+	 */
 	do
 		error = connect(fd, address, size);
 	while (error < 0 && errno == EINTR);
 	return error < 0 ? -errno : 0;
+}
+
+int sys_local_name(int fd, struct sockaddr *ret_address, socklen_t *size)
+{
+	int error = sys_fault(SYS_CALL_NAME);
+
+	if (error < 0)
+		return error;
+	return getsockname(fd, ret_address, size) < 0 ? -errno : 0;
+}
+
+int sys_peer_name(int fd, struct sockaddr *ret_address, socklen_t *size)
+{
+	int error = sys_fault(SYS_CALL_NAME);
+
+	if (error < 0)
+		return error;
+	return getpeername(fd, ret_address, size) < 0 ? -errno : 0;
 }
 
 int sys_accept(int fd)

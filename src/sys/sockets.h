@@ -14,12 +14,21 @@
  */
 
 int sys_socket(int domain, int type);
+/* IPPROTO_*, where the type alone doesn't say it. -EPERM: SOCK_RAW without CAP_NET_RAW. */
+int sys_socket_of(int domain, int type, int protocol);
 int sys_socketpair(int domain, int type, int ret_fds[2]);
 int sys_bind(int fd, const struct sockaddr *address, socklen_t size);
 int sys_listen(int fd, int backlog);
 
-/* Of a non-blocking socket: -EAGAIN while the backlog of a UNIX listener is full. */
+/*
+ * Of a non-blocking socket: -EAGAIN while the backlog of a UNIX listener is full; -EINPROGRESS of TCP: poll for
+ * POLLOUT, then ask for SO_ERROR.
+ */
 int sys_connect(int fd, const struct sockaddr *address, socklen_t size);
+
+/* The socket's own address, and its peer's. @size: in and out. */
+int sys_local_name(int fd, struct sockaddr *ret_address, socklen_t *size);
+int sys_peer_name(int fd, struct sockaddr *ret_address, socklen_t *size);
 
 /* The new connection is blocking; @fd has to be non-blocking for -EAGAIN instead of waiting. */
 int sys_accept(int fd);

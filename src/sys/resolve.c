@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/resolve.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "sys/fault.h"
+#include "sys/memory.h"
+
+/* What a look-up in another thread, and whoever waits for it, have in common. */
+struct resolve_request {
+	pthread_mutex_t lock; /* of all below but @host */
+	pthread_cond_t ended;
+	unsigned users; /* the thread, and who waits: the last one frees it */
+	bool done;
+	int error;
+	struct sys_addresses addresses;
+	char host[]; /* written before the thread begins */
+};
+
+/* What getaddrinfo(3) says, as an errno; @number is errno right after it. */
+static int resolve_error(int code, int number)
+{
+	switch (code) {
+	case EAI_NONAME:
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+		return -ENOENT;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	case EAI_SYSTEM:
+		/* These two mean something else to our callers. */
+		return number > 0 && number != EAGAIN && number != ETIMEDOUT ? -number : -EREMOTEIO;
+	default:
+		return -EREMOTEIO;
+	}
+}
+
+static int resolve_now(const char *host, int flags, struct sys_addresses *ret_addresses)
+{
+	/* One socket type, or each address comes once for each. */
+	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	struct addrinfo *found = NULL;
+	int error = sys_fault(SYS_CALL_RESOLVE);
+
+	if (error < 0)
+		return error;
+	error = getaddrinfo(host, NULL, &hints, &found);
+	if (error != 0)
+		return resolve_error(error, errno);
+	ret_addresses->count = 0;
+	for (struct addrinfo *item = found; item && ret_addresses->count < SYS_ADDRESSES_MAX; item = item->ai_next) {
+		if (item->ai_family != AF_INET && item->ai_family != AF_INET6)
+			continue;
+		memcpy(&ret_addresses->list[ret_addresses->count++], item->ai_addr, item->ai_addrlen);
+	}
+	freeaddrinfo(found);
+	return ret_addresses->count > 0 ? 0 : -ENOENT;
+}
+
+int sys_resolve_numeric(const char *host, struct sys_addresses *ret_addresses)
+{
+	return resolve_now(host, AI_NUMERICHOST, ret_addresses);
+}
+
+static struct resolve_request *request_new(const char *host)
+{
+	const size_t size = strlen(host) + 1;
+	struct resolve_request *request = sys_allocate(sizeof(*request) + size);
+	pthread_condattr_t attributes;
+
+	if (!request)
+		return NULL;
+	memcpy(request->host, host, size);
+	request->users = 2;
+	/* None of these can fail on Linux: they only fill in memory. */
+	pthread_mutex_init(&request->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&request->ended, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return request;
+}
+
+/* With its lock held, which is let go. */
+static void request_leave(struct resolve_request *request)
+{
+	const bool last = --request->users == 0;
+
+	pthread_mutex_unlock(&request->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&request->ended);
+	pthread_mutex_destroy(&request->lock);
+	sys_free(request);
+}
+
+static void *resolve_thread(void *argument)
+{
+	struct resolve_request *request = argument;
+	struct sys_addresses addresses = {0};
+	int error = resolve_now(request->host, 0, &addresses);
+
+	pthread_mutex_lock(&request->lock);
+	request->addresses = addresses;
+	request->error = error;
+	request->done = true;
+	pthread_cond_signal(&request->ended);
+	request_leave(request);
+	return NULL;
+}
+
+/* Detached, and all signals blocked: none of the program's handlers runs where it doesn't expect it. */
+static int resolve_start(struct resolve_request *request)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all;
+	sigset_t before;
+	int error = sys_fault(SYS_CALL_THREAD);
+
+	if (error < 0)
+		return error;
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, &attributes, resolve_thread, request);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	/* EAGAIN, for RLIMIT_NPROC or no memory, would be taken for a deadline. */
+	return error == 0 ? 0 : -ENOMEM;
+}
+
+int sys_resolve(const char *host, nonet_time deadline, struct sys_addresses *ret_addresses)
+{
+	struct resolve_request *request;
+	struct timespec until;
+	int error;
+
+	if (deadline == NONET_NOW)
+		return -EAGAIN;
+	if (deadline == NONET_FOREVER)
+		return resolve_now(host, 0, ret_addresses);
+	request = request_new(host);
+	if (!request)
+		return -ENOMEM;
+	error = resolve_start(request);
+	pthread_mutex_lock(&request->lock);
+	if (error < 0) {
+		request->users--;
+		request_leave(request);
+		return error;
+	}
+	until = time_to_timespec(deadline);
+	while (!request->done && error == 0)
+		error = pthread_cond_timedwait(&request->ended, &request->lock, &until);
+	error = request->done ? request->error : -ETIMEDOUT;
+	if (error == 0)
+		*ret_addresses = request->addresses;
+	request_leave(request);
+	return error;
+}
