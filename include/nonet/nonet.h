@@ -11,6 +11,7 @@
 #include <nonet/pipe.h>
 #include <nonet/process.h>
 #include <nonet/signal.h>
+#include <nonet/socket.h>
 #include <nonet/time.h>
 #include <nonet/unix.h>
 #include <nonet/version.h>
