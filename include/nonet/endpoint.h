@@ -13,8 +13,9 @@
 NONET_BEGIN_DECLS
 
 /*
- * Messages over whatever an address names: fifo: unix: unix-seqpacket: unix-dgram: fd:. One conversation with one
- * other side (a bound datagram address: with anybody). A program that wants several clients uses nonet/unix.h.
+ * Messages over whatever an address names: fifo: unix: unix-seqpacket: unix-dgram: tcp: udp: icmp: fd:. One
+ * conversation with one other side (a bound datagram address: with anybody). A program that wants several clients uses
+ * nonet/unix.h or nonet/socket.h.
  */
 struct nonet_endpoint;
 
@@ -46,14 +47,17 @@ struct nonet_endpoint_options {
  * Returns once the other side is there: a FIFO is open at both ends, a connection made or accepted. fd:N is duplicated
  * and stays open.
  *
- * A FIFO made by NONET_ENDPOINT_LISTEN stays when the endpoint is closed, a socket's path doesn't.
+ * A FIFO made by NONET_ENDPOINT_LISTEN stays when the endpoint is closed, a socket's path doesn't. Over udp: it takes
+ * datagrams of anybody, without it sends to the address and takes what comes back. icmp: pings: each message that is
+ * sent comes back from the host.
  *
  * Return: 0, or
  *   -EINVAL      @address or @options are wrong (the sentence points at the byte)
  *   -EOPNOTSUPP  the address names something that can't carry messages this way, or not yet
  *   -EAGAIN, -ETIMEDOUT   the other side isn't there, until @deadline
  *   else         as nonet_pipe_create(), nonet_pipe_open(), nonet_pipe_take_fd(), nonet_unix_listen(),
- *                nonet_unix_connect(), nonet_unix_bind(), nonet_unix_take_fd()
+ *                nonet_unix_connect(), nonet_unix_bind(), nonet_unix_take_fd(), nonet_socket_listen(),
+ *                nonet_socket_accept(), nonet_socket_connect(), nonet_socket_bind(), nonet_socket_take_fd()
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options *options,
 						      nonet_time deadline, struct nonet_endpoint **ret_endpoint,
@@ -80,8 +84,10 @@ NONET_PUBLIC struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *
  *   -EAGAIN, -ETIMEDOUT   no room, until @deadline
  *   -EPIPE       the other side has gone
  *   -ECONNRESET  it has gone without reading all that was sent to it
- *   -ECONNREFUSED   nobody has the datagram's name any more
+ *   -ECONNREFUSED   nobody has the datagram's name any more; over udp: nobody was there for the last one
  *   -ENOTCONN    a bound datagram address: it only receives
+ *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   tcp: udp: icmp: the host doesn't answer, or can't be reached
+ *   -EPERM, -EACCES   udp: icmp: a firewall's rule, or a broadcast address
  *   -EMSGSIZE    @size is over what this carrier can take in one message
  *   -EBADF       not opened for sending
  *   -ENOMEM, -ENOBUFS   no memory
@@ -102,6 +108,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept
  *   -EPIPE       the other side has gone, and every message was taken (never on a bound datagram address)
  *   -ECONNRESET  it has gone without reading all that was sent to it
+ *   -ECONNREFUSED   over udp: nobody was there for a datagram that was sent
+ *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   tcp: udp: icmp: the host doesn't answer, or can't be reached
  *   -EBADMSG     the other side died in the middle of a message, or what came isn't nonet's framing
  *   -EMSGSIZE    larger than @capacity; it stays, and nonet_endpoint_message_size() tells its size
  *   -EBADF       not opened for receiving
@@ -155,7 +163,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_write(struct nonet_endpoint *en
  *
  * A FIFO's or pipe's writer is finished only by closing it: -EOPNOTSUPP, as for datagrams.
  *
- * Return: 0, or -EOPNOTSUPP, -ENOTCONN, -EBADF, -EBADMSG as nonet_unix_finish().
+ * Return: 0, or -EOPNOTSUPP, -ENOTCONN, -EBADF, -EBADMSG as nonet_unix_finish(), nonet_socket_finish().
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_finish(struct nonet_endpoint *endpoint);
 

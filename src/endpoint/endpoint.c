@@ -30,7 +30,7 @@ static int endpoint_check_options(const struct nonet_endpoint_options *options, 
 	return 0;
 }
 
-/* fd:N, duplicated: a pipe's end or a UNIX socket. */
+/* fd:N, duplicated: a pipe's end, a UNIX socket, or one of TCP or UDP. */
 static int endpoint_open_fd(struct nonet_endpoint *endpoint, const struct nonet_endpoint_options *options,
 			    struct nonet_error *reterr)
 {
@@ -47,11 +47,13 @@ static int endpoint_open_fd(struct nonet_endpoint *endpoint, const struct nonet_
 		return error_set(reterr, fd, "can't use descriptor %d: %s", (int)number, error_reason(fd));
 	error = endpoint_take_unix(endpoint, &fd, options, reterr);
 	if (error == -ENOTSUP)
+		error = endpoint_take_socket(endpoint, &fd, options, reterr);
+	if (error == -ENOTSUP)
 		error = endpoint_take_pipe(endpoint, &fd, options, reterr);
 	if (error == -ENOTSUP)
 		error_set(reterr, error,
-			  "descriptor %d is neither one end of a pipe nor a connected UNIX socket, and can't carry "
-			  "messages",
+			  "descriptor %d is neither one end of a pipe nor a connected socket of UNIX, TCP or UDP, and "
+			  "can't carry messages",
 			  (int)number);
 	sys_close(&fd);
 	return error;
@@ -74,20 +76,24 @@ static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct n
 	case NONET_SCHEME_UNIX_DGRAM:
 		return endpoint_open_unix(endpoint, NONET_UNIX_DATAGRAM, options, deadline, reterr);
 	case NONET_SCHEME_TCP:
+		return endpoint_open_socket(endpoint, NONET_SOCKET_TCP, options, deadline, reterr);
 	case NONET_SCHEME_UDP:
+		return endpoint_open_socket(endpoint, NONET_SOCKET_UDP, options, deadline, reterr);
+	case NONET_SCHEME_ICMP:
+		return endpoint_open_socket(endpoint, NONET_SOCKET_ICMP, options, deadline, reterr);
 	case NONET_SCHEME_POSIXMQ:
 	case NONET_SCHEME_SYSVMSG:
 	case NONET_SCHEME_CHANNEL:
 	case NONET_SCHEME_QUEUE:
 		return error_set(reterr, -EOPNOTSUPP,
 				 "this version of nonet can't send or receive over %s: yet; it can over fifo:, unix:, "
-				 "unix-seqpacket:, unix-dgram: and fd:",
+				 "unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp: and fd:",
 				 nonet_scheme_name(scheme));
 	default:
 		return error_set(
 			reterr, -EOPNOTSUPP,
-			"%s: names something that carries no messages; fifo:, unix:, unix-seqpacket:, unix-dgram: "
-			"and fd: do",
+			"%s: names something that carries no messages; fifo:, unix:, unix-seqpacket:, unix-dgram:, "
+			"tcp:, udp:, icmp: and fd: do",
 			nonet_scheme_name(scheme));
 	}
 }

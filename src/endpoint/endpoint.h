@@ -5,6 +5,7 @@
 #include <nonet/address.h>
 #include <nonet/endpoint.h>
 #include <nonet/pipe.h>
+#include <nonet/socket.h>
 #include <nonet/unix.h>
 
 struct nonet_endpoint;
@@ -32,6 +33,7 @@ struct nonet_endpoint {
 	union {
 		struct nonet_pipe *pipe;
 		struct nonet_unix *socket;
+		struct nonet_socket *network;
 	} with;
 };
 
@@ -40,11 +42,15 @@ int endpoint_open_fifo(struct nonet_endpoint *endpoint, const struct nonet_endpo
 		       nonet_time deadline, struct nonet_error *reterr);
 int endpoint_open_unix(struct nonet_endpoint *endpoint, enum nonet_unix_type type,
 		       const struct nonet_endpoint_options *options, nonet_time deadline, struct nonet_error *reterr);
+int endpoint_open_socket(struct nonet_endpoint *endpoint, enum nonet_socket_type type,
+			 const struct nonet_endpoint_options *options, nonet_time deadline, struct nonet_error *reterr);
 
 /* Of a descriptor of ours; consumed on success. -ENOTSUP: it isn't one of these. */
 int endpoint_take_pipe(struct nonet_endpoint *endpoint, int *fd, const struct nonet_endpoint_options *options,
 		       struct nonet_error *reterr);
 int endpoint_take_unix(struct nonet_endpoint *endpoint, int *fd, const struct nonet_endpoint_options *options,
 		       struct nonet_error *reterr);
+int endpoint_take_socket(struct nonet_endpoint *endpoint, int *fd, const struct nonet_endpoint_options *options,
+			 struct nonet_error *reterr);
 
 #endif

@@ -112,12 +112,10 @@ static void options_are_checked_before_anything_is_done(void **state)
 
 static void what_carries_no_messages_is_refused_with_what_does(void **state)
 {
-	static const char *const later[] = {"tcp:localhost:1", "udp:localhost:1", "posixmq:/q",
-					    "sysvmsg:1",       "channel:c",       "queue:q"};
-	static const char *const never[] = {"pid:1",       "icmp:localhost", "posixsem:/s", "posixshm:/m",
-					    "sysvshm:1",   "sysvsem:1",      "ofdlock:/f",  "posixlock:/f",
-					    "flock:/f",    "file:/f",        "mutex:m",     "rwlock:r",
-					    "condition:c", "event:e",        "semaphore:s", "log:l"};
+	static const char *const later[] = {"posixmq:/q", "sysvmsg:1", "channel:c", "queue:q"};
+	static const char *const never[] = {"pid:1",      "posixsem:/s",  "posixshm:/m", "sysvshm:1",   "sysvsem:1",
+					    "ofdlock:/f", "posixlock:/f", "flock:/f",    "file:/f",     "mutex:m",
+					    "rwlock:r",   "condition:c",  "event:e",     "semaphore:s", "log:l"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
@@ -186,7 +184,7 @@ static void a_descriptor_that_carries_no_messages_is_refused(void **state)
 	(void)state;
 	fd = (int)test_must(open("/dev/null", O_RDWR | O_CLOEXEC));
 	snprintf(address, sizeof(address), "fd:%d", fd);
-	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected UNIX socket");
+	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected socket of UNIX, TCP or UDP");
 	check_refused(address, NONET_ENDPOINT_LISTEN, -EINVAL, "nothing to listen for");
 	close(fd);
 	check_refused(address, 0, -EBADF, address + 3);
@@ -195,18 +193,18 @@ static void a_descriptor_that_carries_no_messages_is_refused(void **state)
 	test_must(bind(fd, (struct sockaddr *)&(struct sockaddr_un){.sun_family = AF_UNIX}, sizeof(sa_family_t)));
 	test_must(listen(fd, 1));
 	snprintf(address, sizeof(address), "fd:%d", fd);
-	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected UNIX socket");
+	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected socket of UNIX, TCP or UDP");
 	close(fd);
 
-	fd = (int)test_must(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	fd = (int)test_must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	snprintf(address, sizeof(address), "fd:%d", fd);
-	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected UNIX socket");
+	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected socket of UNIX, TCP or UDP");
 	close(fd);
 
 	test_must(mkfifo(path, 0600));
 	fd = (int)test_must(open(path, O_RDWR | O_CLOEXEC));
 	snprintf(address, sizeof(address), "fd:%d", fd);
-	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected UNIX socket");
+	check_refused(address, 0, -ENOTSUP, "neither one end of a pipe nor a connected socket of UNIX, TCP or UDP");
 	close(fd);
 	unlink(path);
 

@@ -106,6 +106,97 @@ class Socat(Interop):
             self.one_line(err)
 
 
+class Ports(Interop):
+    """TCP and UDP. The host is this process's own, so that nobody else has its ports."""
+
+    def setUp(self):
+        super().setUp()
+        number = os.getpid()
+        self.host = f"127.{80 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+        with socket.socket() as free:
+            free.bind((self.host, 0))
+            self.port = free.getsockname()[1]
+        self.place = f"{self.host}:{self.port}"
+
+    def until_port(self, table="tcp"):
+        """Waits until somebody listens at the port, or has bound it."""
+        number = "".join(f"{int(part):02X}" for part in reversed(self.host.split(".")))
+        wanted = (f"{number}:{self.port:04X}", "0A" if table == "tcp" else "07")
+
+        def is_there():
+            with open(f"/proc/net/{table}", encoding="ascii") as file:
+                return any((words[1], words[3]) == wanted for words in map(str.split, file))
+
+        self.until(is_there, f"{self.place} is served")
+
+    def test_socat_receives_what_nonet_sends(self):
+        receiver = self.other("socat", "-u", f"TCP-LISTEN:{self.port},bind={self.host}", "STDOUT")
+        sent = self.nonet("send", "--bytes", "--timeout", cli.BOUND, f"tcp:{self.place}", stdin=b"hello\nsocat\n")
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(self.finish(receiver), (0, b"hello\nsocat\n", b""))
+
+    def test_nonet_receives_what_socat_sends(self):
+        receiver = self.start("recv", "--listen", "--bytes", "--timeout", cli.BOUND, f"tcp:{self.place}")
+        self.until_port()
+        sender = self.other("socat", "-u", "STDIN", f"TCP:{self.place}")
+        self.assertEqual(self.finish(sender, b"hello\nnonet\n")[0], 0)
+        self.assertEqual(self.finish(receiver), (0, b"hello\nnonet\n", b""))
+
+    def test_duplex_with_an_echo(self):
+        self.other("socat", f"TCP-LISTEN:{self.port},bind={self.host}", "EXEC:cat")
+        data = os.urandom(2 << 20)
+        done = self.nonet("send", "--duplex", "--timeout", cli.BOUND, f"tcp:{self.place}", stdin=data)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(done.stdout, data)
+
+    def test_messages_between_two_commands(self):
+        receiver = self.start("recv", "--listen", "--timeout", cli.BOUND, f"tcp:{self.place}")
+        sent = self.nonet("send", "--timeout", cli.BOUND, f"tcp:{self.place}", stdin=b"one\ntwo\n\nfour\n")
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(self.finish(receiver), (0, b"one\ntwo\n\nfour\n", b""))
+
+    def test_datagrams_of_socat(self):
+        receiver = self.start("recv", "--listen", "--count", "1", "--timeout", cli.BOUND, f"udp:{self.place}")
+        self.until_port("udp")
+        sender = self.other("socat", "-u", "STDIN", f"UDP:{self.place}")
+        self.assertEqual(self.finish(sender, b"a datagram")[0], 0)
+        self.assertEqual(self.finish(receiver), (0, b"a datagram\n", b""))
+
+    def test_datagrams_for_socat(self):
+        receiver = self.other("socat", "-u", f"UDP-RECV:{self.port},bind={self.host}", "STDOUT")
+        self.until_port("udp")
+        sent = self.nonet("send", f"udp:{self.place}", stdin=b"a datagram\n")
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.read_until(receiver.stdout, b"a datagram")
+
+    def test_nc_both_ways(self):
+        receiver = self.other("nc", "-l", self.host, str(self.port), stdin=subprocess.DEVNULL)
+        sent = self.nonet("send", "--bytes", "--timeout", cli.BOUND, f"tcp:{self.place}", stdin=b"hello\nnc\n")
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(self.finish(receiver)[:2], (0, b"hello\nnc\n"))
+        receiver = self.start("recv", "--listen", "--bytes", "--timeout", cli.BOUND, f"tcp:{self.place}")
+        self.until_port()
+        sender = self.other("nc", "-N", self.host, str(self.port))
+        self.assertEqual(self.finish(sender, b"hello\nnonet\n")[0], 0)
+        self.assertEqual(self.finish(receiver), (0, b"hello\nnonet\n", b""))
+
+    def test_a_redis_server(self):
+        self.start("--port", str(self.port), "--bind", self.host, "--dir", self.dir, "--save", "", "--appendonly",
+                   "no", "--daemonize", "no", command=self.tool("redis-server"), stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
+        done = self.nonet("send", "--duplex", "--no-half-close", "--timeout", cli.BOUND, f"tcp:{self.place}",
+                          stdin=b"SET player nine\r\nGET player\r\nQUIT\r\n")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(done.stdout, b"+OK\r\n$4\r\nnine\r\n+OK\r\n")
+
+    def test_nobody_who_listens(self):
+        done = self.nonet("send", f"tcp:{self.place}", stdin=b"a\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"nobody listens at {self.place}", self.one_line(done.stderr))
+        done = self.nonet("send", "--timeout", "100ms", f"tcp:{self.place}", stdin=b"a\n")
+        self.assertEqual(done.returncode, 124)
+
+
 class Netcat(Interop):
     def test_nc_receives_what_nonet_sends(self):
         receiver = self.other("nc", "-lU", self.path(), stdin=subprocess.DEVNULL)

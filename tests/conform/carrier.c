@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conform/carrier.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +33,9 @@ static const size_t stream_boundaries[] = {4096,   65535 - 16, 65535,          6
 					   131072, 196608,     32 * 65536 / 4, 262144, 1048575,    0};
 static const size_t packet_boundaries[] = {4096, 32768, 65536, 131072, 0};
 
+/* What one packet of loopback holds, and Ethernet's. */
+static const size_t datagram_boundaries[] = {1472, 4096, 32768, 65507 - 16, 0};
+
 static const int pipe_dead_receiver[] = {-EPIPE, 0};
 static const int connection_dead_receiver[] = {-EPIPE, -ECONNRESET, 0};
 static const int datagram_dead_receiver[] = {-ECONNREFUSED, 0};
@@ -37,6 +45,7 @@ static const int datagram_dead_receiver[] = {-ECONNREFUSED, 0};
 #define NO_ANSWER "who binds a datagram address only receives"
 #define ANYBODY   "anybody may send to a datagram address, so it never ends"
 #define NO_FINISH "datagrams have no connection to finish"
+#define NO_ROOM   "UDP loses what the receiver has no room for, and lets no sender wait"
 
 const struct carrier carriers[] = {
 	{
@@ -96,6 +105,36 @@ const struct carrier carriers[] = {
 		.boundaries = stream_boundaries,
 		.dead_receiver = connection_dead_receiver,
 	},
+	{
+		.name = "tcp4",
+		.scheme = "tcp",
+		.kind = CARRIER_IPV4,
+		.framed = true,
+		.told_late = true,
+		.boundaries = stream_boundaries,
+		.dead_receiver = connection_dead_receiver,
+	},
+	{
+		.name = "tcp6",
+		.scheme = "tcp",
+		.kind = CARRIER_IPV6,
+		.framed = true,
+		.told_late = true,
+		.boundaries = stream_boundaries,
+		.dead_receiver = connection_dead_receiver,
+	},
+	{
+		.name = "udp",
+		.scheme = "udp",
+		.kind = CARRIER_IPV4,
+		.told_late = true,
+		.why_not = {[ABILITY_DUPLEX] = NO_ANSWER,
+			    [ABILITY_END] = ANYBODY,
+			    [ABILITY_FINISH] = NO_FINISH,
+			    [ABILITY_ROOM] = NO_ROOM},
+		.boundaries = datagram_boundaries,
+		.dead_receiver = datagram_dead_receiver,
+	},
 	{.name = NULL},
 };
 
@@ -115,6 +154,8 @@ size_t carrier_largest(const struct carrier *carrier)
 
 	if (carrier->framed)
 		return 1048576;
+	if (carrier->kind == CARRIER_IPV4)
+		return 65507;
 	/* unix_dgram_sendmsg() in the kernel: a packet takes its own bytes and 32 more of SO_SNDBUF. */
 	file = fopen("/proc/sys/net/core/wmem_default", "re");
 	if (!file || fscanf(file, "%ld", &buffer) != 1 || buffer <= 32)
@@ -123,12 +164,77 @@ size_t carrier_largest(const struct carrier *carrier)
 	return (size_t)buffer - 32;
 }
 
+/* Every process has an IPv4 address of its own here; where it hasn't, or may not share a port, it is kept taken. */
+static void pair_find_port(struct pair *pair)
+{
+	const bool ipv4 = pair->carrier->kind == CARRIER_IPV4;
+	const bool datagrams = !pair->carrier->framed;
+	const uint32_t number = (uint32_t)getpid();
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(0x7f400000u + (number & 0x3fffffu))}};
+	struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr *address = ipv4 ? (struct sockaddr *)&sin : (struct sockaddr *)&sin6;
+	socklen_t size = ipv4 ? sizeof(sin) : sizeof(sin6);
+	const int on = 1;
+	char text[64];
+
+	pair->reserved =
+		(int)test_must(socket(address->sa_family, (datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));
+	/* Two may have one port, if both say so and neither listens yet. */
+	if (!datagrams)
+		test_must(setsockopt(pair->reserved, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+	test_must(bind(pair->reserved, address, size));
+	test_must(getsockname(pair->reserved, address, &size));
+	inet_ntop(address->sa_family, ipv4 ? (void *)&sin.sin_addr : (void *)&sin6.sin6_addr, text, sizeof(text));
+	snprintf(pair->address, sizeof(pair->address), ipv4 ? "%s:%s:%d" : "%s:[%s]:%d", pair->carrier->scheme, text,
+		 ntohs(ipv4 ? sin.sin_port : sin6.sin6_port));
+	if (datagrams) {
+		close(pair->reserved);
+		pair->reserved = -1;
+	}
+}
+
+const char *carrier_missing(const struct carrier *carrier)
+{
+	const struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd;
+	int code;
+
+	if (carrier->kind != CARRIER_IPV6)
+		return NULL;
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	code = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&sin6, sizeof(sin6));
+	if (fd >= 0)
+		close(fd);
+	return code < 0 ? "this machine has no IPv6 on its loopback" : NULL;
+}
+
+void pair_room(struct pair *pair)
+{
+	struct pollfd item = {.fd = pair->room, .events = POLLIN};
+	uint64_t one;
+
+	if (pair->room < 0)
+		return;
+	while (read(pair->room, &one, sizeof(one)) < 0) {
+		test_check(errno == EAGAIN || errno == EINTR);
+		test_poll(&item, 1, test_deadline());
+	}
+}
+
+void pair_taken(struct pair *pair)
+{
+	const uint64_t one = 1;
+
+	while (pair->room >= 0 && write(pair->room, &one, sizeof(one)) < 0)
+		test_check(errno == EINTR);
+}
+
 struct pair *pair_new(const struct carrier *carrier)
 {
 	struct pair *pair = calloc(1, sizeof(*pair));
 
 	test_check(pair);
-	*pair = (struct pair){.carrier = carrier, .fds = {-1, -1}};
+	*pair = (struct pair){.carrier = carrier, .fds = {-1, -1}, .reserved = -1, .bound = -1, .room = -1};
 	switch (carrier->kind) {
 	case CARRIER_PATH:
 		pair->directory = test_directory_new();
@@ -143,6 +249,14 @@ struct pair *pair_new(const struct carrier *carrier)
 	case CARRIER_FD_STREAM:
 		test_must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair->fds));
 		break;
+	case CARRIER_IPV4:
+	case CARRIER_IPV6:
+		pair_find_port(pair);
+		break;
+	}
+	if (carrier->why_not[ABILITY_ROOM]) {
+		pair->bound = (int)test_must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+		pair->room = (int)test_must(eventfd(2, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
 	}
 	return pair;
 }
@@ -161,6 +275,12 @@ struct pair *pair_free(struct pair *pair)
 	if (!pair)
 		return NULL;
 	pair_leave(pair);
+	if (pair->reserved >= 0)
+		close(pair->reserved);
+	if (pair->bound >= 0)
+		close(pair->bound);
+	if (pair->room >= 0)
+		close(pair->room);
 	/* A FIFO stays when it is closed. If nobody opened it, the directory says so below. */
 	if (pair->directory && strcmp(pair->carrier->scheme, "fifo") == 0 &&
 	    nonet_pipe_unlink(test_path(pair->directory, "talk"), NULL) < 0)
@@ -173,9 +293,14 @@ struct pair *pair_free(struct pair *pair)
 struct nonet_endpoint *pair_open(struct pair *pair, enum pair_side side)
 {
 	struct nonet_endpoint_options options = {.size = sizeof(options), .message_size = pair->message_size};
+	struct pollfd bound = {.fd = pair->bound, .events = POLLIN};
 	struct nonet_endpoint *endpoint = NULL;
 	struct nonet_error error = {0};
+	const uint64_t one = 1;
 
+	/* A datagram's sender isn't told that nobody is there yet, until one is lost. */
+	if (side == PAIR_SENDER && pair->bound >= 0)
+		test_poll(&bound, 1, test_deadline());
 	options.flags = side == PAIR_RECEIVER ? NONET_ENDPOINT_RECEIVE : NONET_ENDPOINT_SEND;
 	if (!pair->carrier->why_not[ABILITY_DUPLEX])
 		options.flags = NONET_ENDPOINT_RECEIVE | NONET_ENDPOINT_SEND;
@@ -185,6 +310,8 @@ struct nonet_endpoint *pair_open(struct pair *pair, enum pair_side side)
 		options.flags |= side == PAIR_RECEIVER ? NONET_ENDPOINT_LISTEN : NONET_ENDPOINT_WAIT;
 	if (nonet_endpoint_open(pair->address, &options, test_deadline(), &endpoint, &error) < 0)
 		test_fail("can't open %s: %s (%s)", pair->address, error.text, nonet_error_name(error.code));
+	if (side == PAIR_RECEIVER && pair->bound >= 0)
+		test_must(write(pair->bound, &one, sizeof(one)));
 	/* It has been duplicated. */
 	pair_leave(pair);
 	return endpoint;

@@ -13,6 +13,7 @@ enum ability {
 	ABILITY_DUPLEX, /* both sides send and receive */
 	ABILITY_END,    /* the receiver is told that the sender has gone */
 	ABILITY_FINISH, /* a side can say that it sends no more, and still receive */
+	ABILITY_ROOM,   /* a sender waits for a receiver that takes nothing; else what comes too much is lost */
 	ABILITY_COUNT,
 };
 
@@ -21,6 +22,8 @@ enum carrier_kind {
 	CARRIER_ABSTRACT,  /* a socket's name outside the file system */
 	CARRIER_FD_PIPE,   /* both processes inherit an end */
 	CARRIER_FD_STREAM, /* ... of a connected UNIX stream */
+	CARRIER_IPV4,      /* a port of an address within this machine */
+	CARRIER_IPV6,
 };
 
 struct carrier {
@@ -28,16 +31,22 @@ struct carrier {
 	const char *scheme;
 	enum carrier_kind kind;
 	bool framed;                        /* a byte stream: messages are framed, else the kernel keeps them apart */
+	bool told_late;                     /* of a dead receiver only by the answer to what was sent to it */
 	const char *why_not[ABILITY_COUNT]; /* why it can't; NULL: it can */
 	const size_t *boundaries;           /* payloads at which something changes, ended by 0 */
 	const int *dead_receiver;           /* what a sender may be told of a dead receiver, ended by 0 */
 };
 
+/* Why it can't be tried here at all (no IPv6), or NULL. */
+const char *carrier_missing(const struct carrier *carrier);
+
 /* All of them, ended by one without a name. */
 extern const struct carrier carriers[];
 const struct carrier *carrier_find(const char *name);
 
-/* The largest message that the suite sends: 1 MiB on streams, else what the system's default buffers let a packet be.
+/*
+ * The largest message that the suite sends: 1 MiB on streams, else what the system's default buffers let a packet be,
+ * or a datagram's length says.
  */
 size_t carrier_largest(const struct carrier *carrier);
 
@@ -52,6 +61,9 @@ struct pair {
 	const char *directory; /* NULL unless the carrier has a path */
 	char address[192];     /* of the carriers that have a name */
 	int fds[2];            /* of the others, by enum pair_side; else -1 */
+	int reserved;          /* a socket that keeps the port ours; else -1 */
+	int bound;             /* an eventfd, counted up once the receiver is there; -1: the sender sees that itself */
+	int room; /* an eventfd that counts the messages which may be under way; -1: the carrier sees to it */
 	uint64_t message_size; /* an option of both sides; may be set before they open */
 };
 
@@ -64,6 +76,13 @@ struct pair *pair_free(struct pair *pair);
  * carrier that can is opened both ways. Fails the test with the library's sentence.
  */
 struct nonet_endpoint *pair_open(struct pair *pair, enum pair_side side);
+
+/*
+ * Over a carrier that loses what the receiver has no room for: wait before each message until it has, and say when one
+ * was taken. Over others nothing happens.
+ */
+void pair_room(struct pair *pair);
+void pair_taken(struct pair *pair);
 
 /* In a process that is neither side, once both are forked: inherited ends would hide a death. */
 void pair_leave(struct pair *pair);

@@ -85,7 +85,10 @@ static void stop_and_go(const struct carrier *carrier, size_t size)
 		} while (code == 0);
 		test_check_equal(code, -ETIMEDOUT);
 		punctual_end(&punctual);
-		test_check_equal(nonet_endpoint_send(sender, bytes, size, NONET_NOW), -EAGAIN);
+		code = nonet_endpoint_send(sender, bytes, size, NONET_NOW);
+		/* TCP may have found some room by then. */
+		test_check(code == -EAGAIN || (code == 0 && carrier->told_late));
+		count += code == 0;
 		test_child_continue(child);
 		for (int j = 0; j < 5; j++)
 			message_send(sender, count++, size);

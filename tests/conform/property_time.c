@@ -76,7 +76,7 @@ void now_never_waits_and_a_past_deadline_tries_once(const struct carrier *carrie
 	receive_nothing(endpoint, 1);
 	talk_end(pair, child, endpoint);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2 && !carrier->why_not[ABILITY_ROOM]; i++) {
 		pair = pair_new(carrier);
 		child = talk_start(pair, idle_receiver, pair, PAIR_SENDER, &endpoint);
 		/* One that isn't too late, with a deadline that is: it still tries. */
@@ -212,6 +212,8 @@ void a_storm_of_signals_shortens_no_deadline(const struct carrier *carrier)
 	test_check(test_storm_stop(storm) > 0);
 	test_check(test_storm_received() > 50);
 	talk_end(pair, child, endpoint);
+	if (carrier->why_not[ABILITY_ROOM])
+		return;
 
 	pair = pair_new(carrier);
 	child = talk_start(pair, idle_receiver, pair, PAIR_SENDER, &endpoint);

@@ -176,6 +176,7 @@ void armed_under_epoll_no_message_is_missed(const struct carrier *carrier)
 			test_check_equal(size, transfer_size(&transfer, count));
 			test_check(message_is(bytes, size, count));
 			count++;
+			pair_taken(transfer.pair);
 		}
 	}
 	test_check_equal(test_child_join(child), 0);

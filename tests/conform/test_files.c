@@ -56,7 +56,9 @@ static int file_send(struct test_child_side *side, void *argument)
 	struct test_random random = test_random_init(copy->seed, 0);
 	struct nonet_endpoint *sender = pair_open(copy->pair, PAIR_SENDER);
 	const int fd = (int)test_must(open(copy->from, O_RDONLY | O_CLOEXEC));
-	uint8_t *bytes = malloc(MESSAGE_SIZE);
+	const size_t whole = carrier_largest(copy->pair->carrier);
+	const size_t largest = whole < MESSAGE_SIZE ? whole : MESSAGE_SIZE;
+	uint8_t *bytes = malloc(largest);
 	int64_t count = 0;
 	ssize_t size;
 
@@ -64,10 +66,11 @@ static int file_send(struct test_child_side *side, void *argument)
 	test_report(side, "ready");
 	test_await(side, "go");
 	do {
-		size = read(fd, bytes, test_random_between(&random, 1, MESSAGE_SIZE));
+		size = read(fd, bytes, test_random_between(&random, 1, largest));
 		if (size < 0 && errno == EINTR)
 			continue;
 		test_check(size >= 0);
+		pair_room(copy->pair);
 		test_check_equal(
 			nonet_endpoint_send(sender, bytes, (size_t)size, count % 2 ? test_deadline() : NONET_FOREVER),
 			0);
@@ -98,6 +101,7 @@ static int file_receive(struct test_child_side *side, void *argument)
 				 0);
 		if (size == 0)
 			break;
+		pair_taken(copy->pair);
 		write_all(fd, bytes, size);
 		count++;
 	}
@@ -183,6 +187,10 @@ static void a_file_arrives_as_it_was_over_every_carrier(void **state)
 {
 	(void)state;
 	for (const struct carrier *carrier = carriers; carrier->name; carrier++) {
+		if (carrier_missing(carrier)) {
+			test_note("%s: left out: %s", carrier->name, carrier_missing(carrier));
+			continue;
+		}
 		test_watchdog_extend(NONET_S(60) + test_scaled(NONET_S(600)));
 		copy_over(carrier, false);
 	}
@@ -192,6 +200,10 @@ static void a_file_arrives_as_it_was_through_a_storm_of_signals(void **state)
 {
 	(void)state;
 	for (const struct carrier *carrier = carriers; carrier->name; carrier++) {
+		if (carrier_missing(carrier)) {
+			test_note("%s: left out: %s", carrier->name, carrier_missing(carrier));
+			continue;
+		}
 		test_watchdog_extend(NONET_S(60) + test_scaled(NONET_S(600)));
 		copy_over(carrier, true);
 	}

@@ -148,8 +148,13 @@ static void kill_many(const char *name, enum pair_side victim_side)
 	const uint64_t scaled = test_scaled(KILLS);
 	const uint64_t count = scaled > KILLS_MIN ? scaled : KILLS_MIN;
 	struct test_random random = test_random_init(test_seed(), (uint64_t)name[0] << 8 | (uint64_t)victim_side);
-	struct figures figures = {.told = calloc(count, sizeof(nonet_time))};
+	struct figures figures = {.told = NULL};
 
+	if (carrier_missing(carrier)) {
+		test_note("%s: left out: %s", name, carrier_missing(carrier));
+		return;
+	}
+	figures.told = calloc(count, sizeof(nonet_time));
 	test_check(figures.told);
 	for (uint64_t i = 0; i < count; i++) {
 		test_watchdog_extend(NONET_S(30));
@@ -173,6 +178,8 @@ static void a_killed_sender_is_noticed_and_tears_no_message(void **state)
 	kill_many("fd-pipe", PAIR_SENDER);
 	kill_many("unix", PAIR_SENDER);
 	kill_many("unix-seqpacket", PAIR_SENDER);
+	kill_many("tcp4", PAIR_SENDER);
+	kill_many("tcp6", PAIR_SENDER);
 }
 
 static void a_killed_receiver_is_noticed(void **state)
@@ -182,6 +189,8 @@ static void a_killed_receiver_is_noticed(void **state)
 	kill_many("fd-pipe", PAIR_RECEIVER);
 	kill_many("unix", PAIR_RECEIVER);
 	kill_many("unix-seqpacket", PAIR_RECEIVER);
+	kill_many("tcp4", PAIR_RECEIVER);
+	kill_many("tcp6", PAIR_RECEIVER);
 }
 
 #define DATAGRAM_DEADLINE NONET_MS(20)

@@ -30,6 +30,9 @@ static const char help[] =
 	"      --json           print each message as a line of JSON\n"
 	"  -h, --help           print this\n"
 	"\n"
+	"ADDRESS is fifo:PATH, unix:PATH, unix:@NAME, unix-seqpacket:, unix-dgram:, tcp:HOST:PORT, udp:HOST:PORT,\n"
+	"or fd:N; nonet(7) tells of each.\n"
+	"\n"
 	"Example: nonet recv --listen unix:/tmp/hello\n";
 
 struct receiver {

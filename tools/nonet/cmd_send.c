@@ -37,6 +37,9 @@ static const char help[] =
 	"      --json           print a summary at the end\n"
 	"  -h, --help           print this\n"
 	"\n"
+	"ADDRESS is fifo:PATH, unix:PATH, unix:@NAME, unix-seqpacket:, unix-dgram:, tcp:HOST:PORT, udp:HOST:PORT,\n"
+	"icmp:HOST or fd:N; nonet(7) tells of each.\n"
+	"\n"
 	"Example: echo hello | nonet send unix:/tmp/hello\n"
 	"         printf 'PING\\r\\nQUIT\\r\\n' | nonet send --duplex --no-half-close unix:/run/redis/redis.sock\n";
 
