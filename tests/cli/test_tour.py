@@ -15,7 +15,7 @@ import cli
 
 MECHANISMS = ["signals", "pipes", "message queues", "semaphores", "shared memory", "sockets", "file locks",
               "memory-mapped files", "UNIX sockets"]
-BUILT = {"signals", "pipes", "UNIX sockets"}
+BUILT = {"signals", "pipes", "sockets", "UNIX sockets"}
 
 
 def children(pid):
@@ -47,6 +47,8 @@ class Tour(cli.Case):
         self.assertIn("sender and value", rows[0]["detail"])
         self.assertIn("pipe's reader passed", rows[-1]["detail"])
         self.assertIn("packets", rows[-1]["detail"])
+        self.assertIn("UDP datagram; the next, to nobody: -ECONNREFUSED", rows[5]["detail"])
+        self.assertRegex(rows[5]["detail"], "a ping, and back in|no ping: a raw socket takes CAP_NET_RAW")
 
     def test_the_table_has_a_row_for_each(self):
         done = self.nonet("tour")
