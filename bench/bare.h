@@ -2,6 +2,7 @@
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,19 @@ extern const struct bench_way bare_timer;
 extern const struct bench_way bare_connect;
 extern const struct bench_way bare_signal;
 extern const struct bench_way bare_process;
+extern const struct bench_way bare_tcp_bytes;
+extern const struct bench_way bare_tcp_messages;
+extern const struct bench_way bare_udp;
+extern const struct bench_way bare_tcp_connect;
+
+/* Two sockets of IPv4 that are connected with each other: SOCK_STREAM, SOCK_DGRAM. */
+int bare_inet_pair(int type, int ret_fds[2]);
+
+/* A listener at a port of its own. */
+int bare_inet_listen(struct sockaddr_in *ret_address);
+
+/* Close with a reset: no port stays in TIME_WAIT, of which there are too few for a benchmark. */
+int bare_inet_hang_up(int fd);
 
 /* Until @fd has one of @events (or an error, or the other side has gone): -EAGAIN for NONET_NOW, -ETIMEDOUT. */
 int bare_wait(int fd, short events, nonet_time deadline);

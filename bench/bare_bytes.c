@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Plain bytes by hand: exactly as many as asked, by a deadline, over a pipe or a UNIX stream. */
+/* Plain bytes by hand: exactly as many as asked, by a deadline, over a pipe, a UNIX stream or TCP. */
 
 struct bare_ends {
 	int in;
@@ -75,6 +75,17 @@ static int bare_stream_open(size_t size, void **ret_a, void **ret_b)
 	return error ? error : bare_ends_make(fds[1], fds[1], ret_b);
 }
 
+static int bare_tcp_open(size_t size, void **ret_a, void **ret_b)
+{
+	int fds[2];
+	int error = bare_inet_pair(SOCK_STREAM, fds);
+
+	(void)size;
+	if (error == 0)
+		error = bare_ends_make(fds[0], fds[0], ret_a);
+	return error ? error : bare_ends_make(fds[1], fds[1], ret_b);
+}
+
 static int bare_stream_put(void *end, const void *message, size_t size, nonet_time deadline)
 {
 	const int fd = ((struct bare_ends *)end)->in;
@@ -124,4 +135,5 @@ static int bare_stream_take(void *end, void *buffer, size_t size, nonet_time dea
 }
 
 const struct bench_way bare_pipe_bytes = {bare_pipe_open, bare_pipe_put, bare_pipe_take, bare_ends_close};
+const struct bench_way bare_tcp_bytes = {bare_tcp_open, bare_stream_put, bare_stream_take, bare_ends_close};
 const struct bench_way bare_stream_bytes = {bare_stream_open, bare_stream_put, bare_stream_take, bare_ends_close};

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * UNIX packets and datagrams by hand: the kernel keeps messages apart, but cuts what is larger than the buffer. So the
- * rest of it gets a place behind the caller's buffer, from which the next call takes it.
+ * UNIX packets and datagrams, and UDP's, by hand: the kernel keeps messages apart, but cuts what is larger than the
+ * buffer. So the rest of it gets a place behind the caller's buffer, from which the next call takes it.
  */
 
 #define PACKET_LIMIT (256u << 10) /* more than the default SO_SNDBUF lets one packet be */
@@ -151,13 +151,18 @@ static void bare_packet_close(void *end)
 	free(packet);
 }
 
-static int bare_packet_ends(int type, void **ret_a, void **ret_b)
+static int bare_packet_ends(int domain, int type, void **ret_a, void **ret_b)
 {
 	const int on = 1;
 	int fds[2];
+	int error = 0;
 
-	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
-		return -errno;
+	if (domain == AF_INET)
+		error = bare_inet_pair(type, fds);
+	else if (socketpair(domain, type | SOCK_CLOEXEC, 0, fds) < 0)
+		error = -errno;
+	if (error < 0)
+		return error;
 	for (int i = 0; i < 2; i++) {
 		struct bare_packet *packet = calloc(1, sizeof(*packet));
 
@@ -179,16 +184,23 @@ static int bare_packet_ends(int type, void **ret_a, void **ret_b)
 static int bare_seqpacket_open(size_t size, void **ret_a, void **ret_b)
 {
 	(void)size;
-	return bare_packet_ends(SOCK_SEQPACKET, ret_a, ret_b);
+	return bare_packet_ends(AF_UNIX, SOCK_SEQPACKET, ret_a, ret_b);
 }
 
 static int bare_datagram_open(size_t size, void **ret_a, void **ret_b)
 {
 	(void)size;
-	return bare_packet_ends(SOCK_DGRAM, ret_a, ret_b);
+	return bare_packet_ends(AF_UNIX, SOCK_DGRAM, ret_a, ret_b);
+}
+
+static int bare_udp_open(size_t size, void **ret_a, void **ret_b)
+{
+	(void)size;
+	return bare_packet_ends(AF_INET, SOCK_DGRAM, ret_a, ret_b);
 }
 
 const struct bench_way bare_seqpacket = {bare_seqpacket_open, bare_packet_put, bare_packet_take, bare_packet_close};
 const struct bench_way bare_datagram = {bare_datagram_open, bare_packet_put, bare_packet_take, bare_packet_close};
+const struct bench_way bare_udp = {bare_udp_open, bare_packet_put, bare_packet_take, bare_packet_close};
 const struct bench_way bare_seqpacket_descriptors = {bare_seqpacket_open, bare_descriptor_put, bare_descriptor_take,
 						     bare_packet_close};

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /*
- * A UNIX stream by hand. Nothing of the socket is changed: MSG_DONTWAIT and MSG_NOSIGNAL go with each call.
+ * A UNIX stream, or TCP, by hand. Nothing of the socket is changed: MSG_DONTWAIT and MSG_NOSIGNAL go with each call.
  *
  * Messages: a header, the payload, and a verdict. If the sender's deadline passes in the middle, it owes the rest,
  * which goes out as zeros before the next message: the verdict 0 then tells the receiver to drop what it has.
@@ -266,12 +266,8 @@ static void bare_stream_close(void *end)
 	free(stream);
 }
 
-static int bare_stream_ends(bool passes, void **ret_a, void **ret_b)
+static int bare_stream_ends(const int fds[2], bool passes, void **ret_a, void **ret_b)
 {
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		return -errno;
 	for (int i = 0; i < 2; i++) {
 		struct bare_stream *stream = calloc(1, sizeof(*stream));
 
@@ -289,17 +285,35 @@ static int bare_stream_ends(bool passes, void **ret_a, void **ret_b)
 
 static int bare_stream_open(size_t size, void **ret_a, void **ret_b)
 {
+	int fds[2];
+
 	(void)size;
-	return bare_stream_ends(false, ret_a, ret_b);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	return bare_stream_ends(fds, false, ret_a, ret_b);
+}
+
+static int bare_tcp_open(size_t size, void **ret_a, void **ret_b)
+{
+	int fds[2];
+	int error = bare_inet_pair(SOCK_STREAM, fds);
+
+	(void)size;
+	return error ? error : bare_stream_ends(fds, false, ret_a, ret_b);
 }
 
 static int bare_descriptors_open(size_t size, void **ret_a, void **ret_b)
 {
+	int fds[2];
+
 	(void)size;
-	return bare_stream_ends(true, ret_a, ret_b);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	return bare_stream_ends(fds, true, ret_a, ret_b);
 }
 
 const struct bench_way bare_stream_messages = {bare_stream_open, bare_messages_put, bare_messages_take,
 					       bare_stream_close};
+const struct bench_way bare_tcp_messages = {bare_tcp_open, bare_messages_put, bare_messages_take, bare_stream_close};
 const struct bench_way bare_stream_descriptors = {bare_descriptors_open, bare_descriptors_put, bare_descriptors_take,
 						  bare_stream_close};

@@ -61,6 +61,7 @@ struct bench_case {
 extern const struct bench_case pipe_cases[];
 extern const struct bench_case unix_cases[];
 extern const struct bench_case connect_cases[];
+extern const struct bench_case socket_cases[];
 extern const struct bench_case wait_cases[];
 extern const struct bench_case signal_cases[];
 extern const struct bench_case endpoint_cases[];
@@ -75,6 +76,9 @@ extern const struct bench_way naked_pipe;
 extern const struct bench_way naked_stream;
 extern const struct bench_way naked_seqpacket;
 extern const struct bench_way naked_datagram;
+extern const struct bench_way naked_tcp;
+extern const struct bench_way naked_udp;
+extern const struct bench_way naked_tcp_connect;
 extern const struct bench_way naked_stream_descriptors;
 extern const struct bench_way naked_seqpacket_descriptors;
 extern const struct bench_way naked_connect;

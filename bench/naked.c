@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench.h"
+#include "bare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,13 +76,17 @@ static int naked_pipe_open(size_t size, void **ret_a, void **ret_b)
 	return error ? error : naked_make(ab[0], ba[1], ret_b);
 }
 
-static int naked_socket_open(int type, void **ret_a, void **ret_b)
+static int naked_socket_open(int domain, int type, void **ret_a, void **ret_b)
 {
 	int fds[2];
-	int error;
+	int error = 0;
 
-	if (socketpair(AF_UNIX, type, 0, fds) < 0)
-		return -errno;
+	if (domain == AF_INET)
+		error = bare_inet_pair(type, fds);
+	else if (socketpair(domain, type, 0, fds) < 0)
+		error = -errno;
+	if (error < 0)
+		return error;
 	error = naked_make(fds[0], fds[0], ret_a);
 	return error ? error : naked_make(fds[1], fds[1], ret_b);
 }
@@ -90,22 +94,36 @@ static int naked_socket_open(int type, void **ret_a, void **ret_b)
 static int naked_stream_open(size_t size, void **ret_a, void **ret_b)
 {
 	(void)size;
-	return naked_socket_open(SOCK_STREAM, ret_a, ret_b);
+	return naked_socket_open(AF_UNIX, SOCK_STREAM, ret_a, ret_b);
 }
 
 static int naked_seqpacket_open(size_t size, void **ret_a, void **ret_b)
 {
 	(void)size;
-	return naked_socket_open(SOCK_SEQPACKET, ret_a, ret_b);
+	return naked_socket_open(AF_UNIX, SOCK_SEQPACKET, ret_a, ret_b);
 }
 
 static int naked_datagram_open(size_t size, void **ret_a, void **ret_b)
 {
 	(void)size;
-	return naked_socket_open(SOCK_DGRAM, ret_a, ret_b);
+	return naked_socket_open(AF_UNIX, SOCK_DGRAM, ret_a, ret_b);
+}
+
+static int naked_tcp_open(size_t size, void **ret_a, void **ret_b)
+{
+	(void)size;
+	return naked_socket_open(AF_INET, SOCK_STREAM, ret_a, ret_b);
+}
+
+static int naked_udp_open(size_t size, void **ret_a, void **ret_b)
+{
+	(void)size;
+	return naked_socket_open(AF_INET, SOCK_DGRAM, ret_a, ret_b);
 }
 
 const struct bench_way naked_pipe = {naked_pipe_open, naked_put, naked_take, naked_close};
 const struct bench_way naked_stream = {naked_stream_open, naked_put, naked_take, naked_close};
 const struct bench_way naked_seqpacket = {naked_seqpacket_open, naked_put, naked_take, naked_close};
+const struct bench_way naked_tcp = {naked_tcp_open, naked_put, naked_take, naked_close};
+const struct bench_way naked_udp = {naked_udp_open, naked_put, naked_take, naked_close};
 const struct bench_way naked_datagram = {naked_datagram_open, naked_put, naked_take, naked_close};
