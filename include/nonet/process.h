@@ -97,8 +97,8 @@ struct nonet_process_options {
  *   -EINVAL      no argument; bad @options
  *   -EAGAIN      the limit of processes (RLIMIT_NPROC, cgroup pids.max)
  *   -EMFILE, -ENFILE, -ENOMEM   no descriptors, no memory
- * On failure there is no child, and nothing is left behind.
- * Context: any thread; not in a signal handler.
+ * On failure there is no child, and nothing is left behind but, where the program couldn't begin, a SIGCHLD.
+ * Context: any thread; not in a signal handler. Not a cancellation point.
  * Source: clone(2) with CLONE_VM, CLONE_VFORK and CLONE_PIDFD, execve(2).
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_process_spawn(const char *const *arguments,
@@ -159,6 +159,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_process_wait(struct nonet_process *proce
  *   sent); or
  *   -EAGAIN, -ETIMEDOUT   it hasn't ended. What was sent stays sent: a process in an uninterruptible sleep ends later
  *   -EPERM       it is another user's
+ *   -EINVAL      it is outside our PID namespace
  *   -ENOMEM
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_process_stop(struct nonet_process *process, nonet_time grace,

@@ -27,13 +27,13 @@ struct nonet_signal;
 
 /* How a signal was sent. */
 enum nonet_signal_how {
-	NONET_SIGNAL_OTHER = 0, /* see code */
-	NONET_SIGNAL_USER,      /* kill(2), or pidfd_send_signal(2) without a value: the kernel says who */
-	NONET_SIGNAL_THREAD,    /* tgkill(2): the kernel says who */
-	NONET_SIGNAL_QUEUE,     /* with a value, or a real-time signal of nonet's: the sender says who it is */
-	NONET_SIGNAL_KERNEL,    /* a terminal's, a limit's... */
-	NONET_SIGNAL_CHILD,     /* SIGCHLD: pid and uid are the child's, value its status */
-	NONET_SIGNAL_TIMER,     /* timer_settime(2): value is the timer's */
+	NONET_SIGNAL_OTHER = 0, /* see code; with pid 0 the sender isn't known, and uid says nothing */
+	NONET_SIGNAL_USER,   /* kill(2), or pidfd_send_signal(2) without a value: the kernel says who, by pid not 0 */
+	NONET_SIGNAL_THREAD, /* tgkill(2): the kernel says who */
+	NONET_SIGNAL_QUEUE,  /* with a value, or a real-time signal of nonet's: the sender says who it is */
+	NONET_SIGNAL_KERNEL, /* a terminal's, a limit's... */
+	NONET_SIGNAL_CHILD,  /* SIGCHLD: pid and uid are the child's, value its status */
+	NONET_SIGNAL_TIMER,  /* timer_settime(2): value is the timer's */
 };
 
 struct nonet_signal_info {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -125,6 +126,10 @@ static void what_is_no_process_is_refused(void **state)
 	test_check_equal(nonet_process_take_pidfd(&fd, &process, &error), -EBADF);
 	test_check(strstr(error.text, "isn't a pidfd"));
 	test_check_equal(fd, STDERR_FILENO);
+	/* Which some system calls take for a pidfd, but which is always readable. */
+	fd = (int)test_must(open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	test_check_equal(nonet_process_take_pidfd(&fd, &process, &error), -EBADF);
+	test_must(close(fd));
 	test_check(process == (void *)&process);
 	test_check(nonet_process_close(NULL) == NULL);
 }

@@ -52,7 +52,8 @@ static void signal_unhold(uint64_t mask)
 	uint64_t last = 0;
 
 	for (int i = 0; i < SIGNAL_NUMBERS; i++)
-		if (mask >> i & 1 && --holds->count[i] == 0)
+		/* 0: another thread, which had our number before, opened what we close. */
+		if (mask >> i & 1 && holds->count[i] > 0 && --holds->count[i] == 0)
 			last |= (uint64_t)1 << i;
 	last &= holds->ours;
 	holds->ours &= ~last;
@@ -203,7 +204,11 @@ static enum nonet_signal_how signal_how(const struct sys_signal *raw)
 {
 	switch (raw->code) {
 	case SI_USER:
-		return NONET_SIGNAL_USER;
+		/*
+		 * Where the kernel had no memory, or its user's queue was full, it lets a signal through without what
+		 * belongs to it: all zeros, which would say "from root, by kill(2)". Nobody has the number 0.
+		 */
+		return raw->pid ? NONET_SIGNAL_USER : NONET_SIGNAL_OTHER;
 	case SI_TKILL:
 		return NONET_SIGNAL_THREAD;
 	case SI_QUEUE:

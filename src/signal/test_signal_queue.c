@@ -54,6 +54,32 @@ static int send_all(struct test_child_side *side, void *argument)
 	return 0;
 }
 
+/* The kernel lets an ordinary signal through without its sender: nobody may pose so as root. */
+static int receive_without_room(struct test_child_side *side, void *argument)
+{
+	const struct rlimit none = {0, 0};
+	const int number = SIGTERM;
+	struct nonet_signal_info info;
+	struct nonet_signal *signal;
+
+	(void)side;
+	(void)argument;
+	test_check_equal(nonet_signal_open(&number, 1, NULL, &signal, NULL), 0);
+	test_must(setrlimit(RLIMIT_SIGPENDING, &none));
+	(void)!nonet_signal_send(getpid(), SIGTERM, &number, NULL);
+	test_check_equal(nonet_signal_receive(signal, test_deadline(), &info), 0);
+	test_check_equal(info.pid, 0);
+	test_check_equal(info.how, NONET_SIGNAL_OTHER);
+	nonet_signal_close(signal);
+	return 0;
+}
+
+static void a_sender_that_is_not_known_is_not_vouched_for(void **state)
+{
+	(void)state;
+	test_check_equal(test_child_join(test_child_start(receive_without_room, NULL)), 0);
+}
+
 static void a_million_keep_their_order(void **state)
 {
 	struct traffic traffic = {.receiver = getpid(), .count = (int)test_scaled(SIGNALS)};
@@ -100,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(a_million_keep_their_order),
+		test_case(a_sender_that_is_not_known_is_not_vouched_for),
 	};
 
 	return test_main(tests);

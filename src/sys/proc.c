@@ -148,6 +148,20 @@ int sys_thread_find_unblocked(uint64_t mask, struct sys_thread *ret_thread)
 	return found;
 }
 
+/* Whether the numbers that /proc shows are ours: it may be mounted for another PID namespace. */
+static bool proc_is_ours(void)
+{
+	char text[16];
+	ssize_t size = sys_fault(SYS_CALL_STAT);
+
+	if (size == 0)
+		size = readlink("/proc/self", text, sizeof(text) - 1);
+	if (size < 0)
+		return false;
+	text[size] = 0;
+	return strtol(text, NULL, 10) == getpid();
+}
+
 int sys_pidfd_number(int pidfd, pid_t *ret_pid)
 {
 	struct proc_file file = {.fd = -1};
@@ -169,6 +183,6 @@ int sys_pidfd_number(int pidfd, pid_t *ret_pid)
 	if (more < 0)
 		return more;
 	/* -1 of a process that was reaped. */
-	*ret_pid = number > 0 ? (pid_t)number : 0;
+	*ret_pid = number > 0 && proc_is_ours() ? (pid_t)number : 0;
 	return 0;
 }

@@ -56,3 +56,14 @@ int sys_reap(int pidfd, siginfo_t *ret_info)
 	*ret_info = info;
 	return 1;
 }
+
+int sys_pidfd_check(int fd)
+{
+	siginfo_t info;
+	int error = sys_fault(SYS_CALL_WAITID);
+
+	/* Of a pidfd anything but EBADF: mostly ECHILD, as it isn't our child's. WNOWAIT: nobody is reaped. */
+	if (error == 0 && waitid(PROCESS_BY_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		error = -errno;
+	return error == -EBADF ? -EBADF : 0;
+}

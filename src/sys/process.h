@@ -25,4 +25,7 @@ int sys_pidfd_open(pid_t pid);
  */
 int sys_reap(int pidfd, siginfo_t *ret_info);
 
+/* Whether a descriptor is a pidfd: 0, or -EBADF. A directory of /proc isn't, though some calls take it for one. */
+int sys_pidfd_check(int fd);
+
 #endif

@@ -88,18 +88,6 @@ int sys_signal_send_thread(pid_t process, pid_t thread, int number, const int *v
 	return syscall(SYS_rt_tgsigqueueinfo, process, thread, number, &info) < 0 ? -errno : 0;
 }
 
-int sys_pidfd_check(int fd)
-{
-	int error = sys_fault(SYS_CALL_SIGNAL);
-
-	if (error < 0)
-		return error;
-	/* No signal at all, which only tells whether there could be one: of a pidfd anything but EBADF. */
-	if (syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) < 0 && errno == EBADF)
-		return -EBADF;
-	return 0;
-}
-
 static int signals_mask(int how, uint64_t mask, uint64_t *ret_before)
 {
 	return syscall(SYS_rt_sigprocmask, how, &mask, ret_before, sizeof(mask)) < 0 ? -errno : 0;

@@ -21,9 +21,6 @@ int sys_signal_queue(pid_t pid, int number, int value);
 int sys_signal_send_pidfd(int pidfd, int number, const int *value);
 int sys_signal_send_thread(pid_t process, pid_t thread, int number, const int *value);
 
-/* Whether a descriptor is a pidfd: 0, or -EBADF. */
-int sys_pidfd_check(int fd);
-
 /* Block and unblock in the calling thread; all 64, those that the C library keeps to itself too. */
 int sys_signal_block(uint64_t mask, uint64_t *ret_before);
 void sys_signal_unblock(uint64_t mask);

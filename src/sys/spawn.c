@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -49,6 +50,9 @@
 #define SPAWN_PATH "/bin:/usr/bin"
 
 #define SPAWN_SHELL "/bin/sh"
+
+/* P_PIDFD of waitid(2), Linux 5.4; older headers don't have it. */
+#define SPAWN_BY_PIDFD ((idtype_t)3)
 
 #define SPAWN_FAILED 127
 
@@ -153,19 +157,30 @@ static int spawn_duplicate(int fd, int least)
 	return errno == EINVAL ? -EBADF : -errno;
 }
 
-/* A source that stands where a target will be is moved above all of them first. */
+/* Whether a number is where another descriptor of ours than the @except-th is to be. */
+static bool spawn_is_target(const struct sys_spawn *spawn, int fd, size_t except)
+{
+	for (size_t i = 0; i < spawn->descriptors_count; i++)
+		if (i != except && spawn->descriptors[i].to == fd)
+			return true;
+	return false;
+}
+
+/* A source that stands where another is to be is moved out of the way first, to a number where nothing is to be. */
 static int spawn_move_sources(const struct spawn_child *child)
 {
 	const struct sys_spawn *spawn = child->spawn;
-	int highest = -1;
 
+	/* Before a duplicate stands where one that isn't open should be. */
 	for (size_t i = 0; i < spawn->descriptors_count; i++)
-		highest = spawn->descriptors[i].to > highest ? spawn->descriptors[i].to : highest;
+		if (fcntl(spawn->descriptors[i].from, F_GETFD) < 0)
+			return -errno;
 	for (size_t i = 0; i < spawn->descriptors_count; i++) {
 		struct sys_spawn_descriptor one = spawn->descriptors[i];
 
-		if (one.from != one.to && one.from <= highest)
-			one.from = spawn_duplicate(one.from, highest + 1);
+		/* A duplicate at a target is closed when that is made, or at the exec: it is left where it is. */
+		while (one.from >= 0 && spawn_is_target(spawn, one.from, i))
+			one.from = spawn_duplicate(one.from, one.from + 1);
 		if (one.from < 0)
 			return one.from;
 		child->sources[i] = one;
@@ -331,6 +346,7 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 	uint64_t before = 0;
 	char *stack;
 	void *memory;
+	int cancel;
 	int error;
 
 	*ret_step = SYS_SPAWN_CLONE;
@@ -339,6 +355,8 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 	memory = spawn_allocate(spawn, &child, &stack);
 	if (!memory)
 		return -ENOMEM;
+	/* A thread that is cancelled in here would leave a child that nobody knows, and all signals blocked. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	error = sys_signal_block(UINT64_MAX, &before);
 	if (error == 0) {
 		error = spawn_clone(&child, stack, &spawned);
@@ -346,11 +364,12 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 			error = child.error;
 			*ret_step = child.step;
 			/* It has ended; where SIGCHLD is ignored the kernel has reaped it. */
-			(void)waitid(P_PID, (id_t)spawned.pid, NULL, WEXITED);
+			(void)waitid(SPAWN_BY_PIDFD, (id_t)spawned.pidfd, NULL, WEXITED);
 			sys_close(&spawned.pidfd);
 		}
 		sys_signal_set_mask(before);
 	}
+	pthread_setcancelstate(cancel, NULL);
 	sys_free(memory);
 	if (error == 0)
 		*ret_spawned = spawned;

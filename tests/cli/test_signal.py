@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import uuid
 
 import cli
@@ -51,6 +52,40 @@ class Signal(Processes):
             done = self.nonet("signal", who(process.pid), "USR1")
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
             self.assertEqual(process.wait(cli.PATIENCE), cli.status_of_signal(signal.SIGUSR1))
+
+    def test_one_that_comes_after_the_last_does_no_harm(self):
+        process = self.waiter("USR1", "USR2", number=signal.SIGUSR2)
+        process.send_signal(signal.SIGSTOP)
+        self.until(lambda: status_field(process.pid, "State") == "T", "it has stopped")
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual(process.wait(cli.PATIENCE), 0)
+        self.assertEqual(len(cli.lines_of(process.stdout.read())), 1)
+
+    def test_none_is_passed_over_for_want_of_descriptors(self):
+        processes = [self.called() for _ in range(6)]
+        for limit in range(4, 9):
+            done = subprocess.run(["sh", "-c", f'ulimit -n {limit}; exec "$0" signal --all "$1" USR1', cli.NONET,
+                                   self.name], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            self.assertEqual((done.returncode, [process.poll() for process in processes]), (1, [None] * 6), limit)
+
+    def test_a_name_with_a_newline_is_not_its_first_line(self):
+        script = f"import ctypes,time; ctypes.CDLL(None).prctl(15, b'{self.name[:13]}\\nx'); print('ready', flush=True); " \
+                 "time.sleep(100)"
+        process = self.called("-c", script, program=sys.executable, name="other")
+        self.read_until(process.stdout, b"ready\n")
+        done = self.nonet("signal", self.name[:13], "USR1")
+        self.assertEqual((done.returncode, process.poll()), (1, None))
+
+    def test_the_proc_of_another_namespace_names_nobody(self):
+        if os.geteuid() != 0:
+            cli.skip_or_fail(self, "to make a PID namespace takes root")
+        process = self.called()
+        done = subprocess.run(["unshare", "-pf", cli.NONET, "stop", self.name], stdin=subprocess.DEVNULL,
+                              capture_output=True, check=False)
+        self.assertEqual((done.returncode, process.poll()), (1, None))
+        self.assertIn(b"PID namespace", done.stderr)
 
     def test_the_last_part_of_a_path_is_the_name(self):
         process = self.called(name=f"/opt/bin/{self.name}")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -178,6 +179,10 @@ static int wait_for(const struct request *request, size_t count, char *names[])
 	}
 	if (r == 0)
 		r = receive_all(request, signal);
+	/* Those that came since are still pending, and would now do to us what they do to whoever doesn't wait for
+	 * them. */
+	for (i = 0; i < count && signal; i++)
+		(void)!sigaction(numbers[i], &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	nonet_signal_close(signal);
 	free(numbers);
 	return r;

@@ -87,45 +87,62 @@ static int ask(const struct found *found)
 	return r == -EAGAIN ? 0 : r;
 }
 
-static int finish(const struct request *request, const struct found *found)
+/* Waits for all that are left; those that have ended are printed, and left out from then on. Return: @status or worse.
+ */
+static int wait_for_all(const struct request *request, struct found_list *list, const int *forced, nonet_time until,
+			int status)
 {
-	int r, forced = 0;
+	size_t i;
+	int r;
 
-	r = nonet_process_wait(found->process, request->grace < request->deadline ? request->grace : request->deadline,
-			       NULL);
-	if ((r == -ETIMEDOUT || r == -EAGAIN) && request->grace < request->deadline) {
-		r = nonet_process_signal(found->process, SIGKILL, NULL);
-		forced = r == 0;
-		if (r == 0 || r == -ESRCH)
-			r = nonet_process_wait(found->process, request->deadline, NULL);
+	for (i = 0; i < list->count; i++) {
+		if (!list->items[i].process)
+			continue;
+		r = nonet_process_wait(list->items[i].process, until, NULL);
+		if ((r == -ETIMEDOUT || r == -EAGAIN) && until < request->deadline)
+			continue;
+		r = r < 0 ? failed(&list->items[i], r) : print_end(request, &list->items[i], forced[i]);
+		list->items[i].process = nonet_process_close(list->items[i].process);
+		status = status == STATUS_DONE ? r : status;
 	}
-	return r < 0 ? failed(found, r) : print_end(request, found, forced);
+	return status;
+}
+
+/* One that doesn't end mustn't keep the others from being asked, or from SIGKILL: all go through each step together. */
+static int stop_found(const struct request *request, struct found_list *list, int *forced)
+{
+	int r, status = STATUS_DONE;
+	size_t i;
+
+	for (i = 0; i < list->count; i++) {
+		r = ask(&list->items[i]);
+		if (r == 0)
+			continue;
+		if (r < 0)
+			status = failed(&list->items[i], r);
+		/* The others can be stopped all the same. */
+		list->items[i].process = r < 0 ? nonet_process_close(list->items[i].process) : list->items[i].process;
+	}
+	if (request->grace < request->deadline) {
+		status = wait_for_all(request, list, forced, request->grace, status);
+		for (i = 0; i < list->count; i++)
+			if (list->items[i].process)
+				forced[i] = nonet_process_signal(list->items[i].process, SIGKILL, NULL) == 0;
+	}
+	return wait_for_all(request, list, forced, request->deadline, status);
 }
 
 static int stop_all(const struct request *request, const char *who)
 {
 	struct found_list list;
-	int r, one;
-	size_t i;
+	int *forced, r;
 
 	r = find_processes(who, request->all, &list);
 	if (r)
 		return r;
-	for (i = 0; i < list.count; i++) {
-		one = ask(&list.items[i]);
-		if (one < 0) {
-			r = failed(&list.items[i], one);
-			/* The others can be stopped all the same. */
-			list.items[i].process = nonet_process_close(list.items[i].process);
-		}
-	}
-	for (i = 0; i < list.count; i++) {
-		if (!list.items[i].process)
-			continue;
-		one = finish(request, &list.items[i]);
-		if (r == STATUS_DONE)
-			r = one;
-	}
+	forced = calloc(list.count, sizeof(*forced));
+	r = forced ? stop_found(request, &list, forced) : say_failure("no memory is left");
+	free(forced);
 	find_free(&list);
 	return r;
 }

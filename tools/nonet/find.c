@@ -17,7 +17,8 @@
 /* Over the kernel's longest name of a process, 15 bytes. */
 #define COMM_SIZE 32
 
-static size_t read_file(pid_t pid, const char *name, char *text, size_t size)
+/* Return: how many bytes; 0 also if there is nothing for us to see; or a negative errno: we can't look. */
+static int read_file(pid_t pid, const char *name, char *text, size_t size)
 {
 	char path[64];
 	size_t got;
@@ -26,27 +27,30 @@ static size_t read_file(pid_t pid, const char *name, char *text, size_t size)
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	file = fopen(path, "re");
 	if (!file)
-		return 0;
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
 	got = fread(text, 1, size - 1, file);
 	fclose(file);
 	text[got] = '\0';
-	return got;
+	return (int)got;
 }
 
-/* Whether a process has that name: 1 or 0. What has no command line is a kernel thread, or has ended. */
+/* Whether a process has that name: 1, 0, or a negative errno. No command line: a kernel thread, or it has ended. */
 static int is_called(pid_t pid, const char *name)
 {
 	char command[4096], comm[COMM_SIZE];
 	const char *last;
+	int size = read_file(pid, "cmdline", command, sizeof(command));
 
-	if (read_file(pid, "cmdline", command, sizeof(command)) == 0)
-		return 0;
+	if (size <= 0)
+		return size;
 	last = strrchr(command, '/');
 	if (strcmp(last ? last + 1 : command, name) == 0)
 		return 1;
-	if (read_file(pid, "comm", comm, sizeof(comm)) == 0)
-		return 0;
-	comm[strcspn(comm, "\n")] = '\0';
+	size = read_file(pid, "comm", comm, sizeof(comm));
+	if (size <= 0)
+		return size;
+	/* The newline at the end alone: a process can give itself a name that has some. */
+	comm[size - 1] = '\0';
 	return strcmp(comm, name) == 0;
 }
 
@@ -65,24 +69,54 @@ static int append(struct found_list *list, struct nonet_process *process, pid_t 
 	return 0;
 }
 
+/* One that was passed over could be the one that is meant, or a second. Return: @code. */
+static int cannot_look(pid_t pid, int code, struct nonet_error *error)
+{
+	error->code = code;
+	snprintf(error->text, sizeof(error->text), "can't see what process %d is called: %s; nothing was done",
+		 (int)pid, strerror(-code));
+	error->position = -1;
+	return code;
+}
+
 /* Return: 0, or a negative errno with @error. */
 static int look_at(pid_t pid, const char *name, struct found_list *list, struct nonet_error *error)
 {
 	struct nonet_process *process;
 	int r;
 
-	if (pid == getpid() || !is_called(pid, name))
+	if (pid == getpid())
 		return 0;
-	r = nonet_process_open(pid, &process, error);
+	r = is_called(pid, name);
+	if (r > 0)
+		r = nonet_process_open(pid, &process, error);
+	else
+		return r < 0 ? cannot_look(pid, r, error) : 0;
 	if (r == -ESRCH)
 		return 0;
 	if (r < 0)
 		return r;
 	/* Again, now that it is held: it may have ended in between, and its number may be another's. */
-	if (is_called(pid, name))
+	r = is_called(pid, name);
+	if (r > 0)
 		return append(list, process, pid);
 	nonet_process_close(process);
-	return 0;
+	return r < 0 ? cannot_look(pid, r, error) : 0;
+}
+
+/*
+ * Whether /proc shows the processes that our numbers mean: mounted for another PID namespace, it would name one process
+ * and have us signal another.
+ */
+static int proc_is_ours(void)
+{
+	char text[32];
+	const ssize_t size = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (size <= 0)
+		return 0;
+	text[size] = '\0';
+	return strtol(text, NULL, 10) == getpid();
 }
 
 static int find_by_name(const char *name, struct found_list *list)
@@ -92,12 +126,23 @@ static int find_by_name(const char *name, struct found_list *list)
 	DIR *all = opendir("/proc");
 	int r = 0;
 
-	if (!all)
-		return say_failure("can't look for \"%s\": /proc isn't there", name);
-	while (r == 0 && (entry = readdir(all)) != NULL)
-		if (isdigit((unsigned char)entry->d_name[0]))
+	if (!all || !proc_is_ours()) {
+		if (all)
+			closedir(all);
+		return say_failure("can't look for \"%s\": /proc %s; name it by pid:N", name,
+				   all ? "doesn't show this PID namespace" : "can't be read");
+	}
+	do {
+		errno = 0;
+		entry = readdir(all);
+		if (!entry && errno)
+			r = say_failure("can't look for \"%s\": /proc: %s", name, strerror(errno));
+		else if (entry && isdigit((unsigned char)entry->d_name[0]))
 			r = look_at((pid_t)strtol(entry->d_name, NULL, 10), name, list, &error);
+	} while (r == 0 && entry);
 	closedir(all);
+	if (r > 0)
+		return r;
 	if (r < 0)
 		return say_error(&error, NULL);
 	return list->count > 0 ? 0 : say_failure("no process is called \"%s\"", name);
