@@ -71,8 +71,8 @@ class Signal(Processes):
             self.assertEqual((done.returncode, [process.poll() for process in processes]), (1, [None] * 6), limit)
 
     def test_a_name_with_a_newline_is_not_its_first_line(self):
-        script = f"import ctypes,time; ctypes.CDLL(None).prctl(15, b'{self.name[:13]}\\nx'); print('ready', flush=True); " \
-                 "time.sleep(100)"
+        script = f"import ctypes,signal; ctypes.CDLL(None).prctl(15, b'{self.name[:13]}\\nx'); print('ready', flush=True); " \
+                 "signal.pause()"
         process = self.called("-c", script, program=sys.executable, name="other")
         self.read_until(process.stdout, b"ready\n")
         done = self.nonet("signal", self.name[:13], "USR1")
