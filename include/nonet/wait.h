@@ -66,7 +66,9 @@ NONET_PUBLIC struct nonet_wait_set *nonet_wait_set_free(struct nonet_wait_set *s
  *   -EINVAL      @events is 0 or has unknown bits
  *   -EBUSY       @waitable is in a set already
  *   -ENOMEM, -ENOSPC   no memory, or the limit of epoll watches (/proc/sys/fs/epoll/max_user_watches)
- *   -ECHILD      the set is the parent's
+ *   -ECHILD      the set is the parent's, or the object, and it can't be waited for here (its header says so)
+ *   -EMFILE, -ENFILE   the object gets its descriptor when it is first waited for, and there is none left
+ *   -EOPNOTSUPP  objects of this kind can't be waited for
  * Context: any thread, also while another waits on @set.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_wait_set_add(struct nonet_wait_set *set, struct nonet_waitable *waitable,

@@ -194,6 +194,9 @@ int nonet_wait_set_add(struct nonet_wait_set *set, struct nonet_waitable *waitab
 		return -ECHILD;
 	if (!events_are_good(events))
 		return -EINVAL;
+	/* Why it has none. */
+	if (waitable->fd < 0)
+		return waitable->fd;
 	member = member_new(set, waitable, waitable->fd, events, data);
 	if (!member)
 		return -ENOMEM;

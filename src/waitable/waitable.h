@@ -22,7 +22,7 @@ struct wait_member;
 struct waitable_hooks;
 
 struct nonet_waitable {
-	int fd;
+	int fd; /* or the -errno for which the object couldn't have one: nonet_wait_set_add() returns it */
 	/* 1 = ready now, 0 = the descriptor will tell; NULL = always 0. */
 	int (*arm)(struct nonet_waitable *waitable);
 

@@ -58,6 +58,9 @@ struct test_leak *test_leak_begin(void)
 	return leak;
 }
 
+/* Of the library's helper threads (src/sys/thread.c). */
+#define HELPER_STACK (256 * 1024)
+
 /* glibc keeps the stacks of ended threads for the next ones. */
 static bool is_thread_stacks(unsigned long long size)
 {
@@ -71,7 +74,8 @@ static bool is_thread_stacks(unsigned long long size)
 		pthread_attr_destroy(&attributes);
 	}
 	/* Some versions of glibc count the guard page into the stack. */
-	return stack > 0 && (size % stack == 0 || size % (stack + guard) == 0);
+	return (stack > 0 && (size % stack == 0 || size % (stack + guard) == 0)) || size % HELPER_STACK == 0 ||
+	       size % (HELPER_STACK + guard) == 0;
 }
 
 /* By how much @item has grown since, or 0. */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sys/fault.h"
+
+/* Of a helper's; what it calls needs little. The kernel gives pages only to what is used. */
+#define THREAD_STACK (256 * 1024)
+
+/* Held between begin and end. */
+static pthread_mutex_t interrupts = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t interrupts_once = PTHREAD_ONCE_INIT;
+
+/* The program's disposition, while ours is in its place. */
+static struct sigaction interrupts_before;
+static bool interrupts_on;
+
+static _Thread_local bool thread_is_helper;
+
+static void interrupted(int number, siginfo_t *info, void *context)
+{
+	const struct sigaction *before = &interrupts_before;
+
+	/* Ours, or one of the program's that came to a helper: it could as well have come to nobody. */
+	if (thread_is_helper)
+		return;
+	if (before->sa_flags & SA_SIGINFO)
+		before->sa_sigaction(number, info, context);
+	else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+		before->sa_handler(number);
+}
+
+/* Whoever was interrupting isn't in the child, and the helper neither. */
+static void interrupts_forked(void)
+{
+	if (interrupts_on)
+		sigaction(SIGURG, &interrupts_before, NULL);
+	interrupts_on = false;
+	pthread_mutex_init(&interrupts, NULL);
+}
+
+static void interrupts_watch_for_forks(void)
+{
+	/* Without memory for it a child that is forked in these microseconds keeps our handler, which does no harm. */
+	(void)pthread_atfork(NULL, NULL, interrupts_forked);
+}
+
+int sys_thread_start(const char *name, void *(*function)(void *argument), void *argument, pthread_t *ret_thread)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all;
+	sigset_t before;
+	int error = sys_fault(SYS_CALL_THREAD);
+
+	if (error < 0)
+		return error;
+	pthread_once(&interrupts_once, interrupts_watch_for_forks);
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, &attributes, function, argument);
+	/* A program with much thread-local memory, which has its place on the stack. */
+	if (error == EINVAL)
+		error = pthread_create(&thread, NULL, function, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	if (error != 0)
+		return -ENOMEM;
+	(void)pthread_setname_np(thread, name);
+	*ret_thread = thread;
+	return 0;
+}
+
+void sys_thread_join(pthread_t thread)
+{
+	pthread_join(thread, NULL);
+}
+
+void sys_thread_allow_interrupts(void)
+{
+	sigset_t urgent;
+
+	thread_is_helper = true;
+	sigemptyset(&urgent);
+	sigaddset(&urgent, SIGURG);
+	pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+}
+
+void sys_thread_interrupts_begin(void)
+{
+	/* Without SA_RESTART, which fcntl(2) and flock(2) would obey. */
+	struct sigaction ours = {.sa_sigaction = interrupted, .sa_flags = SA_SIGINFO};
+
+	pthread_mutex_lock(&interrupts);
+	/* In this order: the handler reads it as soon as it is there. */
+	sigaction(SIGURG, NULL, &interrupts_before);
+	interrupts_on = true;
+	ours.sa_mask = interrupts_before.sa_mask;
+	ours.sa_flags |= interrupts_before.sa_flags & (SA_ONSTACK | SA_NODEFER);
+	sigaction(SIGURG, &ours, NULL);
+}
+
+void sys_thread_interrupts_end(void)
+{
+	struct sigaction now;
+
+	sigaction(SIGURG, NULL, &now);
+	/* Else the program has set another meanwhile. */
+	if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == interrupted)
+		sigaction(SIGURG, &interrupts_before, NULL);
+	interrupts_on = false;
+	pthread_mutex_unlock(&interrupts);
+}
+
+void sys_thread_interrupt(pthread_t thread)
+{
+	pthread_kill(thread, SIGURG);
+}
