@@ -7,6 +7,7 @@
 #include <nonet/address.h>
 #include <nonet/endpoint.h>
 #include <nonet/error.h>
+#include <nonet/inspect.h>
 #include <nonet/macro.h>
 #include <nonet/pipe.h>
 #include <nonet/process.h>

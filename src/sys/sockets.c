@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "sys/fault.h"
+#include "sys/files.h"
 
 /* <linux/un.h> has it, and can't be included beside <sys/un.h>. */
 #ifndef SIOCUNIXFILE
@@ -182,4 +183,19 @@ int sys_set_option(int fd, int level, int option, const void *value, socklen_t s
 	if (error < 0)
 		return error;
 	return setsockopt(fd, level, option, value, size) < 0 ? -errno : 0;
+}
+
+int sys_socket_is_bound(int file)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int probe = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK);
+	int error;
+
+	if (probe < 0)
+		return probe;
+	sys_fd_path(file, address.sun_path);
+	error = sys_connect(probe, (const struct sockaddr *)&address, sizeof(address));
+	sys_close(&probe);
+	/* Any other error comes of a socket that is there, or of one that can't be reached by us. */
+	return error != -ECONNREFUSED;
 }

@@ -50,6 +50,14 @@ ssize_t sys_receive_bytes(int fd, void *buffer, size_t size, int flags);
  */
 int sys_socket_file(int fd);
 
+/*
+ * Whether any UNIX socket is bound to the file behind an O_PATH descriptor, in whatever network namespace; nobody
+ * notices the question.
+ *
+ * Return: 1, also where it can't be known: no permission to connect, no /proc; 0, or -EMFILE and the like.
+ */
+int sys_socket_is_bound(int file);
+
 /* SHUT_RD, SHUT_WR, SHUT_RDWR. */
 int sys_shutdown(int fd, int how);
 

@@ -74,24 +74,6 @@ static int listen_directory(const char *path, const char **ret_name)
 	return fd == -EACCES ? sys_open(directory, O_PATH | O_DIRECTORY) : fd;
 }
 
-/* Whether any socket is bound to the file behind an O_PATH descriptor: 1, 0, or an error. */
-static int listen_is_bound(int file)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int probe = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK);
-	int error;
-
-	if (probe < 0)
-		return probe;
-	sys_fd_path(file, address.sun_path);
-	error = sys_connect(probe, (const struct sockaddr *)&address, sizeof(address));
-	sys_close(&probe);
-	if (error == -ECONNREFUSED)
-		return 0;
-	/* No permission to connect, no /proc, or anything else: it can't be known to be dead. */
-	return 1;
-}
-
 /* Whether the name still is that of a file that was looked at: 1, 0, or an error. */
 static int listen_is_named(int directory, const char *name, const struct stat *file)
 {
@@ -116,7 +98,7 @@ static int listen_remove_stale(const struct listen_request *request, int directo
 	if (!S_ISSOCK(status.st_mode))
 		return error_set(reterr, -EADDRINUSE, "%s exists and isn't a socket: remove it, or take another name",
 				 request->name);
-	bound = listen_is_bound(file);
+	bound = sys_socket_is_bound(file);
 	if (bound < 0)
 		return error_set(reterr, bound, "can't find out whether %s is in use: %s", request->name,
 				 error_reason(bound));

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NONET_INSPECT_H
+#define NONET_INSPECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <nonet/address.h>
+#include <nonet/error.h>
+#include <nonet/macro.h>
+#include <nonet/time.h>
+
+NONET_BEGIN_DECLS
+
+/*
+ * Looking at a machine: which objects of interprocess communication there are, whoever made them. Nothing is changed,
+ * opened for use, connected to or received by looking. What can be seen depends on who looks: what couldn't be looked
+ * at is counted, never passed over in silence.
+ */
+
+/* Which members of struct nonet_inspect_object are known. */
+#define NONET_INSPECT_OWNER   1u   /* owner, group, mode */
+#define NONET_INSPECT_ID      2u   /* id */
+#define NONET_INSPECT_BYTES   4u   /* bytes */
+#define NONET_INSPECT_COUNT   8u   /* count */
+#define NONET_INSPECT_ROOM    16u  /* room */
+#define NONET_INSPECT_USERS   32u  /* users */
+#define NONET_INSPECT_WAITERS 64u  /* waiters */
+#define NONET_INSPECT_CREATED 128u /* created */
+#define NONET_INSPECT_USED    256u /* used */
+#define NONET_INSPECT_PID     512u /* pid */
+
+/* What else there is to say of an object. */
+#define NONET_INSPECT_REMOVED   1u  /* its name is gone already, itself goes with its last user */
+#define NONET_INSPECT_STALE     2u  /* a name that nobody has open: who made it has gone (sockets, FIFOs) */
+#define NONET_INSPECT_LISTENING 4u  /* a socket that accepts connections */
+#define NONET_INSPECT_LOCKED    8u  /* memory that is kept out of swap (SHM_LOCK) */
+#define NONET_INSPECT_SHARED    16u /* a lock that others may share */
+
+struct nonet_inspect_object {
+	const char *address; /* as all calls take it; sysv*: by the key, by the id where there is no key */
+	enum nonet_scheme scheme;
+	uint32_t known; /* NONET_INSPECT_OWNER and so on; what isn't known is 0 */
+	uint32_t flags; /* NONET_INSPECT_REMOVED and so on */
+	uint32_t mode;  /* permissions, 0 to 0777 */
+	uint32_t owner, group;
+	int32_t id;     /* of System V */
+	int32_t pid;    /* who made it (sysvshm:) or holds it (locks), in the caller's PID namespace */
+	uint64_t bytes; /* memory: its size; queues: what is queued; locks: the range's length, 0: to the end */
+	uint64_t count; /* queues: messages; semaphores: the value, of a set the sum of all; locks: the range's start */
+	uint64_t room;  /* queues: the most messages (posixmq:) or bytes (sysvmsg:); sysvsem: semaphores in the set */
+	uint64_t users; /* memory: attachments; FIFOs and sockets: how many processes that could be seen have it open */
+	uint64_t waiters; /* semaphores, locks: who sleeps for it */
+	int64_t created;  /* CLOCK_REALTIME, in nanoseconds: when it was made, or its owner or mode changed last */
+	int64_t used;     /* the same: when something was sent, taken or attached last */
+};
+
+/* What couldn't be looked at: an object or a user of one may be there. */
+struct nonet_inspect_coverage {
+	uint64_t processes;  /* that there were */
+	uint64_t unreadable; /* of these, whose descriptors only others may see */
+	uint64_t places;     /* directories and tables that couldn't be read, or not before the deadline */
+	uint32_t no_queues;  /* 1: POSIX queues are shown only where mqueue is mounted, or to who may mount it */
+	uint32_t reserved;
+};
+
+struct nonet_inspect_list;
+
+/* For @schemes: bit 1 << scheme. */
+#define NONET_INSPECT_SCHEME(scheme) ((uint64_t)1 << (scheme))
+#define NONET_INSPECT_ALL            (~(uint64_t)0)
+
+/**
+ * nonet_inspect_objects() - which objects there are
+ * @schemes:  NONET_INSPECT_SCHEME() of each wanted kind, or NONET_INSPECT_ALL; kinds that can't be listed are ignored
+ * @deadline: when to stop walking directories and processes; what wasn't reached is counted as not seen
+ * @ret_list: in the order of kinds and names, freed with nonet_inspect_free()
+ * @reterr:   NULL, or where to put the sentence
+ *
+ * Listed are posixmq: posixsem: posixshm: sysvmsg: sysvsem: sysvshm: of the caller's IPC namespace and /dev/shm; unix:
+ * unix-seqpacket: unix-dgram: that are bound in the caller's network namespace; fifo: that some process has open; and
+ * of both the names below /run, /tmp, /var/tmp and /dev/shm that nobody has open; the file locks of /proc/locks, as
+ * ofdlock: posixlock: flock: with the path by which their holder knows the file.
+ *
+ * It isn't a snapshot: objects come and go meanwhile.
+ *
+ * Return: 0, or
+ *   -ENOMEM, -EMFILE, -ENFILE   no memory, no descriptors
+ *   -ENOENT      /proc isn't mounted
+ * Context: any thread; not in a signal handler.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_inspect_objects(uint64_t schemes, nonet_time deadline,
+							struct nonet_inspect_list **ret_list,
+							struct nonet_error *reterr);
+
+/** nonet_inspect_count() - how many objects are in a list */
+NONET_PUBLIC size_t nonet_inspect_count(const struct nonet_inspect_list *list);
+
+/** nonet_inspect_get() - object number @index of a list, owned by it; NULL behind its end */
+NONET_PUBLIC const struct nonet_inspect_object *nonet_inspect_get(const struct nonet_inspect_list *list, size_t index);
+
+/** nonet_inspect_get_coverage() - what wasn't seen when a list was made; owned by the list */
+NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_get_coverage(const struct nonet_inspect_list *list);
+
+/**
+ * nonet_inspect_free() - forget a list
+ * @list: may be NULL
+ *
+ * Return: NULL.
+ */
+NONET_PUBLIC struct nonet_inspect_list *nonet_inspect_free(struct nonet_inspect_list *list);
+
+NONET_END_DECLS
+
+#endif
