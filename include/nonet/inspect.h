@@ -46,7 +46,7 @@ struct nonet_inspect_object {
 	uint32_t owner, group;
 	int32_t id;     /* of System V */
 	int32_t pid;    /* who made it (sysvshm:) or holds it (locks), in the caller's PID namespace */
-	uint64_t bytes; /* memory: its size; queues: what is queued; locks: the range's length, 0: to the end */
+	uint64_t bytes; /* memory: its size; sysvmsg: what is queued; locks: the range's length, 0: to the end */
 	uint64_t count; /* queues: messages; semaphores: the value, of a set the sum of all; locks: the range's start */
 	uint64_t room;  /* queues: the most messages (posixmq:) or bytes (sysvmsg:); sysvsem: semaphores in the set */
 	uint64_t users; /* memory: attachments; FIFOs and sockets: how many processes that could be seen have it open */

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "inspect/list.h"
@@ -34,6 +33,15 @@ static int posix_add(struct look *look, struct nonet_inspect_object *object, con
 	return list_add_name(look->list, object, slash);
 }
 
+/* Whether it is still there. */
+static bool posix_stat(struct look *look, int directory, const char *name, struct stat *ret_info)
+{
+	int error = sys_stat_at(directory, name, ret_info);
+
+	look->list->coverage.places += error < 0 && error != -ENOENT;
+	return error == 0;
+}
+
 static void posix_set(struct nonet_inspect_object *object, int directory, const char *name, const struct stat *info)
 {
 	object_set_stat(object, info);
@@ -43,39 +51,25 @@ static void posix_set(struct nonet_inspect_object *object, int directory, const 
 		object->created = (int64_t)info->st_ctim.tv_sec * NONET_S(1) + info->st_ctim.tv_nsec;
 }
 
-/* "QSIZE:129 NOTIFY:2 ..." for who may read it: bytes. */
-static void queue_set_bytes(struct nonet_inspect_object *object, int queue)
-{
-	static const char key[] = "QSIZE:";
-	char text[128];
-	int size = sys_read_begin(queue, text, sizeof(text) - 1);
-
-	if (size <= 0)
-		return;
-	text[size] = 0;
-	if (strncmp(text, key, strlen(key)) != 0)
-		return;
-	object->known |= NONET_INSPECT_BYTES;
-	object->bytes = strtoull(text + strlen(key), NULL, 10);
-}
-
 static int look_at_queue(struct look *look, int directory, const char *name)
 {
 	struct nonet_inspect_object object = {.scheme = NONET_SCHEME_POSIXMQ};
 	struct stat info;
 	int queue;
 
-	/* Gone again. */
-	if (sys_stat_at(directory, name, &info) < 0)
+	if (!posix_stat(look, directory, name, &info))
 		return 0;
-	posix_set(&object, directory, name, &info);
+	object_set_stat(&object, &info);
+	/* Sending and receiving change it, and nobody keeps when the queue was made. */
+	object.known |= NONET_INSPECT_USED;
+	object.used = (int64_t)info.st_ctim.tv_sec * NONET_S(1) + info.st_ctim.tv_nsec;
 	queue = sys_open_at(directory, name, O_RDONLY | O_NONBLOCK);
 	if (queue < 0 && !look_may_go_on(queue))
 		return queue;
 	if (queue >= 0) {
 		uint64_t depth, count;
 
-		queue_set_bytes(&object, queue);
+		/* Not its text, which has the bytes that are queued: reading it counts as use (mq_overview(7)). */
 		if (sys_queue_look(queue, &depth, &count) == 0) {
 			object.known |= NONET_INSPECT_ROOM | NONET_INSPECT_COUNT;
 			object.room = depth;
@@ -112,7 +106,7 @@ static int look_at_shared_file(struct look *look, int directory, const char *nam
 	struct nonet_inspect_object object = {.scheme = NONET_SCHEME_POSIXSHM};
 	struct stat info;
 
-	if (sys_stat_at(directory, name, &info) < 0 || !S_ISREG(info.st_mode))
+	if (!posix_stat(look, directory, name, &info) || !S_ISREG(info.st_mode))
 		return 0;
 	if (strncmp(name, SEMAPHORE_PREFIX, strlen(SEMAPHORE_PREFIX)) == 0)
 		return look_wants(look, NONET_SCHEME_POSIXSEM) ? look_at_semaphore(look, directory, name, &info) : 0;

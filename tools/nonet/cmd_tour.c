@@ -105,11 +105,11 @@ static int print_json(const struct result *results)
 
 	for (i = 0; i < PLAYERS && r == 0; i++)
 		r = json_array_append_new(list, result_json(&players[i], &results[i]));
-	if (r == 0)
-		r = json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(list);
-	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
+	if (r < 0) {
+		json_decref(list);
+		list = NULL;
+	}
+	return output_json(list);
 }
 
 enum column {

@@ -9,6 +9,7 @@
 #include <libsmartcols/libsmartcols.h>
 
 #include "fold.h"
+#include "output.h"
 #include "say.h"
 #include "verb.h"
 
@@ -207,11 +208,11 @@ static json_t *text_or_null(const char *text)
 /* Takes @list. */
 static int print_list(json_t *list, int r)
 {
-	if (r == 0)
-		r = json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(list);
-	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
+	if (r < 0) {
+		json_decref(list);
+		list = NULL;
+	}
+	return output_json(list);
 }
 
 int doctor_print_json(const struct doctor_result *results, size_t count)

@@ -11,6 +11,7 @@
 
 #include "interrupt.h"
 #include "say.h"
+#include "verb.h"
 
 #define OUTPUT_SIZE ((size_t)256 * 1024)
 
@@ -100,4 +101,16 @@ int output_finish_stdio(int status)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	return output_failed(errno ? -errno : -EIO);
+}
+
+int output_json(json_t *json)
+{
+	int r = json ? json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : -1;
+
+	json_decref(json);
+	/* Standard output's own error is told when it is finished. */
+	if (r < 0 && !ferror(stdout))
+		return say_failure("no memory is left");
+	putchar('\n');
+	return STATUS_DONE;
 }

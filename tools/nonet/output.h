@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include <jansson.h>
+
 /*
  * Standard output for many messages: gathered, and written when the buffer is full or output_flush() is called; on a
  * terminal after each message. Calls return 0 or a negative errno; -EINTR: a signal came (interrupt.h).
@@ -29,5 +31,8 @@ int output_failed(int code);
 
 /* For verbs that print by stdio: writes what is left. Return: @status, or output_failed()'s. */
 int output_finish_stdio(int status);
+
+/* Prints a document, which is freed; NULL: there was no memory for it. Return: the verb's status so far. */
+int output_json(json_t *json);
 
 #endif

@@ -21,8 +21,10 @@ struct verb {
 
 extern const struct verb verb_doctor;
 extern const struct verb verb_help;
+extern const struct verb verb_ls;
 extern const struct verb verb_recv;
 extern const struct verb verb_send;
+extern const struct verb verb_show;
 extern const struct verb verb_signal;
 extern const struct verb verb_stop;
 extern const struct verb verb_tour;

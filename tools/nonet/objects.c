@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "objects.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define BIT(name) NONET_INSPECT_SCHEME(NONET_SCHEME_##name)
+
+#define QUEUES     (BIT(POSIXMQ) | BIT(SYSVMSG))
+#define SEMAPHORES (BIT(POSIXSEM) | BIT(SYSVSEM))
+#define MEMORY     (BIT(POSIXSHM) | BIT(SYSVSHM))
+#define SOCKETS    (BIT(UNIX) | BIT(UNIX_SEQPACKET) | BIT(UNIX_DGRAM))
+#define LOCKS      (BIT(OFDLOCK) | BIT(POSIXLOCK) | BIT(FLOCK))
+#define LISTED     (QUEUES | SEMAPHORES | MEMORY | SOCKETS | LOCKS | BIT(FIFO))
+
+const char *const object_words[] = {"queues", "semaphores", "memory", "fifos", "sockets", "locks", NULL};
+
+static const uint64_t word_kinds[] = {QUEUES, SEMAPHORES, MEMORY, BIT(FIFO), SOCKETS, LOCKS};
+
+uint64_t object_kinds(const char *word)
+{
+	size_t i;
+
+	for (i = 0; object_words[i]; i++)
+		if (strcmp(object_words[i], word) == 0)
+			return word_kinds[i];
+	for (i = 1; nonet_scheme_name((enum nonet_scheme)i); i++)
+		if (strcmp(nonet_scheme_name((enum nonet_scheme)i), word) == 0)
+			return NONET_INSPECT_SCHEME(i) & LISTED;
+	return 0;
+}
+
+static int is(const struct nonet_inspect_object *object, uint64_t kinds)
+{
+	return (NONET_INSPECT_SCHEME(object->scheme) & kinds) != 0;
+}
+
+static int knows(const struct nonet_inspect_object *object, uint32_t what)
+{
+	return (object->known & what) == what;
+}
+
+static const char *set(char text[OBJECT_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static const char *set(char text[OBJECT_TEXT], const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, OBJECT_TEXT, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+const char *object_owner(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	const struct passwd *user;
+
+	if (!knows(object, NONET_INSPECT_OWNER))
+		return "";
+	user = getpwuid(object->owner);
+	return user ? set(text, "%s", user->pw_name) : set(text, "%" PRIu32, object->owner);
+}
+
+const char *object_mode(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	return knows(object, NONET_INSPECT_OWNER) ? set(text, "%04" PRIo32, object->mode) : "";
+}
+
+/* 4096 is 4K, 5000 is 4.9K. */
+static const char *bytes_text(uint64_t bytes, char text[OBJECT_TEXT])
+{
+	static const char units[] = "BKMGTPE";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && units[unit + 1]) {
+		value /= 1024;
+		unit++;
+	}
+	if (value < 10 && value > (double)(uint64_t)value)
+		return set(text, "%.1f%c", value, units[unit]);
+	return set(text, "%.0f%c", value, units[unit]);
+}
+
+const char *object_size(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	if (is(object, LOCKS))
+		return "";
+	return knows(object, NONET_INSPECT_BYTES) ? bytes_text(object->bytes, text) : "";
+}
+
+const char *object_queued(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	return knows(object, NONET_INSPECT_COUNT) && !is(object, LOCKS) ? set(text, "%" PRIu64, object->count) : "";
+}
+
+/* In seconds. */
+static int64_t age_of(int64_t time)
+{
+	struct timespec now;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (int64_t)now.tv_sec - time / NONET_S(1);
+	/* The clock was set back. */
+	return age > 0 ? age : 0;
+}
+
+static const char *age_text(int64_t time, char text[OBJECT_TEXT])
+{
+	const int64_t age = age_of(time);
+
+	if (age < 120)
+		return set(text, "%" PRId64 "s", age);
+	if (age < 120 * 60)
+		return set(text, "%" PRId64 "m", age / 60);
+	if (age < 48 * 3600)
+		return set(text, "%" PRId64 "h", age / 3600);
+	return set(text, "%" PRId64 "d", age / 86400);
+}
+
+const char *object_age(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	return knows(object, NONET_INSPECT_CREATED) ? age_text(object->created, text) : "";
+}
+
+static void note(char text[OBJECT_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(char text[OBJECT_TEXT], const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+
+	if (used > 0 && used + 3 < OBJECT_TEXT) {
+		strcpy(text + used, ", ");
+		used += 2;
+	}
+	va_start(arguments, format);
+	vsnprintf(text + used, OBJECT_TEXT - used, format, arguments);
+	va_end(arguments);
+}
+
+static void note_users(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	if (object->scheme == NONET_SCHEME_SYSVSHM)
+		note(text, "%" PRIu64 " attached", object->users);
+	else if (object->users > 0)
+		note(text, "open in %" PRIu64 " process%s", object->users, object->users == 1 ? "" : "es");
+}
+
+static void note_room(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	char bytes[OBJECT_TEXT];
+
+	if (object->scheme == NONET_SCHEME_POSIXMQ)
+		note(text, "room for %" PRIu64 " messages", object->room);
+	else if (object->scheme == NONET_SCHEME_SYSVMSG)
+		note(text, "room for %s", bytes_text(object->room, bytes));
+	else if (object->room != 1)
+		note(text, "%" PRIu64 " semaphores", object->room);
+}
+
+static void note_range(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	if (knows(object, NONET_INSPECT_PID))
+		note(text, "held by %" PRId32, object->pid);
+	note(text, "%s", object->flags & NONET_INSPECT_SHARED ? "shared" : "exclusive");
+}
+
+const char *object_notes(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	char age[OBJECT_TEXT];
+
+	text[0] = '\0';
+	if (object->flags & NONET_INSPECT_LISTENING)
+		note(text, "listens");
+	if (object->flags & NONET_INSPECT_REMOVED)
+		note(text, is(object, MEMORY) ? "removed, goes with its last user" : "the path is gone");
+	if (object->flags & NONET_INSPECT_STALE)
+		note(text, "nobody has it open");
+	if (object->flags & NONET_INSPECT_LOCKED)
+		note(text, "never swapped");
+	if (is(object, LOCKS))
+		note_range(object, text);
+	if (knows(object, NONET_INSPECT_USERS))
+		note_users(object, text);
+	if (knows(object, NONET_INSPECT_ROOM))
+		note_room(object, text);
+	if (object->waiters > 0)
+		note(text, "%" PRIu64 " wait%s", object->waiters, object->waiters == 1 ? "s" : "");
+	if (knows(object, NONET_INSPECT_USED))
+		note(text, "used %s ago", age_text(object->used, age));
+	return text;
+}
+
+static json_t *time_json(int64_t time)
+{
+	const time_t seconds = (time_t)(time / NONET_S(1));
+	struct tm parts;
+	char text[64];
+
+	if (!gmtime_r(&seconds, &parts) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		return json_null();
+	return json_string(text);
+}
+
+/* A number by the name that it has for this kind; nothing where it isn't known. */
+static int add_number(json_t *json, const struct nonet_inspect_object *object, uint32_t what, const char *name,
+		      uint64_t value)
+{
+	if (!knows(object, what) || !name)
+		return 0;
+	return json_object_set_new(json, name, json_integer((json_int_t)value));
+}
+
+static const char *count_name(const struct nonet_inspect_object *object)
+{
+	return is(object, QUEUES) ? "messages" : is(object, LOCKS) ? "start" : "value";
+}
+
+static const char *room_name(const struct nonet_inspect_object *object)
+{
+	return object->scheme == NONET_SCHEME_POSIXMQ   ? "depth"
+	       : object->scheme == NONET_SCHEME_SYSVMSG ? "bytes_max"
+							: "semaphores";
+}
+
+static int add_owner(json_t *json, const struct nonet_inspect_object *object)
+{
+	char owner[OBJECT_TEXT], mode[OBJECT_TEXT];
+	int r;
+
+	if (!knows(object, NONET_INSPECT_OWNER))
+		return 0;
+	r = json_object_set_new(json, "owner", json_string(object_owner(object, owner)));
+	r |= json_object_set_new(json, "uid", json_integer(object->owner));
+	r |= json_object_set_new(json, "gid", json_integer(object->group));
+	r |= json_object_set_new(json, "mode", json_string(object_mode(object, mode)));
+	return r;
+}
+
+static int add_times(json_t *json, const struct nonet_inspect_object *object)
+{
+	int r = 0;
+
+	if (knows(object, NONET_INSPECT_CREATED)) {
+		r |= json_object_set_new(json, "created", time_json(object->created));
+		r |= json_object_set_new(json, "age_s", json_integer(age_of(object->created)));
+	}
+	if (knows(object, NONET_INSPECT_USED))
+		r |= json_object_set_new(json, "used", time_json(object->used));
+	return r;
+}
+
+static int add_flags(json_t *json, const struct nonet_inspect_object *object)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} flags[] = {
+		{NONET_INSPECT_REMOVED, "removed"},
+		{NONET_INSPECT_STALE, "stale"},
+		{NONET_INSPECT_LISTENING, "listening"},
+		{NONET_INSPECT_LOCKED, "locked"},
+	};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (object->flags & flags[i].flag)
+			r |= json_object_set_new(json, flags[i].name, json_true());
+	if (is(object, LOCKS))
+		r |= json_object_set_new(json, "shared", json_boolean(object->flags & NONET_INSPECT_SHARED));
+	return r;
+}
+
+json_t *object_json(const struct nonet_inspect_object *object)
+{
+	json_t *json = json_pack("{s:s, s:s}", "address", object->address, "kind", nonet_scheme_name(object->scheme));
+	int r = json ? 0 : -1;
+
+	if (r == 0)
+		r = add_owner(json, object);
+	r = r ? r : add_number(json, object, NONET_INSPECT_ID, "id", (uint64_t)object->id);
+	r = r ? r
+	      : add_number(json, object, NONET_INSPECT_BYTES, is(object, LOCKS) ? "length" : "bytes", object->bytes);
+	r = r ? r : add_number(json, object, NONET_INSPECT_COUNT, count_name(object), object->count);
+	r = r ? r : add_number(json, object, NONET_INSPECT_ROOM, room_name(object), object->room);
+	r = r ? r
+	      : add_number(json, object, NONET_INSPECT_USERS,
+			   object->scheme == NONET_SCHEME_SYSVSHM ? "attached" : "processes", object->users);
+	r = r ? r : add_number(json, object, NONET_INSPECT_WAITERS, "waiters", object->waiters);
+	r = r ? r
+	      : add_number(json, object, NONET_INSPECT_PID, is(object, LOCKS) ? "holder" : "creator",
+			   (uint64_t)object->pid);
+	r = r ? r : add_times(json, object);
+	r = r ? r : add_flags(json, object);
+	if (r == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+json_t *coverage_json(const struct nonet_inspect_coverage *coverage)
+{
+	return json_pack("{s:I, s:I, s:I, s:b}", "processes", (json_int_t)coverage->processes, "unreadable",
+			 (json_int_t)coverage->unreadable, "places_unreadable", (json_int_t)coverage->places,
+			 "posix_queues", !coverage->no_queues);
+}
+
+void print_coverage(const struct nonet_inspect_coverage *coverage)
+{
+	if (coverage->unreadable > 0)
+		printf("%" PRIu64 " of %" PRIu64
+		       " processes couldn't be looked into: one of them may have more of these open\n",
+		       coverage->unreadable, coverage->processes);
+	if (coverage->places > 0)
+		printf("%" PRIu64 " place%s couldn't be read: there may be more objects\n", coverage->places,
+		       coverage->places == 1 ? "" : "s");
+	if (coverage->no_queues)
+		printf("POSIX queues can't be listed: mount them (mount -t mqueue none /dev/mqueue), or look as "
+		       "root\n");
+}
