@@ -206,8 +206,8 @@ static int pipe_touch(struct nonet_pipe *pipe, int result)
 	return result;
 }
 
-HOT_FLAT int nonet_pipe_receive(struct nonet_pipe *pipe, void *buffer, size_t capacity, nonet_time deadline,
-				size_t *ret_size)
+FLAT int nonet_pipe_receive(struct nonet_pipe *pipe, void *buffer, size_t capacity, nonet_time deadline,
+			    size_t *ret_size)
 {
 	uint8_t descriptors;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/flat.h"
 #include "sys/event.h"
 #include "sys/files.h"
 #include "sys/fork.h"
@@ -222,8 +223,7 @@ static enum nonet_signal_how signal_how(const struct sys_signal *raw)
 	}
 }
 
-SIGNAL_FLAT int nonet_signal_receive(struct nonet_signal *signal, nonet_time deadline,
-				     struct nonet_signal_info *ret_info)
+FLAT int nonet_signal_receive(struct nonet_signal *signal, nonet_time deadline, struct nonet_signal_info *ret_info)
 {
 	enum nonet_signal_how how;
 	struct sys_signal raw;

@@ -16,9 +16,6 @@ struct nonet_signal {
 	unsigned generation; /* of the process that it is of */
 };
 
-/* For a call whose cost shows: all that it calls is inlined. Why that helps after a system call: stream/hot.h. */
-#define SIGNAL_FLAT __attribute__((flatten))
-
 /* Whether there is such a signal, and the C library doesn't keep it to itself. */
 bool signal_is_known(int number);
 

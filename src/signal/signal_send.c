@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/flat.h"
 #include "signal/signal.h"
 #include "sys/signals.h"
 
@@ -51,7 +52,7 @@ static const int *signal_value(int number, const int *value)
 	return !value && number >= SIGRTMIN ? &zero : value;
 }
 
-SIGNAL_FLAT int nonet_signal_send(pid_t pid, int number, const int *value, struct nonet_error *reterr)
+FLAT int nonet_signal_send(pid_t pid, int number, const int *value, struct nonet_error *reterr)
 {
 	char whom[32];
 	int error = signal_check(number, reterr);
@@ -71,7 +72,7 @@ SIGNAL_FLAT int nonet_signal_send(pid_t pid, int number, const int *value, struc
 	return signal_failed(error, number, whom, reterr);
 }
 
-SIGNAL_FLAT int nonet_signal_send_pidfd(int pidfd, int number, const int *value, struct nonet_error *reterr)
+FLAT int nonet_signal_send_pidfd(int pidfd, int number, const int *value, struct nonet_error *reterr)
 {
 	int error = signal_check(number, reterr);
 

@@ -156,7 +156,7 @@ struct nonet_socket *nonet_socket_close(struct nonet_socket *socket)
 	return sys_free(socket);
 }
 
-HOT_FLAT int nonet_socket_send(struct nonet_socket *socket, const void *message, size_t size, nonet_time deadline)
+FLAT int nonet_socket_send(struct nonet_socket *socket, const void *message, size_t size, nonet_time deadline)
 {
 	if (socket->type != NONET_SOCKET_TCP)
 		return socket_packet_send(socket, NULL, message, size, deadline);
@@ -185,8 +185,8 @@ static int socket_touch(struct nonet_socket *socket, int result)
 	return result;
 }
 
-HOT_FLAT int nonet_socket_receive(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
-				  size_t *ret_size)
+FLAT int nonet_socket_receive(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
+			      size_t *ret_size)
 {
 	uint8_t announced;
 
@@ -196,8 +196,8 @@ HOT_FLAT int nonet_socket_receive(struct nonet_socket *socket, void *buffer, siz
 	return socket_touch(socket, socket_packet_receive(socket, buffer, capacity, deadline, NULL, ret_size));
 }
 
-HOT_FLAT int nonet_socket_receive_from(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
-				       struct nonet_socket_name *ret_from, size_t *ret_size)
+FLAT int nonet_socket_receive_from(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
+				   struct nonet_socket_name *ret_from, size_t *ret_size)
 {
 	if (socket->type != NONET_SOCKET_UDP)
 		return -EOPNOTSUPP;
@@ -213,8 +213,8 @@ int nonet_socket_message_size(struct nonet_socket *socket, nonet_time deadline, 
 	return socket_touch(socket, socket_packet_peek(socket, deadline, ret_size));
 }
 
-HOT_FLAT int nonet_socket_read(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
-			       size_t *ret_size)
+FLAT int nonet_socket_read(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
+			   size_t *ret_size)
 {
 	if (socket->type != NONET_SOCKET_TCP)
 		return -EOPNOTSUPP;
@@ -222,8 +222,8 @@ HOT_FLAT int nonet_socket_read(struct nonet_socket *socket, void *buffer, size_t
 			    stream_read(&socket_carrier, &socket->stream, buffer, capacity, deadline, ret_size));
 }
 
-HOT_FLAT int nonet_socket_read_exactly(struct nonet_socket *socket, void *buffer, size_t size, nonet_time deadline,
-				       size_t *done)
+FLAT int nonet_socket_read_exactly(struct nonet_socket *socket, void *buffer, size_t size, nonet_time deadline,
+				   size_t *done)
 {
 	if (socket->type != NONET_SOCKET_TCP)
 		return -EOPNOTSUPP;
@@ -231,8 +231,8 @@ HOT_FLAT int nonet_socket_read_exactly(struct nonet_socket *socket, void *buffer
 			    stream_read_exactly(&socket_carrier, &socket->stream, buffer, size, deadline, done));
 }
 
-HOT_FLAT int nonet_socket_write(struct nonet_socket *socket, const void *bytes, size_t size, nonet_time deadline,
-				size_t *done)
+FLAT int nonet_socket_write(struct nonet_socket *socket, const void *bytes, size_t size, nonet_time deadline,
+			    size_t *done)
 {
 	if (socket->type != NONET_SOCKET_TCP)
 		return -EOPNOTSUPP;

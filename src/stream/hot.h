@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/flat.h"
 #include "stream/stream.h"
 #include "sys/event.h"
 
@@ -16,9 +17,6 @@
  *
  * @carrier: stream->carrier, or one with the same read and write
  */
-
-/* For a public call, or a carrier's: all that it calls is inlined. */
-#define HOT_FLAT __attribute__((flatten))
 
 /*
  * Send a message. Return: 0, or -EMSGSIZE, -EAGAIN, -ETIMEDOUT, or what the carrier says.

@@ -212,15 +212,15 @@ struct nonet_unix *nonet_unix_close(struct nonet_unix *socket)
 	return sys_free(socket);
 }
 
-HOT_FLAT int nonet_unix_send(struct nonet_unix *socket, const void *message, size_t size, nonet_time deadline)
+FLAT int nonet_unix_send(struct nonet_unix *socket, const void *message, size_t size, nonet_time deadline)
 {
 	if (socket->type != NONET_UNIX_STREAM)
 		return unix_packet_send(socket, NULL, 0, message, size, NULL, 0, deadline);
 	return stream_send(&unix_carrier, &socket->stream, message, size, deadline);
 }
 
-HOT_FLAT int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *message, size_t size,
-					 const int *descriptors, size_t count, nonet_time deadline)
+FLAT int nonet_unix_send_descriptors(struct nonet_unix *socket, const void *message, size_t size,
+				     const int *descriptors, size_t count, nonet_time deadline)
 {
 	int error;
 
@@ -275,14 +275,14 @@ static int unix_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 	return unix_touch(socket, unix_packet_receive(socket, buffer, capacity, deadline, ancillary, ret_size));
 }
 
-HOT_FLAT int nonet_unix_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
-				size_t *ret_size)
+FLAT int nonet_unix_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
+			    size_t *ret_size)
 {
 	return unix_receive(socket, buffer, capacity, NULL, deadline, ret_size);
 }
 
-HOT_FLAT int nonet_unix_receive_with(struct nonet_unix *socket, void *buffer, size_t capacity,
-				     struct nonet_unix_ancillary *ancillary, nonet_time deadline, size_t *ret_size)
+FLAT int nonet_unix_receive_with(struct nonet_unix *socket, void *buffer, size_t capacity,
+				 struct nonet_unix_ancillary *ancillary, nonet_time deadline, size_t *ret_size)
 {
 	if (!ancillary || ancillary->size != sizeof(*ancillary))
 		return -EINVAL;
@@ -300,8 +300,8 @@ int nonet_unix_message_size(struct nonet_unix *socket, nonet_time deadline, size
 	return unix_touch(socket, unix_packet_peek(socket, deadline, ret_size));
 }
 
-HOT_FLAT int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
-			     size_t *ret_size)
+FLAT int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
+			 size_t *ret_size)
 {
 	int error;
 
@@ -313,8 +313,8 @@ HOT_FLAT int nonet_unix_read(struct nonet_unix *socket, void *buffer, size_t cap
 	return unix_touch(socket, error);
 }
 
-HOT_FLAT int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size, nonet_time deadline,
-				     size_t *done)
+FLAT int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, size_t size, nonet_time deadline,
+				 size_t *done)
 {
 	int error;
 
@@ -325,8 +325,7 @@ HOT_FLAT int nonet_unix_read_exactly(struct nonet_unix *socket, void *buffer, si
 	return unix_touch(socket, error);
 }
 
-HOT_FLAT int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, nonet_time deadline,
-			      size_t *done)
+FLAT int nonet_unix_write(struct nonet_unix *socket, const void *bytes, size_t size, nonet_time deadline, size_t *done)
 {
 	if (socket->type != NONET_UNIX_STREAM)
 		return -EOPNOTSUPP;
