@@ -76,7 +76,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_signal_send(pid_t pid, int number, const
 
 /**
  * nonet_signal_send_pidfd() - send a signal to the process that a descriptor stands for, and never to another
- * @pidfd:  of pidfd_open(2), nonet_process_fd(), nonet_unix_peer_pidfd()... Stays the caller's
+ * @pidfd:  of pidfd_open(2), nonet_process_fd(), nonet_unix_peer_pidfd()... Stays the caller's. One that stands for a
+ *          thread (PIDFD_THREAD, Linux 6.9) has the signal sent to that thread alone
  * @number: as for nonet_signal_send()
  * @value:  or NULL
  * @reterr: NULL, or where to put the sentence
@@ -167,10 +168,13 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_signal_receive(struct nonet_signal *sign
  * nonet_signal_close() - receive them no more
  * @signal: may be NULL; removed from its wait set
  *
- * In the thread that opened it, signals are unblocked that weren't blocked before and that no other receiver of this
+ * In the thread that opened it, signals are unblocked that its receivers blocked and that no other receiver of this
  * thread's is open for. Those of them that are still pending then do what they did before the open: end the program,
- * maybe. Receive until -EAGAIN first, if that isn't wanted. Another thread that closes, or a forked child, leaves all
- * masks as they are: nobody can change another thread's.
+ * maybe. Receive until -EAGAIN first, if that isn't wanted.
+ *
+ * Another thread that closes, or a forked child, leaves all masks as they are: nobody can change another thread's. What
+ * another receiver of the opener's is open for too is unblocked when the last of them is closed there; what none is
+ * open for any more stays blocked, and is the opener's to unblock.
  *
  * Return: NULL.
  */

@@ -19,50 +19,6 @@
 
 #define SIGNAL_NUMBERS 64
 
-/*
- * For which signals receivers of this thread's are open, and how many each; @ours: those that they blocked. Needed
- * where two receivers have a signal in common: the first to close mustn't unblock it for the other.
- */
-static _Thread_local struct signal_holds {
-	unsigned generation;
-	uint64_t ours;
-	uint32_t count[SIGNAL_NUMBERS];
-} signal_holds;
-
-/* A forked child begins anew: what its parent's thread held is simply blocked. */
-static struct signal_holds *signal_holds_here(void)
-{
-	if (signal_holds.generation != sys_generation())
-		signal_holds = (struct signal_holds){.generation = sys_generation()};
-	return &signal_holds;
-}
-
-/* @blocked: those of @mask that weren't blocked before. */
-static void signal_hold(uint64_t mask, uint64_t blocked)
-{
-	struct signal_holds *holds = signal_holds_here();
-
-	for (int i = 0; i < SIGNAL_NUMBERS; i++)
-		holds->count[i] += mask >> i & 1;
-	holds->ours |= blocked;
-}
-
-static void signal_unhold(uint64_t mask)
-{
-	struct signal_holds *holds = signal_holds_here();
-	uint64_t last = 0;
-
-	for (int i = 0; i < SIGNAL_NUMBERS; i++)
-		/* 0: another thread, which had our number before, opened what we close. */
-		if (mask >> i & 1 && holds->count[i] > 0 && --holds->count[i] == 0)
-			last |= (uint64_t)1 << i;
-	last &= holds->ours;
-	holds->ours &= ~last;
-	/* The kernel hands out what is pending at once: nothing may be left to do here but to return. */
-	if (last)
-		sys_signal_unblock(last);
-}
-
 /* @synchronous: whether those are allowed that tell of an instruction. */
 static int signal_mask(const int *numbers, size_t count, bool synchronous, uint64_t *ret_mask,
 		       struct nonet_error *reterr)
@@ -73,7 +29,7 @@ static int signal_mask(const int *numbers, size_t count, bool synchronous, uint6
 	uint64_t mask = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!signal_is_known(numbers[i]))
+		if (!sys_signal_is_known(numbers[i]))
 			return error_set(reterr, -EINVAL,
 					 "%d is no signal that can be received: they go from 1 to %d, less %d to %d, "
 					 "which the C library keeps to itself",
@@ -113,12 +69,17 @@ static int signal_check_threads(uint64_t mask, struct nonet_error *reterr)
 
 	if (found == 0)
 		return 0;
-	if (found < 0)
+	if (found == -ENOENT || found == -EACCES)
 		return error_set(
 			reterr, found,
 			"can't see from /proc/self/task whether another thread leaves the signals unblocked: %s; "
 			"see to it yourself, and open with NONET_SIGNAL_UNCHECKED",
 			error_reason(found));
+	if (found < 0)
+		return error_set(reterr, found,
+				 "can't look at this process's threads in /proc/self/task, one of which could take the "
+				 "signals: %s",
+				 error_reason(found));
 	while (!(mask & ~thread.blocked & signal_bit(number)))
 		number++;
 	return error_set(reterr, -EBUSY,
@@ -127,28 +88,53 @@ static int signal_check_threads(uint64_t mask, struct nonet_error *reterr)
 			 (int)thread.id, thread.name, nonet_signal_name(number));
 }
 
-/* The signals are blocked. */
-static int signal_make(uint64_t mask, bool check, struct nonet_signal **ret_signal, struct nonet_error *reterr)
+/* With the signals blocked in this thread. */
+static int signal_begin(struct nonet_signal *signal, bool check, struct nonet_error *reterr)
 {
-	struct nonet_signal *signal;
-	int error = check ? signal_check_threads(mask, reterr) : 0;
+	int error = check ? signal_check_threads(signal->hold.mask, reterr) : 0;
 	int fd;
 
 	if (error < 0)
 		return error;
-	signal = sys_allocate(sizeof(*signal));
-	if (!signal)
-		return error_set(reterr, -ENOMEM, "no memory for a receiver of signals");
-	fd = sys_signalfd_create(mask);
-	if (fd < 0) {
-		sys_free(signal);
+	fd = sys_signalfd_create(signal->hold.mask);
+	if (fd < 0)
 		return error_set(reterr, fd, "can't make a receiver of signals: %s", error_reason(fd));
-	}
 	signal->fd = fd;
-	signal->mask = mask;
-	signal->thread = sys_thread_id();
 	signal->generation = sys_generation();
 	waitable_init(&signal->waitable, fd, NULL);
+	return 0;
+}
+
+/* Lets through what only this receiver keeps from the calling thread. */
+static void signal_free(struct nonet_signal *signal, bool holds)
+{
+	const uint64_t last = holds ? signal_release(&signal->hold) : 0;
+
+	sys_free(signal);
+	/* The kernel hands out what is pending at once: nothing may be left to do here but to return. */
+	if (last)
+		sys_signal_unblock(last);
+}
+
+static int signal_new(uint64_t mask, bool check, struct nonet_signal **ret_signal, struct nonet_error *reterr)
+{
+	struct nonet_signal *signal = sys_allocate(sizeof(*signal));
+	int error;
+
+	if (!signal || signal_holds_prepare() < 0) {
+		sys_free(signal);
+		return error_set(reterr, -ENOMEM, "no memory for a receiver of signals");
+	}
+	error = signal_hold(&signal->hold, mask);
+	if (error < 0) {
+		sys_free(signal);
+		return error_set(reterr, error, "can't block signals: %s", error_reason(error));
+	}
+	error = signal_begin(signal, check, reterr);
+	if (error < 0) {
+		signal_free(signal, true);
+		return error;
+	}
 	*ret_signal = signal;
 	return 0;
 }
@@ -156,7 +142,6 @@ static int signal_make(uint64_t mask, bool check, struct nonet_signal **ret_sign
 int nonet_signal_open(const int *numbers, size_t count, const struct nonet_signal_options *options,
 		      struct nonet_signal **ret_signal, struct nonet_error *reterr)
 {
-	uint64_t before;
 	uint64_t mask;
 	int error = signal_check_options(options, reterr);
 
@@ -167,16 +152,7 @@ int nonet_signal_open(const int *numbers, size_t count, const struct nonet_signa
 	error = signal_mask(numbers, count, false, &mask, reterr);
 	if (error < 0)
 		return error;
-	error = sys_signal_block(mask, &before);
-	if (error < 0)
-		return error_set(reterr, error, "can't block signals: %s", error_reason(error));
-	error = signal_make(mask, !options || !(options->flags & NONET_SIGNAL_UNCHECKED), ret_signal, reterr);
-	if (error < 0) {
-		sys_signal_unblock(mask & ~before);
-		return error;
-	}
-	signal_hold(mask, mask & ~before);
-	return 0;
+	return signal_new(mask, !options || !(options->flags & NONET_SIGNAL_UNCHECKED), ret_signal, reterr);
 }
 
 static bool signal_is_foreign(const struct nonet_signal *signal)
@@ -186,18 +162,11 @@ static bool signal_is_foreign(const struct nonet_signal *signal)
 
 struct nonet_signal *nonet_signal_close(struct nonet_signal *signal)
 {
-	uint64_t mask;
-	bool here;
-
 	if (!signal)
 		return NULL;
-	mask = signal->mask;
-	here = !signal_is_foreign(signal) && signal->thread == sys_thread_id();
 	waitable_done(&signal->waitable);
 	sys_close(&signal->fd);
-	sys_free(signal);
-	if (here)
-		signal_unhold(mask);
+	signal_free(signal, !signal_is_foreign(signal));
 	return NULL;
 }
 
@@ -287,7 +256,7 @@ void nonet_signal_explain(struct nonet_signal *signal, int code, struct nonet_er
 {
 	char names[100] = "";
 
-	signal_list(signal->mask, names, sizeof(names));
+	signal_list(signal->hold.mask, names, sizeof(names));
 	switch (code) {
 	case -EAGAIN:
 		error_set(ret_error, code, "no signal is pending now (of %s)", names);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "signal/signal.h"
+#include "sys/signals.h"
 
 /* A table of our own, as sigabbrev_np(3) is glibc's alone, and knows no real-time signals. */
 #define SIGNAL_NAME(name) [name] = #name
@@ -36,14 +37,9 @@ static const struct {
 
 #define SIGNAL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-bool signal_is_known(int number)
-{
-	return number > 0 && number <= SIGRTMAX && ((size_t)number < SIGNAL_COUNT(signal_names) || number >= SIGRTMIN);
-}
-
 const char *nonet_signal_name(int number)
 {
-	if (!signal_is_known(number))
+	if (!sys_signal_is_known(number))
 		return "unknown signal";
 	return number >= SIGRTMIN ? signal_names_real_time[number - SIGRTMIN] : signal_names[number];
 }
@@ -80,7 +76,7 @@ int nonet_signal_number(const char *name)
 	int number = signal_decimal(name);
 
 	if (number >= 0)
-		return signal_is_known(number) ? number : -EINVAL;
+		return sys_signal_is_known(number) ? number : -EINVAL;
 	if (strncasecmp(name, "SIG", 3) == 0)
 		name += 3;
 	for (size_t i = 1; i < SIGNAL_COUNT(signal_names); i++)

@@ -35,7 +35,7 @@ __attribute__((noinline)) static int signal_failed(int error, int number, const 
 
 static int signal_check(int number, struct nonet_error *reterr)
 {
-	if (signal_is_known(number))
+	if (sys_signal_is_known(number))
 		return 0;
 	return error_set(reterr, -EINVAL, "%d is no signal that can be sent: they go from 1 to %d, less %d to %d",
 			 number, SIGRTMAX, SIGSYS + 1, SIGRTMIN - 1);

@@ -221,6 +221,93 @@ static void another_thread_that_closes_leaves_the_mask(void **state)
 	test_check_equal(test_child_join(test_child_start(close_in_another_thread, NULL)), 0);
 }
 
+static void *only_close(void *argument)
+{
+	nonet_signal_close(argument);
+	return NULL;
+}
+
+static void close_elsewhere(struct nonet_signal *signal)
+{
+	pthread_t thread;
+
+	test_check_equal(pthread_create(&thread, NULL, only_close, signal), 0);
+	pthread_join(thread, NULL);
+}
+
+static void whoever_closes_the_others_the_last_unblocks(void **state)
+{
+	struct nonet_signal *first = OPEN(SIGTERM, SIGINT);
+	struct nonet_signal *second = OPEN(SIGTERM, SIGINT);
+	struct nonet_signal *third = OPEN(SIGTERM);
+	uint64_t before = 0;
+
+	(void)state;
+	/* The one that blocked it, and one that didn't. */
+	close_elsewhere(first);
+	close_elsewhere(third);
+	test_check(is_blocked(SIGTERM) && is_blocked(SIGINT));
+	nonet_signal_close(second);
+	test_check(!is_blocked(SIGTERM) && !is_blocked(SIGINT));
+
+	/* What nobody receives any more is left, and not for the next receiver to let through. */
+	close_elsewhere(OPEN(SIGTERM));
+	test_check(is_blocked(SIGTERM));
+	nonet_signal_close(OPEN(SIGTERM));
+	test_check(is_blocked(SIGTERM));
+	nonet_signal_restore(0);
+	nonet_signal_close(OPEN(SIGTERM));
+	test_check(!is_blocked(SIGTERM));
+
+	/* Nor what was blocked before. */
+	test_check_equal(nonet_signal_block((const int[]){SIGTERM}, 1, &before), 0);
+	first = OPEN(SIGTERM);
+	second = OPEN(SIGTERM);
+	close_elsewhere(first);
+	nonet_signal_close(second);
+	test_check(is_blocked(SIGTERM));
+	nonet_signal_restore(before);
+}
+
+static void *open_and_leave(void *argument)
+{
+	nonet_signal_restore(0);
+	*(struct nonet_signal **)argument = OPEN(SIGTERM);
+	return NULL;
+}
+
+/* Often under the number, and with the thread-local variables' addresses, of the one before. */
+static void *close_that_and_ask(void *argument)
+{
+	struct nonet_signal *own;
+
+	nonet_signal_restore(0);
+	own = OPEN(SIGTERM);
+	nonet_signal_close(argument);
+	test_check(is_blocked(SIGTERM));
+	nonet_signal_close(own);
+	test_check(!is_blocked(SIGTERM));
+	return NULL;
+}
+
+static void a_thread_does_not_hold_what_one_before_it_held(void **state)
+{
+	struct nonet_signal *signal;
+	uint64_t before;
+	pthread_t thread;
+
+	(void)state;
+	/* Else we would take it. */
+	test_check_equal(nonet_signal_block((const int[]){SIGTERM}, 1, &before), 0);
+	for (int i = 0; i < 20; i++) {
+		test_check_equal(pthread_create(&thread, NULL, open_and_leave, &signal), 0);
+		pthread_join(thread, NULL);
+		test_check_equal(pthread_create(&thread, NULL, close_that_and_ask, signal), 0);
+		pthread_join(thread, NULL);
+	}
+	nonet_signal_restore(before);
+}
+
 static int use_the_parents(struct test_child_side *side, void *argument)
 {
 	struct nonet_signal *signal = argument;
@@ -363,6 +450,8 @@ int main(void)
 		test_case(two_receivers_of_one_thread_share_what_they_block),
 		test_case(what_is_pending_at_the_close_is_not_swallowed),
 		test_case(another_thread_that_closes_leaves_the_mask),
+		test_case(whoever_closes_the_others_the_last_unblocks),
+		test_case(a_thread_does_not_hold_what_one_before_it_held),
 		test_case(a_forked_child_opens_its_own),
 		test_case(deadlines_are_kept_in_a_storm),
 		test_case(it_waits_among_others_and_tells_a_childs_end),

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -120,6 +121,28 @@ static void a_thread_that_leaves_one_unblocked_is_named(void **state)
 	pthread_join(thread, NULL);
 	sem_destroy(&other.go);
 	sem_destroy(&other.done);
+}
+
+/* A want of descriptors isn't mended by not looking. */
+static int open_without_descriptors(struct test_child_side *side, void *argument)
+{
+	const int number = SIGTERM;
+	struct nonet_signal *signal;
+	struct nonet_error error = {0};
+
+	(void)side;
+	(void)argument;
+	test_must(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0}));
+	test_check_equal(nonet_signal_open(&number, 1, NULL, &signal, &error), -EMFILE);
+	test_check(strstr(error.text, "too many open files"));
+	test_check(!strstr(error.text, "NONET_SIGNAL_UNCHECKED"));
+	return 0;
+}
+
+static void a_want_of_descriptors_is_told_as_that(void **state)
+{
+	(void)state;
+	test_check_equal(test_child_join(test_child_start(open_without_descriptors, NULL)), 0);
 }
 
 static void *open_without_the_main_thread(void *argument)
@@ -255,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_case(some_signals_can_not_be_received),
 		test_case(a_thread_that_leaves_one_unblocked_is_named),
+		test_case(a_want_of_descriptors_is_told_as_that),
 		test_case(a_main_thread_that_has_left_takes_no_signals),
 		test_case(what_can_not_be_sent_is_told),
 		test_case(a_group_is_signalled),

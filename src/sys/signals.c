@@ -43,6 +43,11 @@ static siginfo_t signals_info(int number, int value)
 	return info;
 }
 
+bool sys_signal_is_known(int number)
+{
+	return number > 0 && number <= SIGRTMAX && (number <= SIGSYS || number >= SIGRTMIN);
+}
+
 int sys_signal_send(pid_t pid, int number)
 {
 	int error = sys_fault(SYS_CALL_SIGNAL);

@@ -11,6 +11,9 @@
  * kernel's: bit N - 1 is signal N.
  */
 
+/* Whether there is such a signal, and the C library doesn't keep it to itself. */
+bool sys_signal_is_known(int number);
+
 /* kill(2): the kernel says who sent it. A negative @pid is a group. */
 int sys_signal_send(pid_t pid, int number);
 
