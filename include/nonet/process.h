@@ -40,7 +40,7 @@ struct nonet_process_status {
 
 /* Where one of a child's three streams leads. */
 enum nonet_process_stream_kind {
-	NONET_PROCESS_INHERIT = 0, /* to where ours does */
+	NONET_PROCESS_INHERIT = 0, /* to where ours does; nowhere if it is closed */
 	NONET_PROCESS_NULL,        /* /dev/null */
 	NONET_PROCESS_PIPE,        /* to us: nonet_process_input(), _output(), _error() */
 	NONET_PROCESS_DESCRIPTOR,  /* to a descriptor of ours, which stays ours */
@@ -85,9 +85,9 @@ struct nonet_process_options {
  * @ret_process: the child, closed with nonet_process_close()
  * @reterr:      NULL, or where to put the sentence
  *
- * Returns once the program has begun, or couldn't. Of our descriptors the child has its three streams and what
- * @options names, nothing else. Its signal mask is empty, our handlers are gone, SIGPIPE has its default action, other
- * ignored signals stay ignored. No handler that pthread_atfork(3) knows is run.
+ * Returns once the program has begun, or couldn't. Of our descriptors the child has its three streams, CLOEXEC or not,
+ * and what @options names, nothing else. Its signal mask is empty, our handlers are gone, SIGPIPE has its default
+ * action, other ignored signals stay ignored. No handler that pthread_atfork(3) knows is run.
  *
  * Return: 0, or
  *   -ENOENT      no such program, or @options->directory, or the interpreter of a script
@@ -127,7 +127,10 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_process_open(pid_t pid, struct nonet_pro
  * @ret_process: closed with nonet_process_close()
  * @reterr:      NULL, or where to put the sentence
  *
- * Return: 0, or -EBADF (not open, or not a pidfd), -ENOMEM.
+ * Return: 0, or
+ *   -EBADF       @fd isn't open, or isn't a pidfd
+ *   -EINVAL      it stands for one thread (PIDFD_THREAD, Linux 6.9), not for a process
+ *   -ENOMEM
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_process_take_pidfd(int *fd, struct nonet_process **ret_process,
 							   struct nonet_error *reterr);

@@ -2,6 +2,7 @@
 #include "process/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -73,6 +74,7 @@ int nonet_process_open(pid_t pid, struct nonet_process **ret_process, struct non
 int nonet_process_take_pidfd(int *fd, struct nonet_process **ret_process, struct nonet_error *reterr)
 {
 	struct nonet_process *process;
+	int flags;
 	pid_t pid;
 	int error = sys_pidfd_check(*fd);
 
@@ -80,10 +82,18 @@ int nonet_process_take_pidfd(int *fd, struct nonet_process **ret_process, struct
 		return error_set(reterr, error, "descriptor %d isn't open, or isn't a pidfd", *fd);
 	if (error < 0)
 		return error_set(reterr, error, "can't use descriptor %d: %s", *fd, error_reason(error));
+	/* How the kernel shows PIDFD_THREAD: ready once that thread has ended, though its process goes on. */
+	flags = sys_get_flags(*fd);
+	if (flags >= 0 && flags & O_EXCL)
+		return error_set(
+			reterr, -EINVAL,
+			"descriptor %d stands for one thread (PIDFD_THREAD): hold its process by a pidfd without "
+			"that flag",
+			*fd);
 	process = process_new(reterr);
 	if (!process)
 		return -ENOMEM;
-	error = sys_set_cloexec(*fd);
+	error = flags < 0 ? flags : sys_set_cloexec(*fd);
 	if (error < 0) {
 		sys_free(process);
 		return error_set(reterr, error, "can't use descriptor %d: %s", *fd, error_reason(error));

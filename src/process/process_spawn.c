@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include <nonet/signal.h>
@@ -9,6 +10,7 @@
 #include "process/process.h"
 #include "sys/files.h"
 #include "sys/memory.h"
+#include "sys/signals.h"
 #include "sys/spawn.h"
 
 #define SPAWN_STREAMS 3
@@ -62,9 +64,12 @@ static int spawn_check(const char *const *arguments, const struct nonet_process_
 	if (options->input.kind > NONET_PROCESS_DESCRIPTOR || options->output.kind > NONET_PROCESS_DESCRIPTOR ||
 	    options->error.kind > NONET_PROCESS_DESCRIPTOR)
 		return error_set(reterr, -EINVAL, "one of the streams leads to no kind of place that there is");
-	if (options->death_signal < 0 || options->death_signal > SIGRTMAX)
-		return error_set(reterr, -EINVAL, "%d, to be sent when the parent dies, is no signal",
-				 options->death_signal);
+	if (options->death_signal != 0 && !sys_signal_is_known(options->death_signal))
+		return error_set(
+			reterr, -EINVAL,
+			"%d, to be sent when the parent dies, is no signal that can be sent: they go from 1 to "
+			"%d, less %d to %d",
+			options->death_signal, SIGRTMAX, SIGSYS + 1, SIGRTMIN - 1);
 	return spawn_check_descriptors(options, reterr);
 }
 
@@ -115,16 +120,43 @@ static int spawn_stream_source(struct spawn *spawn, int number, struct nonet_err
 	}
 }
 
+/*
+ * Those that the child inherits, as descriptors that stay where they are: so it has them even if they are CLOEXEC.
+ * Before pipes are made, which could get the number of one that is closed here.
+ */
+static int spawn_inherit_streams(struct spawn *spawn, struct nonet_error *reterr)
+{
+	for (int i = 0; i < SPAWN_STREAMS; i++) {
+		int flags;
+
+		if (spawn->streams[i]->kind != NONET_PROCESS_INHERIT)
+			continue;
+		flags = sys_get_flags(i);
+		if (flags >= 0)
+			spawn->descriptors[spawn->count++] = (struct sys_spawn_descriptor){.from = i, .to = i};
+		else if (flags != -EBADF)
+			return error_set(reterr, flags, "can't look at standard %s, which a child is to inherit: %s",
+					 spawn_stream_names[i], error_reason(flags));
+	}
+	return 0;
+}
+
 static int spawn_prepare(struct spawn *spawn, const struct nonet_process_options *options, struct nonet_error *reterr)
 {
+	static const struct nonet_process_options none;
+	int error;
+
 	if (!options)
-		return 0;
+		options = &none;
 	spawn->streams[0] = &options->input;
 	spawn->streams[1] = &options->output;
 	spawn->streams[2] = &options->error;
 	spawn->descriptors = sys_allocate((SPAWN_STREAMS + options->descriptors_count) * sizeof(*spawn->descriptors));
 	if (!spawn->descriptors)
 		return error_set(reterr, -ENOMEM, "no memory to start a process");
+	error = spawn_inherit_streams(spawn, reterr);
+	if (error < 0)
+		return error;
 	for (int i = 0; i < SPAWN_STREAMS; i++) {
 		int fd;
 
@@ -143,6 +175,12 @@ static int spawn_prepare(struct spawn *spawn, const struct nonet_process_options
 	return 0;
 }
 
+/* As it may stand in a sentence. */
+static const char *spawn_shown(const char *name)
+{
+	return *name ? name : "\"\"";
+}
+
 static int spawn_failed(int error, enum sys_spawn_step step, const char *program,
 			const struct nonet_process_options *options, struct nonet_error *reterr)
 {
@@ -157,7 +195,8 @@ static int spawn_failed(int error, enum sys_spawn_step step, const char *program
 					 program);
 		return error_set(reterr, error, "can't run %s: %s", program, reason);
 	case SYS_SPAWN_DIRECTORY:
-		return error_set(reterr, error, "can't start %s in %s: %s", program, options->directory, reason);
+		return error_set(reterr, error, "can't start %s in %s: %s", program, spawn_shown(options->directory),
+				 reason);
 	case SYS_SPAWN_DESCRIPTORS:
 		return error_set(reterr, error,
 				 "can't give %s its descriptors: %s; each has to be open here, and its number in the "
@@ -203,7 +242,7 @@ static int spawn_start(struct spawn *spawn, const char *const *arguments, const 
 	error = sys_spawn(&plan, &spawned, &step);
 	if (error < 0) {
 		sys_free(process);
-		return spawn_failed(error, step, arguments[0], options, reterr);
+		return spawn_failed(error, step, spawn_shown(arguments[0]), options, reterr);
 	}
 	process_hold(process, spawned.pidfd, spawned.pid, true);
 	process->input = spawn->ours[0];
@@ -217,10 +256,13 @@ int nonet_process_spawn(const char *const *arguments, const struct nonet_process
 			struct nonet_process **ret_process, struct nonet_error *reterr)
 {
 	struct spawn spawn = {.null = -1};
+	int cancel;
 	int error = spawn_check(arguments, options, reterr);
 
 	if (error < 0)
 		return error;
+	/* A thread that is cancelled in here would leave a child that nobody knows, pipes, and all signals blocked. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	error = spawn_prepare(&spawn, options, reterr);
 	if (error == 0)
 		error = spawn_start(&spawn, arguments, options, ret_process, reterr);
@@ -231,5 +273,6 @@ int nonet_process_spawn(const char *const *arguments, const struct nonet_process
 	}
 	sys_close(&spawn.null);
 	sys_free(spawn.descriptors);
+	pthread_setcancelstate(cancel, NULL);
 	return error;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -134,6 +135,57 @@ static void what_is_no_process_is_refused(void **state)
 	test_check(nonet_process_close(NULL) == NULL);
 }
 
+/* The flag is Linux 6.9's; it would be told to have ended with that thread, though its process goes on. */
+static void the_pidfd_of_a_thread_is_refused(void **state)
+{
+	struct nonet_process *process = (void *)&process;
+	struct nonet_error error = {0};
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL);
+
+	(void)state;
+	if (fd < 0)
+		test_skip("PIDFD_THREAD", "this kernel doesn't have it");
+	test_check_equal(nonet_process_take_pidfd(&fd, &process, &error), -EINVAL);
+	test_check(strstr(error.text, "PIDFD_THREAD"));
+	test_check(process == (void *)&process);
+	test_must(close(fd));
+}
+
+/* As the first of a new namespace, under the /proc of the old one. */
+static int ask_for_a_number(void)
+{
+	int fd = (int)test_must(syscall(SYS_pidfd_open, getpid(), 0));
+	struct nonet_process *process;
+
+	test_check_equal(getpid(), 1);
+	test_check_equal(nonet_process_take_pidfd(&fd, &process, NULL), 0);
+	test_check_equal(nonet_process_pid(process), 0);
+	nonet_process_close(process);
+	return 0;
+}
+
+static int enter_a_namespace(struct test_child_side *side, void *argument)
+{
+	int status;
+	pid_t pid;
+
+	(void)side;
+	(void)argument;
+	test_must(unshare(CLONE_NEWPID));
+	pid = (pid_t)test_must(fork());
+	if (pid == 0)
+		_exit(ask_for_a_number());
+	test_must(waitpid(pid, &status, 0));
+	return status == 0 ? 0 : 1;
+}
+
+static void the_proc_of_another_namespace_tells_no_number(void **state)
+{
+	(void)state;
+	test_skip_unless_root("to make a PID namespace");
+	test_check_equal(test_child_join(test_child_start(enter_a_namespace, NULL)), 0);
+}
+
 static void one_that_was_reaped_elsewhere_has_ended_all_the_same(void **state)
 {
 	struct nonet_process *process = SPAWN(NULL, "true");
@@ -240,6 +292,8 @@ int main(void)
 		test_case(a_process_that_runs_is_waited_for_until_the_deadline),
 		test_case(of_others_processes_the_end_is_told_and_the_status_left),
 		test_case(what_is_no_process_is_refused),
+		test_case(the_pidfd_of_a_thread_is_refused),
+		test_case(the_proc_of_another_namespace_tells_no_number),
 		test_case(one_that_was_reaped_elsewhere_has_ended_all_the_same),
 		test_case(where_sigchld_is_ignored_only_the_end_is_known),
 		test_case(a_forked_child_holds_its_parents_as_anothers),

@@ -100,6 +100,48 @@ static void a_child_has_what_it_was_given_and_nothing_else(void **state)
 	test_check_equal(test_child_join(test_child_start(spawn_the_probe, NULL)), 0);
 }
 
+static int spawn_from_odd_streams(struct test_child_side *side, void *argument)
+{
+	struct nonet_process_options options = {.size = sizeof(options), .output.kind = NONET_PROCESS_PIPE};
+	struct nonet_process *process;
+
+	(void)side;
+	(void)argument;
+	for (int fd = 0; fd <= 2; fd++)
+		test_must(fcntl(fd, F_SETFD, FD_CLOEXEC));
+	process = SPAWN(&options, probe, "--probe");
+	reads_line(process, "fds 0 1 2");
+	nonet_process_close(process);
+	test_must(close(0));
+	process = SPAWN(&options, probe, "--probe");
+	reads_line(process, "fds 1 2");
+	nonet_process_close(process);
+	return 0;
+}
+
+static void streams_are_inherited_whether_or_not_they_close_at_an_exec(void **state)
+{
+	(void)state;
+	test_check_equal(test_child_join(test_child_start(spawn_from_odd_streams, NULL)), 0);
+}
+
+/* There is no room above the highest number, and none is needed: nothing else is to be where it is. */
+static void a_descriptor_may_have_the_last_number(void **state)
+{
+	const int last = (int)sysconf(_SC_OPEN_MAX) - 1;
+	const struct nonet_process_descriptor descriptor = {.ours = STDERR_FILENO, .theirs = last};
+	struct nonet_process_options options = {
+		.size = sizeof(options), .descriptors = &descriptor, .descriptors_count = 1};
+	struct nonet_process *process;
+	char script[64];
+
+	(void)state;
+	snprintf(script, sizeof(script), "test -e /proc/self/fd/%d", last);
+	process = SHELL(&options, script);
+	ends_with(process, NONET_PROCESS_EXITED, 0);
+	nonet_process_close(process);
+}
+
 static void descriptors_can_change_places(void **state)
 {
 	int first[2], second[2];
@@ -196,6 +238,8 @@ static void fails(const char *program, const struct nonet_process_options *optio
 
 static void what_can_not_begin_is_told_to_the_caller(void **state)
 {
+	/* Two of them are the C library's own. */
+	static const int no_signals[] = {-1, 32, 33, 65};
 	const char *directory = test_directory_new();
 	const char *path = test_path(directory, "program");
 	struct nonet_process_descriptor descriptors[2] = {{.ours = 0, .theirs = 2}};
@@ -205,7 +249,7 @@ static void what_can_not_begin_is_told_to_the_caller(void **state)
 	fails("nonet-no-such-program", NULL, -ENOENT, "nonet-no-such-program");
 	fails("/nonexistent/program", NULL, -ENOENT, "/nonexistent/program");
 	fails(NULL, NULL, -EINVAL, "first argument");
-	fails("", NULL, -ENOENT, "can't run");
+	fails("", NULL, -ENOENT, "can't run \"\":");
 	make_file(path, 0600, "#!/bin/sh\n");
 	fails(path, NULL, -EACCES, "permission denied");
 	test_must(chmod(path, 0700));
@@ -215,6 +259,8 @@ static void what_can_not_begin_is_told_to_the_caller(void **state)
 
 	options.directory = "/nonexistent";
 	fails("true", &options, -ENOENT, "in /nonexistent");
+	options.directory = "";
+	fails("true", &options, -ENOENT, "in \"\":");
 	options.directory = NULL;
 	options.output = (struct nonet_process_stream){.kind = NONET_PROCESS_DESCRIPTOR, .descriptor = 999};
 	fails("true", &options, -EBADF, "descriptors");
@@ -241,8 +287,10 @@ static void what_can_not_begin_is_told_to_the_caller(void **state)
 	options.descriptors_count = 254;
 	fails("true", &options, -EINVAL, "254");
 	options.descriptors_count = 0;
-	options.death_signal = 65;
-	fails("true", &options, -EINVAL, "65");
+	for (size_t i = 0; i < sizeof(no_signals) / sizeof(no_signals[0]); i++) {
+		options.death_signal = no_signals[i];
+		fails("true", &options, -EINVAL, "parent dies");
+	}
 	options.death_signal = 0;
 	options.flags = 2;
 	fails("true", &options, -EINVAL, "flags");
@@ -321,6 +369,36 @@ static void a_childs_child_dies_with_it_if_that_was_asked_for(void **state)
 	nonet_process_close(process);
 }
 
+static void *spawn_with_a_cancellation_pending(void *argument)
+{
+	struct nonet_process_options options = piped;
+	struct nonet_process *process;
+
+	options.error.kind = NONET_PROCESS_NULL;
+	pthread_cancel(pthread_self());
+	/* One that can't begin is waited for, and its pipes are closed. */
+	fails("/nonexistent", &options, -ENOENT, "/nonexistent");
+	process = SPAWN(&options, "true");
+	*(struct nonet_process **)argument = process;
+	pthread_testcancel();
+	return NULL;
+}
+
+static void a_spawn_is_no_cancellation_point(void **state)
+{
+	struct nonet_process *process = NULL;
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	test_check_equal(pthread_create(&thread, NULL, spawn_with_a_cancellation_pending, &process), 0);
+	pthread_join(thread, &result);
+	test_check(result == PTHREAD_CANCELED);
+	test_check(process != NULL);
+	ends_with(process, NONET_PROCESS_EXITED, 0);
+	nonet_process_close(process);
+}
+
 #define THREADS    4
 #define PER_THREAD 50
 
@@ -392,12 +470,15 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(a_child_has_what_it_was_given_and_nothing_else),
+		test_case(streams_are_inherited_whether_or_not_they_close_at_an_exec),
+		test_case(a_descriptor_may_have_the_last_number),
 		test_case(descriptors_can_change_places),
 		test_case(the_streams_lead_where_they_should),
 		test_case(a_child_that_has_gone_is_no_sigpipe),
 		test_case(what_can_not_begin_is_told_to_the_caller),
 		test_case(the_program_is_looked_up_as_execvp_does),
 		test_case(a_childs_child_dies_with_it_if_that_was_asked_for),
+		test_case(a_spawn_is_no_cancellation_point),
 		test_case(threads_spawn_at_once),
 		test_case(ten_thousand_children_leave_nothing),
 	};

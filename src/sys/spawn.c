@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -346,7 +345,6 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 	uint64_t before = 0;
 	char *stack;
 	void *memory;
-	int cancel;
 	int error;
 
 	*ret_step = SYS_SPAWN_CLONE;
@@ -355,8 +353,6 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 	memory = spawn_allocate(spawn, &child, &stack);
 	if (!memory)
 		return -ENOMEM;
-	/* A thread that is cancelled in here would leave a child that nobody knows, and all signals blocked. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	error = sys_signal_block(UINT64_MAX, &before);
 	if (error == 0) {
 		error = spawn_clone(&child, stack, &spawned);
@@ -369,7 +365,6 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 		}
 		sys_signal_set_mask(before);
 	}
-	pthread_setcancelstate(cancel, NULL);
 	sys_free(memory);
 	if (error == 0)
 		*ret_spawned = spawned;

@@ -38,7 +38,8 @@ struct sys_spawned {
 };
 
 /*
- * Start a program; returns once it has begun. No signal is handled meanwhile, so EINTR can't be.
+ * Start a program; returns once it has begun. No signal is handled meanwhile, so EINTR can't be. The caller sees to it
+ * that its thread isn't cancelled.
  *
  * Return: 0, or -errno with *@ret_step; then the child has been reaped.
  */
