@@ -279,14 +279,14 @@ static void *open_and_leave(void *argument)
 /* Often under the number, and with the thread-local variables' addresses, of the one before. */
 static void *close_that_and_ask(void *argument)
 {
-	struct nonet_signal *own;
-
 	nonet_signal_restore(0);
-	own = OPEN(SIGTERM);
+	/* Open there still, and nothing to this thread. */
+	nonet_signal_close(OPEN(SIGTERM));
+	test_check(!is_blocked(SIGTERM));
+	/* What this thread blocked itself isn't for that receiver to let through. */
+	test_check_equal(nonet_signal_block((const int[]){SIGTERM}, 1, NULL), 0);
 	nonet_signal_close(argument);
 	test_check(is_blocked(SIGTERM));
-	nonet_signal_close(own);
-	test_check(!is_blocked(SIGTERM));
 	return NULL;
 }
 

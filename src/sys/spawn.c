@@ -156,11 +156,11 @@ static int spawn_duplicate(int fd, int least)
 	return errno == EINVAL ? -EBADF : -errno;
 }
 
-/* Whether a number is where another descriptor of ours than the @except-th is to be. */
+/* Whether a number is where another descriptor of ours than the @except-th is to be, and isn't yet. */
 static bool spawn_is_target(const struct sys_spawn *spawn, int fd, size_t except)
 {
 	for (size_t i = 0; i < spawn->descriptors_count; i++)
-		if (i != except && spawn->descriptors[i].to == fd)
+		if (i != except && spawn->descriptors[i].to == fd && spawn->descriptors[i].from != fd)
 			return true;
 	return false;
 }
