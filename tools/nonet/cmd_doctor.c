@@ -32,7 +32,6 @@ static const char help[] =
 
 enum {
 	OPTION_ALL = PARSE_LONG,
-	OPTION_HELP,
 	OPTION_JSON,
 	OPTION_LIST,
 	OPTION_SYSROOT,
@@ -40,7 +39,7 @@ enum {
 
 static const struct option options[] = {
 	{"all", no_argument, NULL, OPTION_ALL},
-	{"help", no_argument, NULL, OPTION_HELP},
+	{"help", no_argument, NULL, PARSE_HELP},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"list", no_argument, NULL, OPTION_LIST},
 	{"sysroot", required_argument, NULL, OPTION_SYSROOT},
@@ -148,44 +147,49 @@ static int make_checks(struct results *results, const char *root, int all, int j
 	return status;
 }
 
+struct request {
+	const char *root;
+	int all, json, list;
+};
+
+static int take_option(int option, void *argument)
+{
+	struct request *request = argument;
+
+	switch (option) {
+	case OPTION_ALL:
+		request->all = 1;
+		return 0;
+	case OPTION_JSON:
+		request->json = 1;
+		return 0;
+	case OPTION_LIST:
+		request->list = 1;
+		return 0;
+	default:
+		request->root = optarg;
+		if (!optarg[0])
+			return say_usage("--sysroot takes a folder that has proc, sys and etc of a machine");
+		return 0;
+	}
+}
+
 static int run(int argc, char *argv[])
 {
+	static const struct verb_options read = {.letters = ":h", .table = options, .take = take_option};
 	static struct results results; /* too large for the stack */
-	const char *root = "";
-	int option, r, all = 0, json = 0, list = 0;
+	struct request request = {.root = ""};
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (option) {
-		case OPTION_ALL:
-			all = 1;
-			break;
-		case OPTION_JSON:
-			json = 1;
-			break;
-		case OPTION_LIST:
-			list = 1;
-			break;
-		case OPTION_SYSROOT:
-			root = optarg;
-			if (!root[0])
-				return say_usage("--sysroot takes a folder that has proc, sys and etc of a machine");
-			break;
-		case 'h':
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return output_finish_stdio(STATUS_DONE);
-		default:
-			return parse_complain(option, argv, options);
-		}
-	}
-	r = check_names(argv + optind);
-	if (r)
-		return r;
+	if (!verb_read_options(&verb_doctor, &read, argc, argv, &request, &status))
+		return status;
+	status = check_names(argv + optind);
+	if (status)
+		return status;
 	select_checks(&results, argv + optind);
-	if (list)
-		return output_finish_stdio(doctor_print_list(results.of, results.count, json));
-	return make_checks(&results, root, all, json);
+	if (request.list)
+		return output_finish_stdio(doctor_print_list(results.of, results.count, request.json));
+	return make_checks(&results, request.root, request.all, request.json);
 }
 
 const struct verb verb_doctor = {

@@ -25,7 +25,8 @@ static void print_overview(void)
 		printf("  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
 	fputs("\n"
 	      "\"nonet help VERB\" tells more. Addresses are scheme:rest: fifo:PATH, unix:PATH, unix:@NAME,\n"
-	      "unix-seqpacket:PATH, unix-dgram:PATH, tcp:HOST:PORT, udp:HOST:PORT, fd:N; nonet(7) has all of them.\n"
+	      "unix-seqpacket:PATH, unix-dgram:PATH, tcp:HOST:PORT, udp:HOST:PORT, fd:N, pid:N; nonet(7) has all of "
+	      "them.\n"
 	      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 found something, 124 timed out.\n"
 	      "\n"
 	      "Example: nonet recv --listen unix:/tmp/hello & echo hello | nonet send --timeout 1s unix:/tmp/hello\n",

@@ -10,7 +10,6 @@
 
 #include "objects.h"
 #include "output.h"
-#include "parse.h"
 #include "say.h"
 #include "verb.h"
 
@@ -27,17 +26,6 @@ static const char help[] =
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: nonet ls queues\n";
-
-enum {
-	OPTION_HELP = PARSE_LONG,
-	OPTION_JSON,
-};
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{NULL, 0, NULL, 0},
-};
 
 static int print_json(const struct nonet_inspect_list *list)
 {
@@ -134,18 +122,10 @@ static int unknown_kind(const char *word)
 static int run(int argc, char *argv[])
 {
 	uint64_t kinds = 0;
-	int option, json = 0;
+	int status, json = 0;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			return parse_complain(option, argv, options);
-		if (option == 'h' || option == OPTION_HELP) {
-			fputs(help, stdout);
-			return output_finish_stdio(STATUS_DONE);
-		}
-		json = 1;
-	}
+	if (!verb_read_options(&verb_ls, &verb_options_json, argc, argv, &json, &status))
+		return status;
 	for (; optind < argc; optind++) {
 		uint64_t kind = object_kinds(argv[optind]);
 

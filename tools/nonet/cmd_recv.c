@@ -148,13 +148,8 @@ static int run(int argc, char *argv[])
 	struct receiver receiver = {.options = &options};
 	int r;
 
-	r = transfer_parse(argc, argv, 0, &options);
-	if (r)
+	if (!transfer_parse(&verb_recv, argc, argv, &options, &r))
 		return r;
-	if (options.help) {
-		fputs(help, stdout);
-		return output_finish_stdio(STATUS_DONE);
-	}
 	r = transfer_open(&options, NONET_ENDPOINT_RECEIVE, &receiver.endpoint);
 	if (r)
 		return r;

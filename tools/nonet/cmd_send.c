@@ -178,13 +178,8 @@ static int run(int argc, char *argv[])
 	uint32_t flags = NONET_ENDPOINT_SEND;
 	int r;
 
-	r = transfer_parse(argc, argv, 1, &options);
-	if (r)
+	if (!transfer_parse(&verb_send, argc, argv, &options, &r))
 		return r;
-	if (options.help) {
-		fputs(help, stdout);
-		return output_finish_stdio(STATUS_DONE);
-	}
 	if (options.duplex)
 		flags |= NONET_ENDPOINT_RECEIVE;
 	r = transfer_open(&options, flags, &endpoint);

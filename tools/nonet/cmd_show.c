@@ -11,7 +11,6 @@
 
 #include "objects.h"
 #include "output.h"
-#include "parse.h"
 #include "say.h"
 #include "verb.h"
 
@@ -26,17 +25,6 @@ static const char help[] =
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: nonet show sysvmsg:0x4e01\n";
-
-enum {
-	OPTION_HELP = PARSE_LONG,
-	OPTION_JSON,
-};
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{NULL, 0, NULL, 0},
-};
 
 /* What an address says an object's is: its key or its id, or else its canonical spelling. */
 struct wanted {
@@ -143,18 +131,10 @@ static int show_wanted(const struct wanted *wanted, int json)
 static int run(int argc, char *argv[])
 {
 	struct wanted wanted;
-	int option, status, json = 0;
+	int status, json = 0;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			return parse_complain(option, argv, options);
-		if (option == 'h' || option == OPTION_HELP) {
-			fputs(help, stdout);
-			return output_finish_stdio(STATUS_DONE);
-		}
-		json = 1;
-	}
+	if (!verb_read_options(&verb_show, &verb_options_json, argc, argv, &json, &status))
+		return status;
 	if (optind + 1 != argc)
 		return say_usage("needs one address, for example posixshm:/frames: nonet show ADDRESS");
 	status = want(argv[optind], &wanted);

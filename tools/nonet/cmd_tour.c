@@ -9,7 +9,6 @@
 
 #include "fold.h"
 #include "output.h"
-#include "parse.h"
 #include "play.h"
 #include "say.h"
 #include "verb.h"
@@ -43,17 +42,6 @@ static const struct player players[] = {
 struct result {
 	struct score score;
 	int ok;
-};
-
-enum {
-	OPTION_HELP = PARSE_LONG,
-	OPTION_JSON,
-};
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{NULL, 0, NULL, 0},
 };
 
 static void play_one(const struct player *player, struct result *ret_result)
@@ -253,18 +241,10 @@ static int tour(int json)
 
 static int run(int argc, char *argv[])
 {
-	int option, json = 0;
+	int json = 0, status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			return parse_complain(option, argv, options);
-		if (option == 'h' || option == OPTION_HELP) {
-			fputs(help, stdout);
-			return output_finish_stdio(STATUS_DONE);
-		}
-		json = 1;
-	}
+	if (!verb_read_options(&verb_tour, &verb_options_json, argc, argv, &json, &status))
+		return status;
 	if (optind < argc)
 		return say_usage("takes no argument: \"%s\" is one too many", argv[optind]);
 	return tour(json);

@@ -7,7 +7,6 @@
 #include <nonet/version.h>
 
 #include "output.h"
-#include "parse.h"
 #include "say.h"
 #include "verb.h"
 
@@ -24,17 +23,6 @@ static const char help[] = "Usage: nonet version [--json]\n"
 			   "\n"
 			   "Example: nonet version --json\n";
 
-enum {
-	OPTION_HELP = PARSE_LONG,
-	OPTION_JSON,
-};
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{NULL, 0, NULL, 0},
-};
-
 static int print_json(void)
 {
 	json_t *versions = json_pack("{s:s, s:s}", "version", VERSION_OF_HEADERS, "library", nonet_version());
@@ -49,18 +37,10 @@ static int print_json(void)
 
 static int run(int argc, char *argv[])
 {
-	int option, json = 0, status = STATUS_DONE;
+	int json = 0, status = STATUS_DONE;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			return parse_complain(option, argv, options);
-		if (option == 'h' || option == OPTION_HELP) {
-			fputs(help, stdout);
-			return output_finish_stdio(STATUS_DONE);
-		}
-		json = 1;
-	}
+	if (!verb_read_options(&verb_version, &verb_options_json, argc, argv, &json, &status))
+		return status;
 	if (optind < argc)
 		return say_usage("takes no argument: \"%s\" is one too many", argv[optind]);
 	if (json)

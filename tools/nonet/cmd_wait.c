@@ -58,14 +58,13 @@ struct waiter {
 
 enum {
 	OPTION_ALL = PARSE_LONG,
-	OPTION_HELP,
 	OPTION_JSON,
 	OPTION_TIMEOUT,
 };
 
 static const struct option options[] = {
 	{"all", no_argument, NULL, OPTION_ALL},
-	{"help", no_argument, NULL, OPTION_HELP},
+	{"help", no_argument, NULL, PARSE_HELP},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{NULL, 0, NULL, 0},
@@ -74,19 +73,11 @@ static const struct option options[] = {
 static int print_ready(const struct waiter *waiter, const struct target *target)
 {
 	const char *text = nonet_address_text(target->address);
-	json_t *object;
 
-	if (!waiter->json) {
-		printf("%s\n", text);
-	} else {
-		object = json_pack("{s:s, s:f}", "address", text, "seconds",
-				   (double)(nonet_clock() - waiter->start) / 1e9);
-		if (!object)
-			return say_failure("no memory is left");
-		json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
-		putchar('\n');
-		json_decref(object);
-	}
+	if (waiter->json)
+		return output_json_line(json_pack("{s:s, s:f}", "address", text, "seconds",
+						  (double)(nonet_clock() - waiter->start) / 1e9));
+	printf("%s\n", text);
 	return output_finish_stdio(STATUS_DONE);
 }
 
@@ -101,7 +92,6 @@ static int open_now(struct target *target, struct nonet_error *reterr)
 		.flags = NONET_ENDPOINT_RECEIVE,
 	};
 	struct nonet_pipe_options options_pipe = {.size = sizeof(options_pipe), .flags = NONET_PIPE_EARLY};
-
 	int64_t pid;
 
 	if (nonet_address_number(target->address, NONET_ADDRESS_PID, &pid) == 0)
@@ -224,37 +214,35 @@ static int wait_for(struct waiter *waiter, char *addresses[])
 	return r;
 }
 
+static int take_option(int option, void *argument)
+{
+	struct waiter *waiter = argument;
+	nonet_time timeout = 0;
+	int r;
+
+	switch (option) {
+	case OPTION_ALL:
+		waiter->all = 1;
+		return 0;
+	case OPTION_JSON:
+		waiter->json = 1;
+		return 0;
+	default:
+		r = parse_duration("--timeout", optarg, &timeout);
+		waiter->patient = 1;
+		waiter->deadline = parse_deadline(timeout);
+		return r;
+	}
+}
+
 static int run(int argc, char *argv[])
 {
+	static const struct verb_options all = {.letters = ":ht:", .table = options, .take = take_option};
 	struct waiter waiter = {.start = nonet_clock(), .deadline = NONET_FOREVER};
-	nonet_time timeout;
-	int option, r;
+	int status;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":ht:", options, NULL)) != -1) {
-		switch (option) {
-		case OPTION_ALL:
-			waiter.all = 1;
-			break;
-		case OPTION_JSON:
-			waiter.json = 1;
-			break;
-		case 't':
-		case OPTION_TIMEOUT:
-			r = parse_duration("--timeout", optarg, &timeout);
-			if (r)
-				return r;
-			waiter.patient = 1;
-			waiter.deadline = parse_deadline(timeout);
-			break;
-		case 'h':
-		case OPTION_HELP:
-			fputs(help, stdout);
-			return output_finish_stdio(STATUS_DONE);
-		default:
-			return parse_complain(option, argv, options);
-		}
-	}
+	if (!verb_read_options(&verb_wait, &all, argc, argv, &waiter, &status))
+		return status;
 	if (optind == argc)
 		return say_usage("needs an address, for example fifo:/tmp/x: nonet wait ADDRESS...");
 	waiter.count = (size_t)(argc - optind);
@@ -263,7 +251,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_wait = {
 	.name = "wait",
-	.summary = "wait until an address has something to receive",
+	.summary = "wait until an address has something to receive, or a process has ended",
 	.help = help,
 	.run = run,
 };

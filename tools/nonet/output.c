@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "interrupt.h"
 #include "say.h"
 #include "verb.h"
@@ -31,14 +33,14 @@ void output_close(struct output *output)
 	output->buffer = NULL;
 }
 
-/* Standard output may be non-blocking by another's doing: it is shared with whoever else has it open. */
-static int write_all(const char *bytes, size_t size)
+/* What we write to may be non-blocking by another's doing: it is shared with whoever else has it open. */
+static int write_all(int fd, const char *bytes, size_t size)
 {
-	struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
 	ssize_t n;
 
 	while (size > 0) {
-		n = write(STDOUT_FILENO, bytes, size);
+		n = write(fd, bytes, size);
 		if (n >= 0) {
 			bytes += n;
 			size -= (size_t)n;
@@ -60,7 +62,7 @@ int output_flush(struct output *output)
 	size_t used = output->used;
 
 	output->used = 0;
-	return used > 0 ? write_all(output->buffer, used) : 0;
+	return used > 0 ? write_all(STDOUT_FILENO, output->buffer, used) : 0;
 }
 
 int output_write(struct output *output, const void *bytes, size_t size)
@@ -75,7 +77,7 @@ int output_write(struct output *output, const void *bytes, size_t size)
 			return r;
 	}
 	if (size >= OUTPUT_SIZE)
-		return write_all(bytes, size);
+		return write_all(STDOUT_FILENO, bytes, size);
 	memcpy(output->buffer + output->used, bytes, size);
 	output->used += size;
 	return 0;
@@ -93,6 +95,21 @@ int output_failed(int code)
 	if (code == -EPIPE)
 		return -SIGPIPE;
 	return say_failure("can't write to standard output: %s", strerror(-code));
+}
+
+int output_json_line(json_t *line)
+{
+	if (!line)
+		return say_failure("no memory is left");
+	json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+	putchar('\n');
+	json_decref(line);
+	return output_finish_stdio(STATUS_DONE);
+}
+
+int output_write_to(int fd, const char *text)
+{
+	return write_all(fd, text, strlen(text));
 }
 
 int output_finish_stdio(int status)

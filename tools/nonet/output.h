@@ -29,6 +29,15 @@ int output_flush(struct output *output);
  */
 int output_failed(int code);
 
+/*
+ * Prints a line of JSON by stdio, and frees it; NULL: there was no memory to make it. Return: the verb's status, as
+ * output_finish_stdio().
+ */
+int output_json_line(json_t *line);
+
+/* Writes the whole of @text to a descriptor that the caller of the command gave us. Return: 0 or a negative errno. */
+int output_write_to(int fd, const char *text);
+
 /* For verbs that print by stdio: writes what is left. Return: @status, or output_failed()'s. */
 int output_finish_stdio(int status);
 

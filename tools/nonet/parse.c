@@ -101,7 +101,7 @@ int parse_count(const char *option, const char *text, uint64_t *ret_count)
 	int64_t value;
 
 	if (strspn(text, "0123456789") != strlen(text) || !parse_with_unit(text, sizes, &value) || value < 1)
-		return say_usage("%s takes a number of messages, 1 or more, not \"%s\"", option, text);
+		return say_usage("%s takes a whole number, 1 or more, not \"%s\"", option, text);
 	*ret_count = (uint64_t)value;
 	return 0;
 }
@@ -138,7 +138,7 @@ int parse_complain(int answer, char *argv[], const struct option *options)
 
 	if (answer == ':')
 		return say_usage("option %s needs an argument after it", word);
-	if (optopt != 0 && optopt < PARSE_LONG)
+	if (optopt != 0 && optopt < PARSE_HELP)
 		return say_usage("there is no option -%c: --help lists them", optopt);
 	if (optopt != 0)
 		return say_usage("option %.*s takes no argument", (int)strcspn(word, "="), word);

@@ -24,8 +24,12 @@ int parse_integer(const char *option, const char *text, int *ret_value);
 /* Permissions in octal, 1 to 777. */
 int parse_mode(const char *option, const char *text, uint32_t *ret_mode);
 
-/* The values of long options begin here, also of those that have a letter: so parse_complain() knows which it was. */
-#define PARSE_LONG 256
+/*
+ * The values of long options, also of those that have a letter, are above all letters: so parse_complain() knows which
+ * it was. That of --help, which every verb has, and where a verb's own begin.
+ */
+#define PARSE_HELP 256
+#define PARSE_LONG 257
 
 /*
  * For what getopt_long() answers with '?' or ':' (opterr is 0, the option string begins with ':'): says which option

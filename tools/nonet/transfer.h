@@ -20,7 +20,6 @@ enum transfer_format {
 struct transfer_options {
 	const char *address;
 	enum transfer_format format;
-	int help;
 	int duplex;        /* send only */
 	int no_half_close; /* with duplex only */
 	int listen;
@@ -35,8 +34,10 @@ struct transfer_options {
 #define TRANSFER_SIZE_DEFAULT ((uint64_t)16 << 20)
 #define TRANSFER_SIZE_MAX     ((uint64_t)1 << 30)
 
-/* Return: 0, or STATUS_USAGE after it said what is wrong. */
-int transfer_parse(int argc, char *argv[], int may_duplex, struct transfer_options *ret_options);
+/* Reads the options of verb_send or verb_recv. Return: as verb_read_options(). */
+struct verb;
+int transfer_parse(const struct verb *verb, int argc, char *argv[], struct transfer_options *ret_options,
+		   int *ret_status);
 
 /*
  * Opens the address; signals are caught from here on if there is something to clean up.

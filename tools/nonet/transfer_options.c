@@ -11,7 +11,6 @@
 enum {
 	OPTION_BYTES = PARSE_LONG,
 	OPTION_COUNT,
-	OPTION_HELP,
 	OPTION_JSON,
 	OPTION_LISTEN,
 	OPTION_MAX_SIZE,
@@ -31,7 +30,7 @@ static const struct option all_options[] = {
 	{"no-half-close", no_argument, NULL, OPTION_NO_HALF_CLOSE},
 	{"bytes", no_argument, NULL, OPTION_BYTES},
 	{"count", required_argument, NULL, OPTION_COUNT},
-	{"help", no_argument, NULL, OPTION_HELP},
+	{"help", no_argument, NULL, PARSE_HELP},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"listen", no_argument, NULL, OPTION_LISTEN},
 	{"max-size", required_argument, NULL, OPTION_MAX_SIZE},
@@ -50,8 +49,10 @@ static int set_format(struct transfer_options *options, enum transfer_format for
 	return 0;
 }
 
-static int take_option(int option, struct transfer_options *options)
+static int take_option(int option, void *argument)
 {
+	struct transfer_options *options = argument;
+
 	switch (option) {
 	case '0':
 	case OPTION_NULL:
@@ -65,10 +66,6 @@ static int take_option(int option, struct transfer_options *options)
 		return set_format(options, TRANSFER_BYTES);
 	case OPTION_NO_HALF_CLOSE:
 		options->no_half_close = 1;
-		return 0;
-	case 'h':
-	case OPTION_HELP:
-		options->help = 1;
 		return 0;
 	case OPTION_JSON:
 		options->json = 1;
@@ -84,11 +81,8 @@ static int take_option(int option, struct transfer_options *options)
 	case 'n':
 	case OPTION_COUNT:
 		return parse_count("--count", optarg, &options->count);
-	case 't':
-	case OPTION_TIMEOUT:
-		return parse_duration("--timeout", optarg, &options->timeout);
 	default:
-		return STATUS_USAGE;
+		return parse_duration("--timeout", optarg, &options->timeout);
 	}
 }
 
@@ -105,30 +99,27 @@ static int check(const struct transfer_options *options)
 	return 0;
 }
 
-int transfer_parse(int argc, char *argv[], int may_duplex, struct transfer_options *ret_options)
+int transfer_parse(const struct verb *verb, int argc, char *argv[], struct transfer_options *ret_options,
+		   int *ret_status)
 {
+	const struct verb_options read = {
+		.letters = ":0hln:t:",
+		.table = verb == &verb_send ? all_options : all_options + OPTIONS_OF_SEND,
+		.take = take_option,
+	};
 	struct transfer_options options = {.timeout = -1};
-	const struct option *table = may_duplex ? all_options : all_options + OPTIONS_OF_SEND;
-	int option, r;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":0hln:t:", table, NULL)) != -1) {
-		if (option == '?' || option == ':')
-			return parse_complain(option, argv, table);
-		r = take_option(option, &options);
-		if (r)
-			return r;
-	}
-	if (!options.help) {
-		if (optind == argc)
-			return say_usage("needs an address, for example unix:/tmp/x: nonet %s ADDRESS", argv[0]);
-		if (optind + 1 < argc)
-			return say_usage("takes one address: \"%s\" is one too many", argv[optind + 1]);
-		options.address = argv[optind];
-		r = check(&options);
-		if (r)
-			return r;
-	}
+	if (!verb_read_options(verb, &read, argc, argv, &options, ret_status))
+		return 0;
+	if (optind == argc)
+		*ret_status = say_usage("needs an address, for example unix:/tmp/x: nonet %s ADDRESS", argv[0]);
+	else if (optind + 1 < argc)
+		*ret_status = say_usage("takes one address: \"%s\" is one too many", argv[optind + 1]);
+	else
+		*ret_status = check(&options);
+	if (*ret_status)
+		return 0;
+	options.address = argv[optind];
 	*ret_options = options;
-	return 0;
+	return 1;
 }

@@ -2,8 +2,11 @@
 #include "verb.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "output.h"
+#include "parse.h"
 #include "say.h"
 
 const struct verb *const verbs[] = {
@@ -87,3 +90,42 @@ int verb_unknown(const char *name)
 		return say_usage("there is no verb \"%s\": did you mean \"%s\"?", name, nearest);
 	return say_usage("there is no verb \"%s\": \"nonet help\" lists them", name);
 }
+
+int verb_read_options(const struct verb *verb, const struct verb_options *options, int argc, char *argv[],
+		      void *request, int *ret_status)
+{
+	int option, status = 0;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, options->letters, options->table, NULL)) != -1) {
+		if (option == 'h' || option == PARSE_HELP) {
+			fputs(verb->help, stdout);
+			*ret_status = output_finish_stdio(STATUS_DONE);
+			return 0;
+		}
+		if (option == '?' || option == ':')
+			status = parse_complain(option, argv, options->table);
+		else
+			status = options->take(option, request);
+		if (status) {
+			*ret_status = status;
+			return 0;
+		}
+	}
+	return 1;
+}
+
+static const struct option only_json[] = {
+	{"help", no_argument, NULL, PARSE_HELP},
+	{"json", no_argument, NULL, PARSE_LONG},
+	{NULL, 0, NULL, 0},
+};
+
+static int take_json(int option, void *request)
+{
+	(void)option;
+	*(int *)request = 1;
+	return 0;
+}
+
+const struct verb_options verb_options_json = {.letters = ":h", .table = only_json, .take = take_json};

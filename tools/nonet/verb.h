@@ -2,6 +2,8 @@
 #ifndef NONET_TOOL_VERB_H
 #define NONET_TOOL_VERB_H
 
+#include <getopt.h>
+
 /* The command's exit statuses, the same for every verb; nonet(1) documents them. */
 enum {
 	STATUS_DONE = 0,
@@ -36,6 +38,24 @@ extern const struct verb *const verbs[];
 
 /* The verb of that name, or NULL. */
 const struct verb *verb_find(const char *name);
+
+/* A verb's options: those of getopt_long(), with PARSE_HELP for --help, and who takes what isn't that. */
+struct verb_options {
+	const char *letters; /* begins with ":h" */
+	const struct option *table;
+	/* @option is there, with its argument in optarg. Return: 0, or the exit status after it said what is wrong. */
+	int (*take)(int option, void *request);
+};
+
+/*
+ * Reads a verb's options into @request. --help, and what is no option of it, are answered here.
+ * Return: 1 to go on with the arguments from optind; or 0 with what run() is to return.
+ */
+int verb_read_options(const struct verb *verb, const struct verb_options *options, int argc, char *argv[],
+		      void *request, int *ret_status);
+
+/* Of a verb that has no option but --json, which sets an int to 1. */
+extern const struct verb_options verb_options_json;
 
 /* The candidate that somebody who typed @word most likely meant, or NULL. @candidates ends with NULL. */
 const char *verb_nearest(const char *word, const char *const *candidates);
