@@ -15,9 +15,10 @@ most=5 crashes=0 worker='' control='' orders='' order=''
 
 # Orders come as signals to a process of their own, and from there through a pipe: none is lost while the shell is busy.
 listen() {
-	exec {orders}< <(exec "$nonet" signal --wait HUP TERM)
-	control=$!
-	echo "supervisor: orders to pid:$control"
+	exec {orders}< <(exec "$nonet" signal --wait --ready-fd 1 HUP TERM)
+	# Its first line says that it takes them, and who it is.
+	read -r control <&"$orders" || exit
+	echo "supervisor: orders to $control"
 }
 
 start() {
@@ -28,7 +29,7 @@ start() {
 
 end() {
 	[[ -z $worker ]] || "$nonet" stop "pid:$worker" --grace "$grace" >/dev/null 2>&1
-	[[ -z $control ]] || "$nonet" signal "pid:$control" KILL 2>/dev/null
+	[[ -z $control ]] || "$nonet" signal "$control" KILL 2>/dev/null
 	worker='' control=''
 }
 

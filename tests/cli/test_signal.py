@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """nonet signal and nonet stop."""
 
+import ctypes
 import json
 import os
 import re
@@ -35,13 +36,14 @@ class Processes(cli.Case):
         self.read_until(process.stdout, b"ready\n")
         return process
 
-    def blocks(self, process, number):
-        return int(status_field(process.pid, "SigBlk"), 16) >> (number - 1) & 1
-
-    def waiter(self, *arguments, number):
+    def waiter(self, *arguments):
         """nonet signal --wait, once it can be signalled."""
-        process = self.start("signal", "--wait", "--timeout", cli.BOUND, *arguments)
-        self.until(lambda: self.blocks(process, number), "the signal is blocked")
+        ours, theirs = os.pipe()
+        process = self.start("signal", "--wait", "--ready-fd", str(theirs), "--timeout", cli.BOUND, *arguments,
+                             pass_fds=(theirs,))
+        os.close(theirs)
+        with open(ours, "rb") as ready:
+            self.assertEqual(ready.read(), b"pid:%d\n" % process.pid)
         return process
 
 
@@ -54,7 +56,7 @@ class Signal(Processes):
             self.assertEqual(process.wait(cli.PATIENCE), cli.status_of_signal(signal.SIGUSR1))
 
     def test_one_that_comes_after_the_last_does_no_harm(self):
-        process = self.waiter("USR1", "USR2", number=signal.SIGUSR2)
+        process = self.waiter("USR1", "USR2")
         process.send_signal(signal.SIGSTOP)
         self.until(lambda: status_field(process.pid, "State") == "T", "it has stopped")
         process.send_signal(signal.SIGUSR1)
@@ -86,6 +88,48 @@ class Signal(Processes):
                               capture_output=True, check=False)
         self.assertEqual((done.returncode, process.poll()), (1, None))
         self.assertIn(b"PID namespace", done.stderr)
+
+    def test_ready_is_told_in_shell(self):
+        script = 'who=$("$0" signal --wait --ready-fd 3 USR1 3>&1 >"$1" &) && "$0" signal "$who" USR1 && echo "$who"'
+        done = subprocess.run(["sh", "-c", script, cli.NONET, self.path()], stdin=subprocess.DEVNULL,
+                              capture_output=True, check=False, timeout=cli.PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertRegex(done.stdout, rb"^pid:\d+\n$")
+        self.until(lambda: os.path.getsize(self.path()) > 0, "it was received")
+
+    def test_who_can_not_be_told_that_it_is_ready_is_1(self):
+        with open(self.path(), "wb") as file, open(self.path()) as only_read, open("/dev/full", "wb") as full:
+            for fd in (only_read.fileno(), full.fileno()):
+                done = self.nonet("signal", "--wait", "--ready-fd", str(fd), "USR1", pass_fds=(fd,))
+                self.assertEqual((done.returncode, done.stdout), (1, b""))
+                self.assertIn(f"descriptor {fd}", self.one_line(done.stderr))
+            done = self.nonet("signal", "--wait", "--ready-fd", str(file.fileno()), "USR1")
+            self.assertEqual((done.returncode, done.stdout), (2, b""))
+
+    def test_standard_output_can_be_told_and_stays_open(self):
+        process = self.start("signal", "--wait", "--ready-fd", "1", "--timeout", cli.BOUND, "USR1")
+        self.read_until(process.stdout, b"pid:%d\n" % process.pid)
+        process.send_signal(signal.SIGUSR1)
+        status, out, err = self.finish(process)
+        self.assertEqual((status, err), (0, b""))
+        self.assertTrue(out.startswith(b"SIGUSR1 "), out)
+
+    def test_names_that_look_like_something_else(self):
+        for name in (f"{self.name}: a worker", "9" + str(uuid.uuid4().int)[:15], f"pid:{self.name}"):
+            for verb in (("signal", name, "KILL"), ("stop", name)):
+                process = self.called(name=name)
+                done = self.nonet(*verb)
+                self.assertEqual((done.returncode, done.stdout, process.poll()), (2, b"", None))
+                done = self.nonet(*verb, "--name")
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+                self.assertLess(process.wait(cli.PATIENCE), 0)
+
+    def test_an_empty_name_is_nobodys(self):
+        process = self.called(name="/opt/bin/")
+        for verb in (("signal", "", "TERM"), ("signal", "--name", "--all", "", "TERM"), ("stop", "--all", "")):
+            done = self.nonet(*verb)
+            self.assertEqual((done.returncode, done.stdout, process.poll()), (2, b"", None))
+            self.assertIn('""', self.one_line(done.stderr))
 
     def test_the_last_part_of_a_path_is_the_name(self):
         process = self.called(name=f"/opt/bin/{self.name}")
@@ -126,7 +170,7 @@ class Signal(Processes):
     def test_a_value_goes_from_one_command_to_another(self):
         number = signal.SIGRTMIN + 3
         for extra, expected in (((), 0), (("--value", "-7"), -7), (("--value", "2147483647"), 2147483647)):
-            waiter = self.waiter("--json", "RTMIN+3", number=number)
+            waiter = self.waiter("--json", "RTMIN+3")
             sent = self.start("signal", f"pid:{waiter.pid}", "SIGRTMIN+3", *extra)
             self.assertEqual(self.finish(sent), (0, b"", b""))
             status, out, err = self.finish(waiter)
@@ -135,7 +179,7 @@ class Signal(Processes):
                                                "uid": os.getuid(), "value": expected, "how": "queue"})
 
     def test_several_are_waited_for_and_come_in_order(self):
-        waiter = self.waiter("--count", "3", "RTMIN", "USR1", number=signal.SIGUSR1)
+        waiter = self.waiter("--count", "3", "RTMIN", "USR1")
         for value in ("1", "2"):
             self.assertEqual(self.nonet("signal", str(waiter.pid), "RTMIN", "--value", value).returncode, 0)
         os.kill(waiter.pid, signal.SIGUSR1)
@@ -194,11 +238,50 @@ class Stop(Processes):
         for process in stubborn:
             self.assertEqual(process.wait(cli.PATIENCE), cli.status_of_signal(signal.SIGKILL))
 
+    def hold_up(self):
+        """A process that doesn't end, whatever is sent to it: a debugger doesn't let go of one of its threads. Returns
+        what lets go."""
+        script = "import threading; threading.Thread(target=lambda: print(threading.get_native_id(), flush=True) or " \
+                 "threading.Event().wait()).start(); threading.Event().wait()"
+        process = self.called("-c", script, program=sys.executable)
+        thread = int(self.read_until(process.stdout, b"\n"))
+        seize = ctypes.CDLL(None, use_errno=True).ptrace
+        seize.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+        if seize(0x4206, thread, None, None) < 0:  # PTRACE_SEIZE
+            cli.skip_or_fail(self, "this environment lets nobody be traced: " + os.strerror(ctypes.get_errno()))
+
+        def let_go():
+            while os.WIFSTOPPED(os.waitpid(thread, 0x40000000)[1]):  # __WALL; at the SIGTERM, if that thread took it
+                pass
+
+        return process, let_go
+
+    def test_one_that_is_held_up_holds_up_no_other(self):
+        held, let_go = self.hold_up()
+        stubborn = self.shell("trap '' TERM; echo ready; read x")
+        stopper = self.start("stop", "--all", self.name, "--grace", "100ms", "--timeout", "forever", "--json")
+        self.assertEqual(stubborn.wait(cli.PATIENCE), cli.status_of_signal(signal.SIGKILL))
+        told = json.loads(self.read_until(stopper.stdout, b"\n"))
+        self.assertEqual((told, stopper.poll()), ({"pid": stubborn.pid, "killed": True}, None))
+        let_go()
+        status, out, err = self.finish(stopper)
+        self.assertEqual((status, err), (0, b""))
+        self.assertEqual(json.loads(out)["pid"], held.pid)
+
+    def test_a_full_disk_keeps_nobody_alive(self):
+        process = self.called()
+        with open("/dev/full", "wb") as full:
+            done = self.nonet("stop", self.name, "--grace", cli.BOUND, stdout=full)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output", self.one_line(done.stderr))
+        self.assertEqual(process.wait(cli.PATIENCE), cli.status_of_signal(signal.SIGTERM))
+
     def test_a_timeout_before_the_grace_uses_no_force_and_is_124(self):
         process = self.shell("trap '' TERM; echo ready; read x; exit 7")
-        done = self.nonet("stop", str(process.pid), "--grace", "1h", "--timeout", "50ms")
-        self.assertEqual((done.returncode, done.stdout), (124, b""))
-        self.one_line(done.stderr)
+        for timeout in ("50ms", "0"):
+            done = self.nonet("stop", str(process.pid), "--grace", "1h", "--timeout", timeout)
+            self.assertEqual((done.returncode, done.stdout), (124, b""))
+            self.assertIn("didn't end", self.one_line(done.stderr))
         self.assertEqual(process.poll(), None)
         process.stdin.close()
         self.assertEqual(process.wait(cli.PATIENCE), 7)
@@ -219,9 +302,7 @@ class Supervisor(Processes):
         said = self.read_until(process.stdout, b"orders to pid:").decode()
         while not re.search(r"orders to pid:\d+\n", said):
             said += os.read(process.stdout.fileno(), 1).decode()
-        pid = int(re.search(r"orders to pid:(\d+)\n", said)[1])
-        self.until(lambda: int(status_field(pid, "SigBlk"), 16) >> (signal.SIGTERM - 1) & 1, "orders are taken")
-        return pid
+        return int(re.search(r"orders to pid:(\d+)\n", said)[1])
 
     def starts(self):
         with open(self.path("starts"), encoding="ascii") as file:

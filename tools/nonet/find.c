@@ -168,6 +168,11 @@ static int too_many(const char *who, const struct found_list *list)
 	return STATUS_USAGE;
 }
 
+static int is_number(const char *who)
+{
+	return who[0] && strspn(who, "0123456789") == strlen(who);
+}
+
 /* Return: 0 if it is pid:N, N, or no address at all; then *ret_pid is 0. Else the exit status. */
 static int parse_who(const char *who, int64_t *ret_pid)
 {
@@ -177,11 +182,13 @@ static int parse_who(const char *who, int64_t *ret_pid)
 	int r = 0;
 
 	*ret_pid = 0;
-	if (!strchr(who, ':')) {
-		if (!who[0] || strspn(who, "0123456789") != strlen(who))
-			return 0;
+	if (!strchr(who, ':') && !is_number(who))
+		return 0;
+	if (is_number(who)) {
 		snprintf(text, sizeof(text), "pid:%s", strlen(who) > 20 ? "x" : who);
 		who = text;
+	} else if (strncmp(who, "pid:", 4) != 0) {
+		return say_usage("\"%s\" isn't pid:N, as processes are; if one is called that, say so by --name", who);
 	}
 	if (nonet_address_parse(who, &address, &error) < 0)
 		return say_error(&error, who);
@@ -191,16 +198,20 @@ static int parse_who(const char *who, int64_t *ret_pid)
 	return r;
 }
 
-int find_processes(const char *who, int all, struct found_list *ret_list)
+int find_processes(const char *who, int how, struct found_list *ret_list)
 {
 	struct found_list list = {0};
-	int64_t pid;
-	int r;
+	int64_t pid = 0;
+	int r = 0;
 
-	r = parse_who(who, &pid);
+	/* Of one whose argv[0] ends with a slash, and of what has none, that would be the last part. */
+	if (!who[0])
+		return say_usage("\"\" is no process's name: name it by pid:N");
+	if (!(how & FIND_NAME))
+		r = parse_who(who, &pid);
 	if (r == 0)
 		r = pid ? find_by_number(pid, &list) : find_by_name(who, &list);
-	if (r == 0 && list.count > 1 && !all)
+	if (r == 0 && list.count > 1 && !(how & FIND_ALL))
 		r = too_many(who, &list);
 	if (r != 0) {
 		find_free(&list);
