@@ -35,6 +35,7 @@ extern const struct bench_way bare_wait_pipe;
 extern const struct bench_way bare_timer;
 extern const struct bench_way bare_connect;
 extern const struct bench_way bare_signal;
+extern const struct bench_way bare_signal_talk;
 extern const struct bench_way bare_process;
 extern const struct bench_way bare_tcp_bytes;
 extern const struct bench_way bare_tcp_messages;

@@ -71,7 +71,7 @@ extern const struct bench_way nonet_pipe_messages;
 extern const struct bench_way nonet_stream_messages;
 extern const struct bench_way nonet_seqpacket_taken;
 
-/* naked.c, naked_other.c; the last two beside their bare ways */
+/* naked.c, naked_other.c; the last three beside their bare ways */
 extern const struct bench_way naked_pipe;
 extern const struct bench_way naked_stream;
 extern const struct bench_way naked_seqpacket;
@@ -86,6 +86,7 @@ extern const struct bench_way naked_wait_ready;
 extern const struct bench_way naked_wait_pipe;
 extern const struct bench_way naked_timer;
 extern const struct bench_way naked_signal;
+extern const struct bench_way naked_signal_talk;
 extern const struct bench_way naked_process;
 
 struct bench_options {
