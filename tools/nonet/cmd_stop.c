@@ -82,8 +82,7 @@ static int failed(const struct found *found, int code)
 {
 	struct nonet_error error;
 
-	/* Of both it is that it still runs; a full queue, the other that -EAGAIN may be, is nothing to SIGTERM. */
-	nonet_process_explain(found->process, code == -EAGAIN ? -ETIMEDOUT : code, &error);
+	nonet_process_explain(found->process, code, &error);
 	return say_error(&error, NULL);
 }
 
