@@ -36,6 +36,12 @@ int bare_inet_hang_up(int fd)
 	return error;
 }
 
+/* Begin to connect, or ask how it goes: one call less than to poll(2) and to ask for SO_ERROR. */
+static int bare_inet_ask(int fd, const struct sockaddr_in *to)
+{
+	return connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 ? -errno : 0;
+}
+
 /* Connected by a deadline; not with itself, which the kernel does if the port happens to be free. */
 static int bare_inet_connect(const struct sockaddr_in *to, nonet_time deadline)
 {
@@ -45,18 +51,14 @@ static int bare_inet_connect(const struct sockaddr_in *to, nonet_time deadline)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int error = fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ? -errno : 0;
 
-	if (error == 0 && connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
-		struct pollfd item = {.fd = fd, .events = POLLOUT};
-
-		error = errno == EINPROGRESS ? 0 : -errno;
-		if (error == 0 && poll(&item, 1, 0) == 0)
-			error = bare_wait(fd, POLLOUT, deadline);
-		if (error == 0) {
-			int answer;
-			socklen_t answer_size = sizeof(answer);
-
-			error = getsockopt(fd, SOL_SOCKET, SO_ERROR, &answer, &answer_size) < 0 ? -errno : -answer;
-		}
+	if (error == 0)
+		error = bare_inet_ask(fd, to);
+	if (error == -EINPROGRESS)
+		error = bare_inet_ask(fd, to);
+	while (error == -EALREADY) {
+		error = bare_wait(fd, POLLOUT, deadline);
+		if (error == 0)
+			error = bare_inet_ask(fd, to);
 	}
 	if (error == 0 && getsockname(fd, (struct sockaddr *)&own, &size) < 0)
 		error = -errno;
