@@ -82,14 +82,14 @@ struct nonet_socket_name {
  * unless NONET_SOCKET_IPV6 is given. Anybody who can reach the port may connect.
  *
  * Return: 0, or
- *   -EADDRINUSE  another socket has the port
+ *   -EADDRINUSE  another socket has the port; of "0": none is free
  *   -EADDRNOTAVAIL   @host isn't an address of this machine
  *   -EACCES      ports below net.ipv4.ip_unprivileged_port_start (1024) take CAP_NET_BIND_SERVICE
  *   -ENOENT      no such host
  *   -EREMOTEIO   the name servers failed, or gave no answer
  *   -EAGAIN, -ETIMEDOUT   the name wasn't looked up by @deadline; NONET_NOW looks up none
  *   -EAFNOSUPPORT   @host has no address of the family that is asked for, or this machine doesn't have that family
- *   -EINVAL      bad @port or @options, or an empty @host
+ *   -EINVAL      bad @port or @options, an empty @host, or an address of a link without the link ("fe80::1")
  *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EPERM   as socket(2), bind(2); a thread couldn't be made is -ENOMEM
  * On failure nothing is left behind.
  * Context: any thread; not in a signal handler.
@@ -173,7 +173,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_listener_get_name(struct nonet_so
  *   -EPERM       ICMP without CAP_NET_RAW; or a firewall's rule
  *   -EACCES      a broadcast address, or a firewall's rule
  *   -EAFNOSUPPORT   @host has no address of the family that is asked for, or this machine doesn't have that family
- *   -EINVAL      bad @type, @port or @options, or an empty @host
+ *   -EINVAL      bad @type, @port or @options, an empty @host, or an address of a link without the link ("fe80::1")
  *   -ECONNRESET, -ENETDOWN, -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS   as connect(2); a thread couldn't be made is -ENOMEM
  * Context: any thread; not in a signal handler.
  * Source: tcp(7), udp(7), raw(7), icmp(7).
@@ -264,9 +264,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_send(struct nonet_socket *socket,
  * @deadline: when to give up waiting for room
  *
  * Return: as nonet_socket_send(), and
- *   -EINVAL      @to isn't a numeric host, or port 0
+ *   -EINVAL      @to isn't a numeric host, an address of a link without the link, or port 0
  *   -EAFNOSUPPORT   an address of IPv6 and a socket of IPv4
- *   -EADDRNOTAVAIL   no local address leads there
+ *   -EADDRNOTAVAIL   no local address leads there, or no local port is free
  *   -EOPNOTSUPP  @socket isn't a UDP socket
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_send_to(struct nonet_socket *socket, const struct nonet_socket_name *to,
@@ -282,7 +282,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_send_to(struct nonet_socket *sock
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept
- *   -EPIPE       the peer has gone, and every message was taken; never of datagrams
+ *   -EPIPE       the peer has gone, and every message was taken; of datagrams only if somebody who has the descriptor
+ *                shut it down (shutdown(2)) for receiving
  *   -ECONNRESET  the peer has gone without reading all that was sent to it; told once, then -EPIPE
  *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   the peer's host doesn't answer any more (keepalive_idle, user_timeout);
  *                told once, then -EPIPE

@@ -107,7 +107,8 @@ static int socket_look(int fd, enum nonet_socket_type *ret_type, sa_family_t *re
 	if (error < 0)
 		return error_set(reterr, error, "can't use descriptor %d: %s", fd, error_reason(error));
 	if ((domain != AF_INET && domain != AF_INET6) ||
-	    (kind != SOCK_STREAM && (kind != SOCK_DGRAM || protocol != IPPROTO_UDP)))
+	    !(kind == SOCK_STREAM ? protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP
+				  : kind == SOCK_DGRAM && protocol == IPPROTO_UDP))
 		return error_set(reterr, -ENOTSUP, "descriptor %d is a socket, but not of TCP or UDP", fd);
 	if (listens)
 		return error_set(reterr, -ENOTSUP, "descriptor %d is a socket, but it listens for connections", fd);

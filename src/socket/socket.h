@@ -85,6 +85,9 @@ void socket_name_show(const union sys_address *address, struct nonet_socket_name
 /* -EINVAL, -EAFNOSUPPORT. @family: of the socket that sends to it. */
 int socket_name_read(const struct nonet_socket_name *name, sa_family_t family, union sys_address *ret_address);
 bool socket_name_is(const union sys_address *one, const union sys_address *other);
+/* Every link has its own fe80::/10, so that the address alone says nothing: the kernel's word is -EINVAL. */
+bool socket_name_lacks_zone(const union sys_address *address);
+#define SOCKET_LACKS_ZONE "%s is an address of a link, and every link has its own: say which one, as in fe80::1%%eth0"
 
 /* Datagrams of UDP, and what both kinds share. */
 int socket_packet_send(struct nonet_socket *socket, const union sys_address *to, const void *message, size_t size,
@@ -93,6 +96,13 @@ int socket_packet_receive(struct nonet_socket *socket, void *buffer, size_t capa
 			  struct nonet_socket_name *ret_from, size_t *ret_size);
 int socket_packet_peek(struct nonet_socket *socket, nonet_time deadline, size_t *ret_size);
 int socket_packet_arm(struct nonet_socket *socket);
+/*
+ * Wait for a datagram that wasn't there. -EPIPE: receiving was shut down (shutdown(2)) by us, or by somebody who has
+ * the socket too; else the kernel would say for ever that something is ready, and then that nothing is there.
+ */
+int socket_packet_wait(struct nonet_socket *socket, nonet_time deadline);
+/* The same of a call that slept in the kernel: it says nothing but that no byte came. 1, 0, or an error. */
+int socket_packet_is_shut(struct nonet_socket *socket);
 void socket_packet_done(struct nonet_socket *socket);
 
 /* ICMP: only echo replies come in. */

@@ -15,8 +15,9 @@
 struct connect_request {
 	enum nonet_socket_type type;
 	const struct nonet_socket_options *options; /* or NULL */
+	const char *host;
+	const char *port; /* NULL for ICMP */
 	struct sys_addresses addresses;
-	char name[96];          /* for sentences */
 	size_t tried;           /* addresses */
 	bool refused;           /* by one of them at least */
 	bool local;             /* what failed has nothing to do with the address: no descriptors, no permission */
@@ -36,53 +37,64 @@ static int connect_socket(const struct connect_request *request, sa_family_t fam
 	return -EINVAL;
 }
 
-/* Wait for the peer's answer, and hear what it is. */
-static int connect_wait(int fd, nonet_time deadline)
+/* Begin to connect; or, of TCP, ask again how that goes: -EALREADY until there is an answer, which is told once. */
+static int connect_ask(int fd, const union sys_address *address)
 {
-	int answer;
-	socklen_t size = sizeof(answer);
-	/* Within this machine it is there already, so that a deadline that has passed doesn't matter. */
-	int ready = sys_poll_now(fd, POLLOUT);
-	int error;
+	int error = sys_connect(fd, &address->any, socket_name_size(address));
 
-	if (ready == 0)
-		ready = sys_poll_one(fd, POLLOUT, deadline);
-	if (ready < 0)
-		return ready;
-	error = sys_get_option(fd, SOL_SOCKET, SO_ERROR, &answer, &size);
-	if (error < 0)
-		return error;
+	/* UDP has no local port left; that is no deadline. */
+	if (error == -EAGAIN)
+		return -EADDRNOTAVAIL;
 	/* The kernel gave up, not we. */
-	return answer == ETIMEDOUT ? -EHOSTUNREACH : -answer;
+	return error == -ETIMEDOUT ? -EHOSTUNREACH : error;
 }
 
 /*
- * Whether TCP has connected a socket with itself: it does, if the port to connect to is a free one of this machine, and
- * happens to be what the socket is given for its own. Nobody listens there.
+ * TCP connects a socket with itself, if the port to connect to is a free one of this machine, and happens to be what
+ * the socket is given for its own. Nobody listens there. Hung up as usual it would stay in TIME_WAIT, and keep whoever
+ * wants to listen there from it for a minute; so it is reset.
  */
-static int connect_is_own(int fd, const union sys_address *address)
+static int connect_refuse_own(int fd, const union sys_address *address)
 {
+	const struct linger reset = {.l_onoff = 1};
 	union sys_address local;
+	union sys_address peer;
 	socklen_t size = sizeof(local);
 	int error = sys_local_name(fd, &local.any, &size);
 
-	return error < 0 ? error : socket_name_is(&local, address);
+	/* They stand at the same place in both families. */
+	if (error < 0 || local.ipv4.sin_port != address->ipv4.sin_port)
+		return error;
+	/* Not @address: "0.0.0.0" and "::" are this machine too. */
+	size = sizeof(peer);
+	error = sys_peer_name(fd, &peer.any, &size);
+	/* A peer that has gone again was another. */
+	if (error == -ENOTCONN)
+		return 0;
+	if (error < 0 || !socket_name_is(&local, &peer))
+		return error;
+	error = sys_set_option(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	return error < 0 ? error : -ECONNREFUSED;
 }
 
 static int connect_tcp(int fd, const union sys_address *address, nonet_time deadline)
 {
-	int own;
-	int error = sys_connect(fd, &address->any, socket_name_size(address));
+	int error = connect_ask(fd, address);
+	int ready;
 
-	if (error == -EINPROGRESS || error == -EALREADY)
-		error = connect_wait(fd, deadline);
-	if (error < 0)
-		return error;
-	own = connect_is_own(fd, address);
-	if (own != 0)
-		return own < 0 ? own : -ECONNREFUSED;
+	/* Within this machine the answer is there already, so that a deadline that has passed doesn't matter. */
+	if (error == -EINPROGRESS)
+		error = connect_ask(fd, address);
+	while (error == -EALREADY || error == -EINPROGRESS) {
+		ready = sys_poll_one(fd, POLLOUT, deadline);
+		if (ready < 0)
+			return ready;
+		error = connect_ask(fd, address);
+	}
+	if (error == 0)
+		error = connect_refuse_own(fd, address);
 	/* Only the connecting had to be non-blocking; from here on each call says for itself. */
-	return sys_set_flags(fd, 0);
+	return error < 0 ? error : sys_set_flags(fd, 0);
 }
 
 static int connect_one(struct connect_request *request, const union sys_address *address, nonet_time deadline,
@@ -103,7 +115,7 @@ static int connect_one(struct connect_request *request, const union sys_address 
 	if (error == 0 && request->type == NONET_SOCKET_TCP)
 		error = connect_tcp(fd, address, deadline);
 	else if (error == 0)
-		error = sys_connect(fd, &address->any, socket_name_size(address));
+		error = connect_ask(fd, address);
 	if (error < 0)
 		sys_close(&fd);
 	else
@@ -158,46 +170,55 @@ static int connect_until(struct connect_request *request, nonet_time deadline, i
 static int connect_explain(struct nonet_error *reterr, int error, const struct connect_request *request)
 {
 	const bool ping = request->type == NONET_SOCKET_ICMP;
+	char name[96];
 	char all[64] = "";
 
+	socket_describe(request->host, request->port, name, sizeof(name));
 	if (request->tried > 1)
 		snprintf(all, sizeof(all), " (the last of %zu addresses that were tried)", request->tried);
 	switch (error) {
 	case -ECONNREFUSED:
-		return error_set(reterr, error, "nobody listens at %s%s", request->name, all);
+		return error_set(reterr, error, "nobody listens at %s%s", name, all);
 	case -EAGAIN:
 	case -ETIMEDOUT:
-		return error_set(reterr, error, "%s %s %s%s", request->name,
+		return error_set(reterr, error, "%s %s %s%s", name,
 				 request->refused ? "has nobody who listens" : "gave no answer",
 				 error == -EAGAIN ? "at once" : "before the deadline", all);
 	case -EHOSTUNREACH:
-		return error_set(reterr, error, "the host of %s doesn't answer, or no way leads there%s", request->name,
-				 all);
+		return error_set(reterr, error, "the host of %s doesn't answer, or no way leads there%s", name, all);
 	case -EPERM:
 	case -EACCES:
 		if (ping && request->local)
 			return error_set(reterr, error,
 					 "no permission to ping %s: a raw socket takes CAP_NET_RAW; run it as root, or "
 					 "give the program the capability (setcap cap_net_raw+ep PROGRAM)",
-					 request->name);
+					 name);
 		return error_set(
 			reterr, error,
-			"no permission to connect to %s: a firewall forbids it, or it is a broadcast address%s",
-			request->name, all);
+			"no permission to connect to %s: a firewall forbids it, or it is a broadcast address%s", name,
+			all);
 	case -EAFNOSUPPORT:
 		return error_set(reterr, error, "this machine has no %s, which %s needs",
-				 request->last.any.sa_family == AF_INET ? "IPv4" : "IPv6", request->name);
+				 request->last.any.sa_family == AF_INET ? "IPv4" : "IPv6", name);
 	case -EADDRNOTAVAIL:
-		return error_set(reterr, error, "no local address, or no free port, leads to %s%s", request->name, all);
+		return error_set(reterr, error, "no local address, or no free port, leads to %s%s", name, all);
 	default:
-		return error_set(reterr, error, "can't connect to %s: %s%s", request->name, error_reason(error), all);
+		if (error == -EINVAL && socket_name_lacks_zone(&request->last))
+			return error_set(reterr, error, SOCKET_LACKS_ZONE, name);
+		return error_set(reterr, error, "can't connect to %s: %s%s", name, error_reason(error), all);
 	}
 }
 
-/* A number that no other of our sockets has, and hardly one of another process. */
-static uint16_t connect_identifier(const struct nonet_socket *socket)
+/*
+ * A number that no other of our last 65536 sockets had, so that a late answer to one that is closed is nobody's; and
+ * hardly one of another process.
+ */
+static uint16_t connect_identifier(void)
 {
-	return (uint16_t)((uintptr_t)socket >> 6 ^ (unsigned)sys_process_id() << 3);
+	static atomic_uint count;
+
+	return (uint16_t)(atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) +
+			  (unsigned)sys_process_id() * 40503u);
 }
 
 static int connect_check_type(enum nonet_socket_type type, struct nonet_error *reterr)
@@ -211,7 +232,7 @@ int nonet_socket_connect(const char *host, const char *port, enum nonet_socket_t
 			 const struct nonet_socket_options *options, nonet_time deadline,
 			 struct nonet_socket **ret_socket, struct nonet_error *reterr)
 {
-	struct connect_request request = {.type = type, .options = options};
+	struct connect_request request = {.type = type, .options = options, .host = host, .port = port};
 	uint16_t number = 0;
 	int fd = -1;
 	int error = connect_check_type(type, reterr);
@@ -228,7 +249,6 @@ int nonet_socket_connect(const char *host, const char *port, enum nonet_socket_t
 		error = socket_resolve(host, number, options, deadline, &request.addresses, reterr);
 	if (error < 0)
 		return error;
-	socket_describe(host, port, request.name, sizeof(request.name));
 	error = connect_until(&request, deadline, &fd);
 	if (error < 0)
 		return connect_explain(reterr, error, &request);
@@ -241,7 +261,7 @@ int nonet_socket_connect(const char *host, const char *port, enum nonet_socket_t
 	(*ret_socket)->connected = true;
 	if (type == NONET_SOCKET_ICMP) {
 		(*ret_socket)->host = request.last;
-		(*ret_socket)->identifier = connect_identifier(*ret_socket);
+		(*ret_socket)->identifier = connect_identifier();
 	}
 	return 0;
 }

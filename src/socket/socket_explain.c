@@ -40,7 +40,9 @@ void nonet_socket_explain(struct nonet_socket *socket, int code, struct nonet_er
 		return;
 	case -EPIPE:
 		error_set(ret_error, code,
-			  "the other side of the %s has gone, or is finished; everything it sent was taken", kind);
+			  tcp ? "the other side of the %s has gone, or is finished; everything it sent was taken"
+			      : "receiving from the %s was shut down (shutdown(2)), by whoever has it too",
+			  kind);
 		return;
 	case -ECONNRESET:
 		error_set(ret_error, code,

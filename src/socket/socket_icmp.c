@@ -23,7 +23,7 @@
 
 #define ICMP_REMEMBERED 48
 
-/* How many packets of others a call that may not wait looks at. */
+/* How many packets of others a call looks at, even one that may not wait, before it looks at the deadline. */
 #define ICMP_SKIP_MAX 256
 
 int socket_icmp_set_up(int fd, sa_family_t family)
@@ -109,10 +109,16 @@ int socket_icmp_take(struct nonet_socket *socket, nonet_time deadline)
 		size = sys_receive_bytes(socket->stream.fd, packet->bytes, room,
 					 MSG_TRUNC | (deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT));
 		if (size == -EAGAIN) {
-			ready = sys_poll_one(socket->stream.fd, POLLIN, deadline);
+			ready = socket_packet_wait(socket, deadline);
 			if (ready < 0)
 				return ready;
 			continue;
+		}
+		/* Of a packet there is at least a header. */
+		if (size == 0 && deadline == NONET_FOREVER) {
+			ready = socket_packet_is_shut(socket);
+			if (ready != 0)
+				return ready < 0 ? ready : -EPIPE;
 		}
 		if (size < 0)
 			return (int)size;
@@ -127,8 +133,7 @@ int socket_icmp_take(struct nonet_socket *socket, nonet_time deadline)
 		}
 		/* Others may send all the time. */
 		skipped++;
-		if (deadline == NONET_NOW ? skipped >= ICMP_SKIP_MAX
-					  : deadline != NONET_FOREVER && nonet_clock() >= deadline)
+		if (skipped >= ICMP_SKIP_MAX && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 			return time_expired(deadline);
 	}
 }

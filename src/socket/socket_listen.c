@@ -11,10 +11,16 @@
 /* More than net.core.somaxconn ever allows, which the kernel cuts it down to. */
 #define LISTEN_BACKLOG_MAX INT32_MAX
 
-static int listen_explain(struct nonet_error *reterr, int error, const char *name)
+static int listen_explain(struct nonet_error *reterr, int error, const char *name, const union sys_address *last)
 {
 	switch (error) {
 	case -EADDRINUSE:
+		/* They stand at the same place in both families. */
+		if (last->ipv4.sin_port == 0)
+			return error_set(reterr, error,
+					 "no port is free for %s: close some sockets, or widen "
+					 "net.ipv4.ip_local_port_range",
+					 name);
 		return error_set(reterr, error, "another socket has %s: take another port, or end who has it (ss -lp)",
 				 name);
 	case -EADDRNOTAVAIL:
@@ -27,6 +33,8 @@ static int listen_explain(struct nonet_error *reterr, int error, const char *nam
 				 "net.ipv4.ip_unprivileged_port_start",
 				 name);
 	default:
+		if (error == -EINVAL && socket_name_lacks_zone(last))
+			return error_set(reterr, error, SOCKET_LACKS_ZONE, name);
 		return error_set(reterr, error, "can't take %s: %s", name, error_reason(error));
 	}
 }
@@ -73,6 +81,7 @@ static int listen_publish(const char *host, const char *port, enum nonet_socket_
 {
 	struct sys_addresses addresses;
 	uint16_t number;
+	size_t i;
 	int fd = -EADDRNOTAVAIL;
 	int error = socket_check_options(options, reterr);
 
@@ -83,13 +92,17 @@ static int listen_publish(const char *host, const char *port, enum nonet_socket_
 	if (error < 0)
 		return error;
 	socket_describe(host, port, name, capacity);
-	for (size_t i = 0; i < addresses.count; i++) {
+	for (i = 0; i < addresses.count; i++) {
 		fd = listen_one(type, &addresses.list[i], options);
-		*ret_family = addresses.list[i].any.sa_family;
 		if (fd != -EADDRNOTAVAIL && fd != -EAFNOSUPPORT)
 			break;
 	}
-	return fd < 0 ? listen_explain(reterr, fd, name) : fd;
+	/* The last one that was tried. */
+	i -= i == addresses.count;
+	if (fd < 0)
+		return listen_explain(reterr, fd, name, &addresses.list[i]);
+	*ret_family = addresses.list[i].any.sa_family;
+	return fd;
 }
 
 int nonet_socket_listen(const char *host, const char *port, const struct nonet_socket_options *options,

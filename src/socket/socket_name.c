@@ -95,16 +95,19 @@ int socket_resolve(const char *host, uint16_t port, const struct nonet_socket_op
 		   struct sys_addresses *ret_addresses, struct nonet_error *reterr)
 {
 	const uint32_t flags = options ? options->flags : 0;
-	struct sys_addresses addresses = socket_everywhere;
+	struct sys_addresses addresses;
 	int error = 0;
 
 	if (host && !*host)
 		return error_set(reterr, -EINVAL, "the host is empty: give a name or an address");
-	if (host && name_parse(host, &addresses.list[0]))
+	if (!host)
+		addresses = socket_everywhere;
+	else if (name_parse(host, &addresses.list[0]))
 		addresses.count = 1;
-	else if (host)
+	else
 		error = sys_resolve_numeric(host, &addresses);
-	if (error == -ENOENT)
+	/* No name has a colon: what is left has a zone that isn't here. */
+	if (error == -ENOENT && !strchr(host, ':'))
 		error = sys_resolve(host, deadline, &addresses);
 	if (error < 0)
 		return resolve_explain(reterr, error, host);
@@ -112,11 +115,12 @@ int socket_resolve(const char *host, uint16_t port, const struct nonet_socket_op
 	if (addresses.count == 0)
 		return error_set(reterr, -EAFNOSUPPORT, "the host %.256s has no address of %s", host,
 				 flags & NONET_SOCKET_IPV4 ? "IPv4" : "IPv6");
+	ret_addresses->count = addresses.count;
 	for (size_t i = 0; i < addresses.count; i++) {
+		ret_addresses->list[i] = addresses.list[i];
 		/* They stand at the same place in both families. */
-		addresses.list[i].ipv4.sin_port = htons(port);
+		ret_addresses->list[i].ipv4.sin_port = htons(port);
 	}
-	*ret_addresses = addresses;
 	return 0;
 }
 
@@ -175,6 +179,12 @@ bool socket_name_is(const union sys_address *one, const union sys_address *other
 	if (one->any.sa_family == AF_INET)
 		return one->ipv4.sin_addr.s_addr == other->ipv4.sin_addr.s_addr;
 	return memcmp(&one->ipv6.sin6_addr, &other->ipv6.sin6_addr, sizeof(one->ipv6.sin6_addr)) == 0;
+}
+
+bool socket_name_lacks_zone(const union sys_address *address)
+{
+	return address->any.sa_family == AF_INET6 && address->ipv6.sin6_scope_id == 0 &&
+	       (IN6_IS_ADDR_LINKLOCAL(&address->ipv6.sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&address->ipv6.sin6_addr));
 }
 
 int nonet_socket_get_name(struct nonet_socket *socket, struct nonet_socket_name *ret_name)

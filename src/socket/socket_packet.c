@@ -29,6 +29,29 @@ int socket_packet_arm(struct nonet_socket *socket)
 	return packet_is_held(&socket->packet);
 }
 
+int socket_packet_wait(struct nonet_socket *socket, nonet_time deadline)
+{
+	const int ready = sys_poll_one(socket->stream.fd, POLLIN | POLLRDHUP, deadline);
+
+	if (ready < 0)
+		return ready;
+	return ready & POLLRDHUP ? -EPIPE : 0;
+}
+
+int socket_packet_is_shut(struct nonet_socket *socket)
+{
+	const int ready = sys_poll_now(socket->stream.fd, POLLRDHUP);
+
+	return ready < 0 ? ready : (ready & POLLRDHUP) != 0;
+}
+
+static bool packet_lacks_port(struct nonet_socket *socket)
+{
+	struct nonet_socket_name name;
+
+	return nonet_socket_get_name(socket, &name) == 0 && name.port == 0;
+}
+
 int socket_packet_send(struct nonet_socket *socket, const union sys_address *to, const void *message, size_t size,
 		       nonet_time deadline)
 {
@@ -56,6 +79,10 @@ int socket_packet_send(struct nonet_socket *socket, const union sys_address *to,
 			return 0;
 		if (sent != -EAGAIN)
 			break;
+		/* That, too, it says of a socket that has no port yet, if none is free: always ready, and never sent.
+		 */
+		if (to && packet_lacks_port(socket))
+			return -EADDRNOTAVAIL;
 		ready = sys_poll_one(socket->stream.fd, POLLOUT, deadline);
 		if (ready < 0)
 			return ready;
@@ -103,9 +130,14 @@ static int packet_take_udp(struct nonet_socket *socket, void *buffer, size_t cap
 			break;
 		if (size != -EAGAIN)
 			return (int)size;
-		ready = sys_poll_one(socket->stream.fd, POLLIN, deadline);
+		ready = socket_packet_wait(socket, deadline);
 		if (ready < 0)
 			return ready;
+	}
+	if (size == 0 && deadline == NONET_FOREVER) {
+		ready = socket_packet_is_shut(socket);
+		if (ready != 0)
+			return ready < 0 ? ready : -EPIPE;
 	}
 	if (message.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;

@@ -189,6 +189,28 @@ static void a_reset_is_told_once(void **state)
 	nonet_socket_close(a);
 }
 
+/* The kernel says "invalid argument"; and of a zone that isn't here nobody has to be asked. */
+static void an_address_of_a_link_needs_the_link(void **state)
+{
+	struct nonet_socket_listener *listener;
+	struct nonet_socket *socket;
+	struct nonet_error error = {0};
+
+	(void)state;
+	if (loopback_count() < 2)
+		return;
+	assert_int_equal(nonet_socket_connect("fe80::1", "9", NONET_SOCKET_TCP, NULL, NONET_NOW, &socket, &error),
+			 -EINVAL);
+	assert_string_equal(error.text, "[fe80::1]:9 is an address of a link, and every link has its own: say which "
+					"one, as in fe80::1%eth0");
+	assert_int_equal(nonet_socket_listen("fe80::1", "0", NULL, NONET_NOW, &listener, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "say which one"));
+	assert_int_equal(
+		nonet_socket_connect("fe80::1%nonet-none", "9", NONET_SOCKET_TCP, NULL, NONET_NOW, &socket, &error),
+		-ENOENT);
+	assert_string_equal(error.text, "there is no host fe80::1%nonet-none");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +221,7 @@ int main(void)
 		test_case(ten_thousand_connections_leave_nothing),
 		test_case(a_client_that_has_gone_is_taken_like_any_other),
 		test_case(a_reset_is_told_once),
+		test_case(an_address_of_a_link_needs_the_link),
 	};
 
 	return test_main(tests);

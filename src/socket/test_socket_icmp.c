@@ -188,7 +188,7 @@ static void what_nobody_asked_for_is_passed_over(void **state)
 	test_must(close(raw));
 }
 
-/* There is more of others than a call may look at: it goes by the clock, and without one by their number. */
+/* There is more of others than a call looks at that may not wait, or not any more. */
 static void a_queue_of_others_is_left_in_time(void **state)
 {
 	const struct nonet_socket_options large = {.size = sizeof(large), .receive_buffer = 212992};
@@ -201,20 +201,42 @@ static void a_queue_of_others_is_left_in_time(void **state)
 	(void)state;
 	assert_int_equal(nonet_socket_connect(own_host(), NULL, NONET_SOCKET_ICMP, &large, soon(), &socket, NULL), 0);
 	more = (struct pollfd){.fd = nonet_socket_fd(socket), .events = POLLIN};
-	for (int i = 0; i < 400; i++)
-		forge(raw, &forged);
-	assert_int_equal(nonet_socket_receive(socket, NULL, 0, 1, &size), -ETIMEDOUT);
-	assert_int_equal(nonet_socket_receive(socket, NULL, 0, NONET_NOW, &size), -EAGAIN);
-	assert_int_equal(poll(&more, 1, 0), 1);
-	assert_int_equal(nonet_socket_receive(socket, NULL, 0, NONET_NOW, &size), -EAGAIN);
-	assert_int_equal(poll(&more, 1, 0), 0);
-	/* A past deadline looks at one, and leaves the rest. */
-	for (int i = 0; i < 3; i++)
-		forge(raw, &forged);
-	assert_int_equal(nonet_socket_receive(socket, NULL, 0, 1, &size), -ETIMEDOUT);
-	assert_int_equal(poll(&more, 1, 0), 1);
+	for (int past = 0; past < 2; past++) {
+		const nonet_time deadline = past ? 1 : NONET_NOW;
+		const int expired = past ? -ETIMEDOUT : -EAGAIN;
+
+		for (int i = 0; i < 400; i++)
+			forge(raw, &forged);
+		assert_int_equal(nonet_socket_receive(socket, NULL, 0, deadline, &size), expired);
+		assert_int_equal(poll(&more, 1, 0), 1);
+		assert_int_equal(nonet_socket_receive(socket, NULL, 0, deadline, &size), expired);
+		assert_int_equal(poll(&more, 1, 0), 0);
+		/* An answer that is there is found behind a few of them. */
+		for (int i = 0; i < 3; i++)
+			forge(raw, &forged);
+		assert_int_equal(nonet_socket_send(socket, NULL, 0, NONET_NOW), 0);
+		assert_int_equal(nonet_socket_receive(socket, NULL, 0, deadline, &size), 0);
+	}
 	nonet_socket_close(socket);
 	test_must(close(raw));
+}
+
+/* It would take a late answer to the other's request for its own: the sequence numbers begin alike. */
+static void the_next_socket_has_another_identifier(void **state)
+{
+	const int seeing = watcher();
+	uint16_t identifiers[8];
+	struct nonet_socket *socket;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		socket = ping(own_host());
+		identifiers[i] = last_of(seeing, socket).identifier;
+		for (int j = 0; j < i; j++)
+			assert_int_not_equal(identifiers[j], identifiers[i]);
+		nonet_socket_close(socket);
+	}
+	test_must(close(seeing));
 }
 
 static int flood(struct test_child_side *side, void *argument)
@@ -328,6 +350,7 @@ int main(void)
 		test_case_with(answers_find_who_asked, &rooted),
 		test_case_with(what_nobody_asked_for_is_passed_over, &rooted),
 		test_case_with(a_queue_of_others_is_left_in_time, &rooted),
+		test_case_with(the_next_socket_has_another_identifier, &rooted),
 		test_case_with(a_flood_of_others_stretches_no_deadline, &rooted),
 		test_case(without_the_capability_the_sentence_says_what_it_takes),
 		test_case(a_reply_is_read_byte_by_byte),

@@ -226,6 +226,46 @@ static void a_connected_socket_hears_no_strangers(void **state)
 	close_pair(sender, receiver);
 }
 
+static int receive_for_ever(struct test_child_side *side, void *argument)
+{
+	uint8_t byte;
+	size_t size;
+
+	test_report(side, "ready");
+	test_check_equal(nonet_socket_receive(argument, &byte, 1, NONET_FOREVER, &size), -EPIPE);
+	return 0;
+}
+
+/* The kernel then says that something is there, and that nothing is; or, to who sleeps in it, an empty datagram. */
+static void who_shuts_receiving_down_ends_it(void **state)
+{
+	struct nonet_socket *sender;
+	struct nonet_socket *receiver;
+	struct nonet_error error;
+	struct test_child *child;
+	uint8_t byte;
+	size_t size = 5;
+
+	(void)state;
+	make_datagram_pair(own_host(), NULL, &sender, &receiver);
+	child = test_child_until(receive_for_ever, receiver);
+	test_child_wait_blocked(child);
+	/* Of a bound socket it does so, and says ENOTCONN. */
+	assert_int_equal(shutdown(nonet_socket_fd(receiver), SHUT_RD), -1);
+	assert_int_equal(test_child_join(child), 0);
+	assert_int_equal(nonet_socket_receive(receiver, &byte, 1, soon(), &size), -EPIPE);
+	assert_int_equal(nonet_socket_receive(receiver, &byte, 1, NONET_FOREVER, &size), -EPIPE);
+	assert_int_equal(nonet_socket_message_size(receiver, soon(), &size), -EPIPE);
+	assert_int_equal(nonet_socket_receive(receiver, &byte, 1, NONET_NOW, &size), -EAGAIN);
+	assert_int_equal(size, 5);
+	nonet_socket_explain(receiver, -EPIPE, &error);
+	assert_non_null(strstr(error.text, "was shut down"));
+	/* What comes all the same is there. */
+	assert_int_equal(send_filled(sender, 1, 3, NONET_NOW), 0);
+	expect_filled(receiver, 1, 3);
+	close_pair(sender, receiver);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +277,7 @@ int main(void)
 		test_case(a_datagram_over_message_size_is_dropped),
 		test_case(nobody_at_the_port_is_told_to_the_next_call),
 		test_case(a_connected_socket_hears_no_strangers),
+		test_case(who_shuts_receiving_down_ends_it),
 	};
 
 	return test_main(tests);
