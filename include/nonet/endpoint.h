@@ -27,9 +27,9 @@ struct nonet_endpoint;
 #define NONET_ENDPOINT_WAIT 8u /* wait by the deadline until the name exists and somebody listens there */
 
 struct nonet_endpoint_options {
-	uint32_t size;         /* sizeof(struct nonet_endpoint_options) */
-	uint32_t flags;        /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
-	uint32_t mode;         /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600 */
+	uint32_t size;  /* sizeof(struct nonet_endpoint_options) */
+	uint32_t flags; /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
+	uint32_t mode;  /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600. A port has none: 0 */
 	uint32_t reserved0;    /* zero */
 	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: as the carrier has it (16 MiB;
 				  packets 256 KiB) */

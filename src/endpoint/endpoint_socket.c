@@ -153,6 +153,10 @@ int endpoint_open_socket(struct nonet_endpoint *endpoint, enum nonet_socket_type
 		error = nonet_address_number(endpoint->address, NONET_ADDRESS_PORT, &number);
 	if (error < 0)
 		return error;
+	if (listen && options->mode)
+		return error_set(reterr, -EINVAL,
+				 "%s: a port has no mode: anybody who can reach it may connect, or send to it",
+				 nonet_endpoint_address(endpoint));
 	if (listen && number == 0)
 		return error_set(reterr, -EINVAL, "%s: nobody would know which port was taken: give one",
 				 nonet_endpoint_address(endpoint));

@@ -46,6 +46,23 @@ static void what_no_socket_can_is_refused(void **state)
 	check_refused("tcp:192.0.2.1:9", NONET_ENDPOINT_LISTEN, -EADDRNOTAVAIL, "isn't an address of this machine");
 }
 
+/* Who asks for 0600 must not believe that it keeps others out. */
+static void a_port_has_no_mode(void **state)
+{
+	static const char *const addresses[] = {"tcp:127.0.0.1:9", "udp:127.0.0.1:9"};
+	const struct nonet_endpoint_options options = {
+		.size = sizeof(options), .flags = NONET_ENDPOINT_LISTEN, .mode = 0600};
+	struct nonet_endpoint *endpoint = NULL;
+	struct nonet_error error = {0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(nonet_endpoint_open(addresses[i], &options, NONET_NOW, &endpoint, &error), -EINVAL);
+		assert_non_null(strstr(error.text, "a port has no mode: anybody who can reach it"));
+	}
+	assert_null(endpoint);
+}
+
 /* A port of this process's own address that nobody has now. */
 static void free_address(const char *scheme, char *address, size_t size)
 {
@@ -268,6 +285,7 @@ int main(void)
 	static const struct test_fixture long_one = {.time = NONET_S(100)};
 	const struct CMUnitTest tests[] = {
 		test_case(what_no_socket_can_is_refused),
+		test_case(a_port_has_no_mode),
 		test_case(a_udp_address_that_is_sent_to_answers),
 		test_case(a_ping_comes_back),
 		test_case(an_inherited_socket_is_known_for_what_it_is),
