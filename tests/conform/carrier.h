@@ -32,6 +32,7 @@ struct carrier {
 	enum carrier_kind kind;
 	bool framed;                        /* a byte stream: messages are framed, else the kernel keeps them apart */
 	bool told_late;                     /* of a dead receiver only by the answer to what was sent to it */
+	int buffer;                         /* to give each side's socket; 0: as the system has it */
 	const char *why_not[ABILITY_COUNT]; /* why it can't; NULL: it can */
 	const size_t *boundaries;           /* payloads at which something changes, ended by 0 */
 	const int *dead_receiver;           /* what a sender may be told of a dead receiver, ended by 0 */
@@ -65,6 +66,7 @@ struct pair {
 	int bound;             /* an eventfd, counted up once the receiver is there; -1: the sender sees that itself */
 	int room; /* an eventfd that counts the messages which may be under way; -1: the carrier sees to it */
 	uint64_t message_size; /* an option of both sides; may be set before they open */
+	int buffer;            /* the carrier's, or another */
 };
 
 struct pair *pair_new(const struct carrier *carrier);

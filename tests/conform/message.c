@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conform/message.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -96,17 +98,35 @@ void message_receive_at(const char *file, int line, struct nonet_endpoint *endpo
 	free(bytes);
 }
 
-/* TCP makes more room for a while: the receiver's window grows, and what waits is put together in its buffer. */
+/* Everything under way has been answered, and the receiver's window is shut: until it reads, nothing changes any more.
+ */
+static bool is_at_rest(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_unacked == 0 &&
+	       info.tcpi_snd_wnd == 0;
+}
+
+/*
+ * TCP makes more room for a while: the receiver's window grows, what waits is put together in its buffer, and the rest
+ * of a window that is too small for a segment is used only after a fifth of a second.
+ */
 static bool grows(struct nonet_endpoint *endpoint)
 {
+	const nonet_time deadline = test_clock() + NONET_MS(400);
 	struct pollfd room = {.fd = nonet_endpoint_fd(endpoint), .events = POLLOUT};
 	int domain = AF_UNSPEC;
 	socklen_t size = sizeof(domain);
 
 	if (getsockopt(room.fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain == AF_UNIX)
 		return false;
-	/* Also for less room than POLLOUT tells: the caller tries again until it finds none. */
-	test_poll(&room, 1, test_clock() + NONET_MS(400));
+	/* That it is at rest has no event. Nor has less room than POLLOUT tells: the caller tries until it finds none.
+	 */
+	while (!is_at_rest(room.fd) && test_clock() < deadline)
+		if (test_poll(&room, 1, test_clock() + NONET_MS(2)) > 0)
+			break;
 	return true;
 }
 

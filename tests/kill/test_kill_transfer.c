@@ -113,13 +113,17 @@ static void kill_once(const struct carrier *carrier, enum pair_side victim_side,
 		.for_ever = true,
 	};
 	const nonet_time moment = (nonet_time)test_random_between(random, 0, (uint64_t)NONET_MS(15));
-	struct test_child *survivor =
-		test_child_start(receiver_dies ? surviving_sender : surviving_receiver, &transfer);
-	struct test_child *victim = test_child_start(receiver_dies ? transfer_receiver : transfer_sender, &transfer);
-	struct pollfd ended = {.fd = test_child_pidfd(victim), .events = POLLIN};
+	struct test_child *survivor;
+	struct test_child *victim;
+	struct pollfd ended = {.events = POLLIN};
 	struct news news;
 	nonet_time begin;
 
+	/* As the system has it: nothing has to be full here. */
+	transfer.pair->buffer = 0;
+	survivor = test_child_start(receiver_dies ? surviving_sender : surviving_receiver, &transfer);
+	victim = test_child_start(receiver_dies ? transfer_receiver : transfer_sender, &transfer);
+	ended.fd = test_child_pidfd(victim);
 	pair_leave(transfer.pair);
 	test_child_wait_state(survivor, "ready");
 	test_child_wait_state(victim, "ready");
