@@ -151,7 +151,7 @@ struct nonet_socket *nonet_socket_close(struct nonet_socket *socket)
 	if (!socket)
 		return NULL;
 	waitable_done(&socket->waitable);
-	socket_packet_done(socket);
+	packet_done(&socket->packet);
 	stream_done(&socket->stream);
 	sys_close(&socket->stream.fd);
 	return sys_free(socket);
@@ -266,7 +266,7 @@ enum nonet_socket_type nonet_socket_get_type(struct nonet_socket *socket)
 
 int nonet_socket_arm(struct nonet_socket *socket)
 {
-	return socket->type == NONET_SOCKET_TCP ? stream_arm(&socket->stream) : socket_packet_arm(socket);
+	return socket->type == NONET_SOCKET_TCP ? stream_arm(&socket->stream) : packet_is_held(&socket->packet);
 }
 
 struct nonet_waitable *nonet_socket_waitable(struct nonet_socket *socket)

@@ -8,6 +8,7 @@
 
 #include <nonet/socket.h>
 
+#include "stream/packet.h"
 #include "stream/stream.h"
 #include "sys/resolve.h"
 #include "sys/sockets.h"
@@ -20,22 +21,14 @@
 /* What comes before the payload at most: IPv4's header with all its options, and ICMP's. */
 #define SOCKET_HEADERS_MAX 68
 
-/* A datagram that was received for a caller whose buffer was too small, or to look at its size. */
-struct socket_packet {
-	atomic_bool held; /* a thread that waits may look while another receives */
-	uint8_t *bytes;   /* room for the largest; also where what doesn't fit a buffer goes */
-	size_t begin;     /* of the payload in it, behind headers */
-	size_t size;
-	union sys_address sender;
-};
-
 struct nonet_socket {
 	struct stream stream; /* first: the carrier finds its socket by it. Of all types: fd and message_size */
 	struct nonet_waitable waitable;
 	enum nonet_socket_type type;
 	sa_family_t family; /* AF_INET, AF_INET6 */
 	bool connected;     /* of UDP: only the peer's datagrams come in */
-	struct socket_packet packet;
+	struct packet packet;
+	union sys_address sender; /* of the packet; AF_UNSPEC: the peer */
 
 	/* Of ICMP. */
 	union sys_address host;      /* getpeername(2) tells no peer without a port */
@@ -95,7 +88,6 @@ int socket_packet_send(struct nonet_socket *socket, const union sys_address *to,
 int socket_packet_receive(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
 			  struct nonet_socket_name *ret_from, size_t *ret_size);
 int socket_packet_peek(struct nonet_socket *socket, nonet_time deadline, size_t *ret_size);
-int socket_packet_arm(struct nonet_socket *socket);
 /*
  * Wait for a datagram that wasn't there. -EPIPE: receiving was shut down (shutdown(2)) by us, or by somebody who has
  * the socket too; else the kernel would say for ever that something is ready, and then that nothing is there.
@@ -103,7 +95,6 @@ int socket_packet_arm(struct nonet_socket *socket);
 int socket_packet_wait(struct nonet_socket *socket, nonet_time deadline);
 /* The same of a call that slept in the kernel: it says nothing but that no byte came. 1, 0, or an error. */
 int socket_packet_is_shut(struct nonet_socket *socket);
-void socket_packet_done(struct nonet_socket *socket);
 
 /* ICMP: only echo replies come in. */
 int socket_icmp_set_up(int fd, sa_family_t family);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "socket/socket.h"
+#include "stream/explain.h"
 
 static const char *explain_kind(const struct nonet_socket *socket)
 {
@@ -30,14 +31,9 @@ void nonet_socket_explain(struct nonet_socket *socket, int code, struct nonet_er
 	const char *kind = explain_kind(socket);
 	const bool tcp = socket->type == NONET_SOCKET_TCP;
 
+	if (stream_explain(&socket->stream, kind, code, ret_error))
+		return;
 	switch (code) {
-	case -EAGAIN:
-		error_set(ret_error, code, "nothing to receive from the %s now, or no room to send", kind);
-		return;
-	case -ETIMEDOUT:
-		error_set(ret_error, code,
-			  "the other side of the %s sent nothing, or took nothing, before the deadline", kind);
-		return;
 	case -EPIPE:
 		error_set(ret_error, code,
 			  tcp ? "the other side of the %s has gone, or is finished; everything it sent was taken"
@@ -55,16 +51,6 @@ void nonet_socket_explain(struct nonet_socket *socket, int code, struct nonet_er
 		return;
 	case -ECONNREFUSED:
 		error_set(ret_error, code, "nobody receives at the port that the %s sends to", kind);
-		return;
-	case -EBADMSG:
-		if (!socket->stream.receiver.broken)
-			error_set(ret_error, code,
-				  "the other side of the %s went away in the middle of a message, which is lost", kind);
-		else
-			error_set(ret_error, code,
-				  "what came from the %s isn't a message of nonet's: the other side uses plain bytes, "
-				  "has a larger message size, or is damaged",
-				  kind);
 		return;
 	case -EMSGSIZE:
 		explain_too_large(socket, code, ret_error);
@@ -92,21 +78,5 @@ void nonet_socket_explain(struct nonet_socket *socket, int code, struct nonet_er
 
 void nonet_socket_listener_explain(struct nonet_socket_listener *listener, int code, struct nonet_error *ret_error)
 {
-	switch (code) {
-	case -EAGAIN:
-		error_set(ret_error, code, "nobody is waiting to connect to %s now", listener->name);
-		return;
-	case -ETIMEDOUT:
-		error_set(ret_error, code, "nobody connected to %s before the deadline", listener->name);
-		return;
-	case -EMFILE:
-		error_set(ret_error, code,
-			  "this process has no descriptor left for a connection to %s: raise its RLIMIT_NOFILE (ulimit "
-			  "-n), or close some",
-			  listener->name);
-		return;
-	default:
-		error_set(ret_error, code, "can't accept a connection to %s: %s", listener->name, error_reason(code));
-		return;
-	}
+	stream_explain_accept(listener->name, code, ret_error);
 }

@@ -98,7 +98,7 @@ int socket_icmp_send(struct nonet_socket *socket, const void *message, size_t si
 
 int socket_icmp_take(struct nonet_socket *socket, nonet_time deadline)
 {
-	struct socket_packet *packet = &socket->packet;
+	struct packet *packet = &socket->packet;
 	const bool ipv6 = socket->family == AF_INET6;
 	const size_t room = socket->stream.message_size + SOCKET_HEADERS_MAX;
 	struct echo echo;

@@ -7,26 +7,10 @@
 #include "sys/event.h"
 #include "sys/memory.h"
 
-/*
- * Datagrams are taken whole or not at all, so a buffer that is too small has to be found out before, or what doesn't
- * fit must have a place. It has: behind the caller's buffer, the kernel fills packet.bytes, which is as large as the
- * largest message. Nobody pays for it who gives buffers that are large enough. Of ICMP, where headers come first, and
- * what isn't ours too, all goes there.
- */
-
-static bool packet_is_held(struct socket_packet *packet)
+/* The room that a packet needs. Of ICMP, where headers come first, and what isn't ours too, all goes there. */
+static size_t packet_room(const struct nonet_socket *socket)
 {
-	return atomic_load_explicit(&packet->held, memory_order_relaxed);
-}
-
-static void packet_hold(struct socket_packet *packet, bool held)
-{
-	atomic_store_explicit(&packet->held, held, memory_order_relaxed);
-}
-
-int socket_packet_arm(struct nonet_socket *socket)
-{
-	return packet_is_held(&socket->packet);
+	return socket->stream.message_size + (socket->type == NONET_SOCKET_ICMP ? SOCKET_HEADERS_MAX : 0);
 }
 
 int socket_packet_wait(struct nonet_socket *socket, nonet_time deadline)
@@ -91,39 +75,24 @@ int socket_packet_send(struct nonet_socket *socket, const union sys_address *to,
 	return sent == -EDESTADDRREQ ? -ENOTCONN : (int)sent;
 }
 
-static int packet_allocate(struct nonet_socket *socket)
-{
-	struct socket_packet *packet = &socket->packet;
-
-	if (!packet->bytes)
-		packet->bytes = sys_allocate(socket->stream.message_size + SOCKET_HEADERS_MAX);
-	return packet->bytes ? 0 : -ENOMEM;
-}
-
 /* Take the next datagram: the first @capacity bytes to @buffer, the others to their place in packet.bytes. */
 static int packet_take_udp(struct nonet_socket *socket, void *buffer, size_t capacity, bool named, nonet_time deadline)
 {
-	struct socket_packet *packet = &socket->packet;
-	const size_t limit = socket->stream.message_size;
-	struct iovec vector[2] = {{.iov_base = buffer, .iov_len = capacity}};
-	struct msghdr message = {.msg_iov = vector, .msg_iovlen = 1};
+	struct packet *packet = &socket->packet;
+	struct iovec vector[2];
+	const int parts = packet_vector(packet, buffer, capacity, packet_room(socket), vector);
+	struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)parts};
 	ssize_t size;
 	int ready;
 
-	if (capacity < limit) {
-		ready = packet_allocate(socket);
-		if (ready < 0)
-			return ready;
-		/* If it doesn't fit, it stays for a call that may want to know who sent it. */
-		named |= !socket->connected;
-		vector[1].iov_base = packet->bytes + capacity;
-		vector[1].iov_len = limit - capacity;
-		message.msg_iovlen = 2;
-	}
+	if (parts < 0)
+		return parts;
+	/* If it doesn't fit, it stays for a call that may want to know who sent it. */
+	named |= parts > 1 && !socket->connected;
 	for (;;) {
 		if (named) {
-			message.msg_name = &packet->sender;
-			message.msg_namelen = sizeof(packet->sender);
+			message.msg_name = &socket->sender;
+			message.msg_namelen = sizeof(socket->sender);
 		}
 		size = sys_receive(socket->stream.fd, &message, deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT);
 		if (size >= 0)
@@ -142,7 +111,7 @@ static int packet_take_udp(struct nonet_socket *socket, void *buffer, size_t cap
 	if (message.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
 	if (!named)
-		packet->sender.any.sa_family = AF_UNSPEC;
+		socket->sender.any.sa_family = AF_UNSPEC;
 	packet->begin = 0;
 	packet->size = (size_t)size;
 	return 0;
@@ -151,11 +120,9 @@ static int packet_take_udp(struct nonet_socket *socket, void *buffer, size_t cap
 /* Who sent the datagram that was taken: of a connection only the peer can have. */
 static int packet_sender(struct nonet_socket *socket, struct nonet_socket_name *ret_from)
 {
-	struct socket_packet *packet = &socket->packet;
-
-	if (packet->sender.any.sa_family == AF_UNSPEC)
+	if (socket->sender.any.sa_family == AF_UNSPEC)
 		return nonet_socket_peer(socket, ret_from);
-	socket_name_show(&packet->sender, ret_from);
+	socket_name_show(&socket->sender, ret_from);
 	return 0;
 }
 
@@ -169,7 +136,7 @@ static int packet_take(struct nonet_socket *socket, void *buffer, size_t capacit
 
 	if (socket->type == NONET_SOCKET_UDP)
 		return packet_take_udp(socket, buffer, capacity, named, deadline);
-	error = packet_allocate(socket);
+	error = packet_allocate(&socket->packet, packet_room(socket));
 	if (error == 0)
 		error = socket_icmp_take(socket, deadline);
 	return error < 0 ? error : 1;
@@ -178,7 +145,7 @@ static int packet_take(struct nonet_socket *socket, void *buffer, size_t capacit
 int socket_packet_receive(struct nonet_socket *socket, void *buffer, size_t capacity, nonet_time deadline,
 			  struct nonet_socket_name *ret_from, size_t *ret_size)
 {
-	struct socket_packet *packet = &socket->packet;
+	struct packet *packet = &socket->packet;
 	const size_t limit = socket->stream.message_size;
 	const bool was_held = packet_is_held(packet);
 	struct nonet_socket_name from;
@@ -192,9 +159,8 @@ int socket_packet_receive(struct nonet_socket *socket, void *buffer, size_t capa
 			return taken;
 	}
 	if (packet->size > capacity) {
-		/* It lies in two places. */
-		if (taken == 0 && capacity > 0)
-			memcpy(packet->bytes, buffer, capacity);
+		if (taken == 0)
+			return packet_keep(packet, buffer, capacity);
 		if (!was_held)
 			packet_hold(packet, true);
 		return -EMSGSIZE;
@@ -214,7 +180,7 @@ int socket_packet_receive(struct nonet_socket *socket, void *buffer, size_t capa
 
 int socket_packet_peek(struct nonet_socket *socket, nonet_time deadline, size_t *ret_size)
 {
-	struct socket_packet *packet = &socket->packet;
+	struct packet *packet = &socket->packet;
 	int error;
 
 	if (!packet_is_held(packet)) {
@@ -225,9 +191,4 @@ int socket_packet_peek(struct nonet_socket *socket, nonet_time deadline, size_t 
 	}
 	*ret_size = packet->size;
 	return 0;
-}
-
-void socket_packet_done(struct nonet_socket *socket)
-{
-	socket->packet.bytes = sys_free(socket->packet.bytes);
 }

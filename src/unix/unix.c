@@ -360,7 +360,7 @@ enum nonet_unix_type nonet_unix_get_type(struct nonet_unix *socket)
 
 int nonet_unix_arm(struct nonet_unix *socket)
 {
-	return socket->type == NONET_UNIX_STREAM ? stream_arm(&socket->stream) : unix_packet_arm(socket);
+	return socket->type == NONET_UNIX_STREAM ? stream_arm(&socket->stream) : packet_is_held(&socket->packet);
 }
 
 struct nonet_waitable *nonet_unix_waitable(struct nonet_unix *socket)

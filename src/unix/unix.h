@@ -9,6 +9,7 @@
 #include <nonet/unix.h>
 
 #include "base/list.h"
+#include "stream/packet.h"
 #include "stream/stream.h"
 #include "sys/sockets.h"
 #include "unix/unix_ancillary.h"
@@ -23,11 +24,8 @@ struct unix_path {
 	unsigned owner; /* sys_generation() of the process that made it */
 };
 
-/* A packet that was received for a caller whose buffer was too small, or to look at its size. */
-struct unix_packet {
-	atomic_bool held; /* a thread that waits may look while another receives */
-	uint8_t *bytes;   /* room for the largest; also where what doesn't fit a buffer goes */
-	size_t size;
+/* What came beside a packet. */
+struct unix_beside {
 	struct unix_rights rights;
 	struct sockaddr_un sender;
 	socklen_t sender_size;
@@ -52,7 +50,8 @@ struct nonet_unix {
 
 	struct unix_rights sets[UNIX_SETS + 1]; /* the last has room for one too many, to be closed */
 	int sets_count;
-	struct unix_packet packet;
+	struct packet packet;
+	struct unix_beside beside;
 };
 
 struct nonet_unix_listener {
@@ -97,7 +96,6 @@ int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, so
 int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
 			struct nonet_unix_ancillary *ancillary, size_t *ret_size);
 int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret_size);
-int unix_packet_arm(struct nonet_unix *socket);
 void unix_packet_done(struct nonet_unix *socket);
 
 /* Streams. */

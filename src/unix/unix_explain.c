@@ -2,20 +2,16 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "stream/explain.h"
 #include "unix/unix.h"
 
 void nonet_unix_explain(struct nonet_unix *socket, int code, struct nonet_error *ret_error)
 {
 	const bool stream = socket->type == NONET_UNIX_STREAM;
 
+	if (stream_explain(&socket->stream, "UNIX socket", code, ret_error))
+		return;
 	switch (code) {
-	case -EAGAIN:
-		error_set(ret_error, code, "nothing to receive from the UNIX socket now, or no room to send");
-		return;
-	case -ETIMEDOUT:
-		error_set(ret_error, code,
-			  "the other side of the UNIX socket sent nothing, or took nothing, before the deadline");
-		return;
 	case -EPIPE:
 		error_set(ret_error, code,
 			  "the other side of the UNIX socket has gone; everything it sent was taken, and nothing more "
@@ -28,17 +24,6 @@ void nonet_unix_explain(struct nonet_unix *socket, int code, struct nonet_error 
 		return;
 	case -ECONNREFUSED:
 		error_set(ret_error, code, "nobody receives under the UNIX socket's name any more: connect anew");
-		return;
-	case -EBADMSG:
-		if (stream && !socket->stream.receiver.broken)
-			error_set(ret_error, code,
-				  "the other side of the UNIX socket went away in the middle of a message, which is "
-				  "lost");
-		else
-			error_set(
-				ret_error, code,
-				"what came from the UNIX socket isn't a message of nonet's: the other side uses plain "
-				"bytes, has a larger message size, or is damaged");
 		return;
 	case -EMSGSIZE:
 		error_set(ret_error, code,
@@ -70,21 +55,5 @@ void nonet_unix_explain(struct nonet_unix *socket, int code, struct nonet_error 
 
 void nonet_unix_listener_explain(struct nonet_unix_listener *listener, int code, struct nonet_error *ret_error)
 {
-	switch (code) {
-	case -EAGAIN:
-		error_set(ret_error, code, "nobody is waiting to connect to %s now", listener->name);
-		return;
-	case -ETIMEDOUT:
-		error_set(ret_error, code, "nobody connected to %s before the deadline", listener->name);
-		return;
-	case -EMFILE:
-		error_set(ret_error, code,
-			  "this process has no descriptor left for a connection to %s: raise its RLIMIT_NOFILE (ulimit "
-			  "-n), or close some",
-			  listener->name);
-		return;
-	default:
-		error_set(ret_error, code, "can't accept a connection to %s: %s", listener->name, error_reason(code));
-		return;
-	}
+	stream_explain_accept(listener->name, code, ret_error);
 }

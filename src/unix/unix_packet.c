@@ -9,27 +9,6 @@
 #include "sys/memory.h"
 #include "unix/unix.h"
 
-/*
- * Packets and datagrams are taken whole or not at all, so a buffer that is too small has to be found out before, or
- * what doesn't fit must have a place. It has: behind the caller's buffer, the kernel fills packet.bytes, which is as
- * large as the largest message. Nobody pays for it who gives buffers that are large enough.
- */
-
-static bool packet_is_held(struct unix_packet *packet)
-{
-	return atomic_load_explicit(&packet->held, memory_order_relaxed);
-}
-
-static void packet_hold(struct unix_packet *packet, bool held)
-{
-	atomic_store_explicit(&packet->held, held, memory_order_relaxed);
-}
-
-int unix_packet_arm(struct nonet_unix *socket)
-{
-	return packet_is_held(&socket->packet);
-}
-
 int unix_packet_send(struct nonet_unix *socket, const struct sockaddr_un *to, socklen_t to_size, const void *message,
 		     size_t size, const int *descriptors, size_t count, nonet_time deadline)
 {
@@ -98,35 +77,29 @@ static bool packet_is_end(struct nonet_unix *socket, bool stamped)
 
 /*
  * Take the next packet: the first @capacity bytes to @buffer, the others to their place in packet.bytes.
- * @beside: what came with it is wanted too; else the kernel drops it, and says MSG_CTRUNC if there was any
+ * @wanted: what came with it is wanted too; else the kernel drops it, and says MSG_CTRUNC if there was any
  * Return: 0 with packet.size and what came beside it, or an error.
  */
-static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, bool beside, nonet_time deadline)
+static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity, bool wanted, nonet_time deadline)
 {
-	struct unix_packet *packet = &socket->packet;
-	const size_t limit = socket->stream.message_size;
-	struct iovec vector[2] = {{.iov_base = buffer, .iov_len = capacity}};
+	struct packet *packet = &socket->packet;
+	struct unix_beside *beside = &socket->beside;
+	struct iovec vector[2];
+	const int parts = packet_vector(packet, buffer, capacity, socket->stream.message_size, vector);
 	struct unix_control control;
-	struct msghdr message = {.msg_iov = vector, .msg_iovlen = 1};
+	struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)parts};
 	bool stamped;
 	ssize_t size;
 	int ready;
 
-	if (capacity < limit) {
-		if (!packet->bytes)
-			packet->bytes = sys_allocate(limit);
-		if (!packet->bytes)
-			return -ENOMEM;
-		vector[1].iov_base = packet->bytes + capacity;
-		vector[1].iov_len = limit - capacity;
-		message.msg_iovlen = 2;
-	}
+	if (parts < 0)
+		return parts;
 	for (;;) {
-		if (beside) {
+		if (wanted) {
 			/* Who sent a packet of a connection is known. */
 			if (socket->type == NONET_UNIX_DATAGRAM) {
-				message.msg_name = &packet->sender;
-				message.msg_namelen = sizeof(packet->sender);
+				message.msg_name = &beside->sender;
+				message.msg_namelen = sizeof(beside->sender);
 			}
 			message.msg_control = control.bytes;
 			message.msg_controllen = sizeof(control.bytes);
@@ -140,17 +113,17 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 		if (ready < 0)
 			return ready;
 	}
-	if (beside)
-		unix_ancillary_take(&message, &packet->rights, &stamped);
+	if (wanted)
+		unix_ancillary_take(&message, &beside->rights, &stamped);
 	else
 		stamped = message.msg_flags & MSG_CTRUNC;
-	packet->sender_size = message.msg_namelen;
+	beside->sender_size = message.msg_namelen;
 	if (size == 0 && packet_is_end(socket, stamped)) {
-		unix_rights_close(&packet->rights);
+		unix_rights_close(&beside->rights);
 		return -EPIPE;
 	}
 	if (message.msg_flags & MSG_TRUNC) {
-		unix_rights_close(&packet->rights);
+		unix_rights_close(&beside->rights);
 		return -EMSGSIZE;
 	}
 	packet->size = (size_t)size;
@@ -160,7 +133,8 @@ static int packet_take(struct nonet_unix *socket, void *buffer, size_t capacity,
 int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity, nonet_time deadline,
 			struct nonet_unix_ancillary *ancillary, size_t *ret_size)
 {
-	struct unix_packet *packet = &socket->packet;
+	struct packet *packet = &socket->packet;
+	struct unix_beside *beside = &socket->beside;
 	const size_t limit = socket->stream.message_size;
 	int error;
 
@@ -174,26 +148,22 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 		error = packet_take(socket, buffer, capacity, ancillary, deadline);
 		if (error < 0)
 			return error;
-		if (packet->size > capacity) {
-			if (capacity > 0)
-				memcpy(packet->bytes, buffer, capacity);
-			packet_hold(packet, true);
-			return -EMSGSIZE;
-		}
+		if (packet->size > capacity)
+			return packet_keep(packet, buffer, capacity);
 	}
 	packet_hold(packet, false);
 	/* Who doesn't want them doesn't mind how many there would have been. */
-	error = ancillary && packet->rights.truncated ? -EMFILE : 0;
-	if (ancillary && packet->rights.count > ancillary->descriptors_capacity)
+	error = ancillary && beside->rights.truncated ? -EMFILE : 0;
+	if (ancillary && beside->rights.count > ancillary->descriptors_capacity)
 		error = -EMSGSIZE;
 	if (ancillary && error == 0) {
-		ancillary->descriptors_count = packet->rights.count;
-		for (uint32_t i = 0; i < packet->rights.count; i++)
-			ancillary->descriptors[i] = packet->rights.fds[i];
-		packet->rights.count = 0;
-		ancillary->sender_size = unix_name_get(&packet->sender, packet->sender_size, ancillary->sender);
+		ancillary->descriptors_count = beside->rights.count;
+		for (uint32_t i = 0; i < beside->rights.count; i++)
+			ancillary->descriptors[i] = beside->rights.fds[i];
+		beside->rights.count = 0;
+		ancillary->sender_size = unix_name_get(&beside->sender, beside->sender_size, ancillary->sender);
 	}
-	unix_rights_close(&packet->rights);
+	unix_rights_close(&beside->rights);
 	if (error < 0)
 		return error;
 	*ret_size = packet->size;
@@ -202,7 +172,7 @@ int unix_packet_receive(struct nonet_unix *socket, void *buffer, size_t capacity
 
 int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret_size)
 {
-	struct unix_packet *packet = &socket->packet;
+	struct packet *packet = &socket->packet;
 	int error;
 
 	if (!packet_is_held(packet)) {
@@ -217,6 +187,6 @@ int unix_packet_peek(struct nonet_unix *socket, nonet_time deadline, size_t *ret
 
 void unix_packet_done(struct nonet_unix *socket)
 {
-	unix_rights_close(&socket->packet.rights);
-	socket->packet.bytes = sys_free(socket->packet.bytes);
+	unix_rights_close(&socket->beside.rights);
+	packet_done(&socket->packet);
 }
