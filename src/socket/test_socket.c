@@ -336,6 +336,44 @@ static void a_wait_set_sees_a_listener_and_what_was_read_ahead(void **state)
 	nonet_wait_set_free(set);
 }
 
+/* Somebody else still has the descriptors, a forked child perhaps, so that the kernel goes on telling of them. */
+static void what_is_closed_has_left_its_wait_set(void **state)
+{
+	struct nonet_wait_event event;
+	struct nonet_wait_set *set;
+	struct nonet_socket_listener *listener;
+	struct nonet_socket *clients[2];
+	struct nonet_socket *server;
+	struct port port;
+	size_t count;
+	int fds[2];
+
+	(void)state;
+	listener = listen_at("127.0.0.1", NULL, &port);
+	assert_int_equal(nonet_wait_set_new(&set, NULL), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(nonet_socket_connect("127.0.0.1", port.text, NONET_SOCKET_TCP, NULL, NONET_NOW,
+						      &clients[i], NULL),
+				 0);
+	assert_int_equal(nonet_socket_accept(listener, NONET_NOW, &server), 0);
+	assert_int_equal(send_filled(clients[0], 10, 1, NONET_NOW), 0);
+	assert_int_equal(
+		nonet_wait_set_add(set, nonet_socket_listener_waitable(listener), NONET_WAIT_RECEIVE, listener), 0);
+	assert_int_equal(nonet_wait_set_add(set, nonet_socket_waitable(server), NONET_WAIT_RECEIVE, server), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), 0);
+	fds[0] = (int)test_must(dup(nonet_socket_listener_fd(listener)));
+	fds[1] = (int)test_must(dup(nonet_socket_fd(server)));
+	nonet_socket_listener_close(listener);
+	nonet_socket_close(server);
+	assert_int_equal(nonet_wait(set, &event, 1, NONET_NOW, &count), -EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		test_must(close(fds[i]));
+		nonet_socket_close(clients[i]);
+	}
+	nonet_wait_set_free(set);
+}
+
 static void explain_has_a_sentence_for_each_code(void **state)
 {
 	static const int codes[] = {-EAGAIN,  -ETIMEDOUT, -EPIPE,      -ECONNRESET, -ECONNREFUSED, -EHOSTUNREACH,
@@ -381,6 +419,7 @@ int main(void)
 		test_case(each_bad_argument_is_refused_with_a_sentence),
 		test_case(a_connection_or_udp_socket_is_taken_and_nothing_else),
 		test_case(a_wait_set_sees_a_listener_and_what_was_read_ahead),
+		test_case(what_is_closed_has_left_its_wait_set),
 		test_case(explain_has_a_sentence_for_each_code),
 	};
 

@@ -130,6 +130,7 @@ static void ten_thousand_connections_leave_nothing(void **state)
 	struct nonet_socket_listener *listener = listen_at(own_host(), NULL, &port);
 	struct nonet_socket *a;
 	struct nonet_socket *b;
+	size_t heap = 0;
 
 	(void)state;
 	test_watchdog_extend(NONET_S(20) + NONET_MS(2) * (nonet_time)count);
@@ -146,7 +147,12 @@ static void ten_thousand_connections_leave_nothing(void **state)
 			test_check_equal(send_filled(a, 100, 1, soon()), 0);
 		nonet_socket_close(i % 2 ? a : b);
 		nonet_socket_close(i % 2 ? b : a);
+		/* The first ones make the heap what it stays. */
+		if (i == count / 4)
+			heap = heap_in_use();
 	}
+	/* Not a byte for each of the others. */
+	assert_true(heap_in_use() < heap + count / 2);
 	test_note("%llu connections", (unsigned long long)count);
 	nonet_socket_listener_close(listener);
 }

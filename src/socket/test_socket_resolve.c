@@ -129,6 +129,24 @@ static void a_name_is_looked_up_in_a_thread_without_signals(void **state)
 	nonet_socket_listener_close(listener);
 }
 
+/* A thread frees what it shares with its caller a moment after it has answered: of the last one some may be left. */
+static void look_ups_leave_nothing(void **state)
+{
+	struct port port;
+	struct nonet_socket_listener *listener = listen_at("127.0.0.1", NULL, &port);
+	size_t heap = 0;
+
+	(void)state;
+	for (int i = 0; i < 400; i++) {
+		assert_int_equal(connect_to("none.test", &port, soon(), NULL), -ENOENT);
+		if (i == 100)
+			heap = heap_in_use();
+	}
+	/* A request takes more than half a kilobyte. */
+	assert_true(heap_in_use() < heap + 300 * 100);
+	nonet_socket_listener_close(listener);
+}
+
 static void a_look_up_that_hangs_ends_at_the_deadline(void **state)
 {
 	struct nonet_socket_listener *listener = (struct nonet_socket_listener *)1;
@@ -257,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(a_name_is_looked_up_in_a_thread_without_signals),
+		test_case(look_ups_leave_nothing),
 		test_case(a_look_up_that_hangs_ends_at_the_deadline),
 		test_case(without_time_no_name_is_looked_up),
 		test_case(each_failure_has_its_code_and_sentence),
