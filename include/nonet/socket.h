@@ -19,7 +19,8 @@ NONET_BEGIN_DECLS
  *
  * A host is a numeric address ("127.0.0.1", "::1", "fe80::1%eth0") or a name; a port is a decimal number, "0" for any
  * that is free. Looking up a name has no deadline in the C library (getaddrinfo(3)), so a thread does it, with all
- * signals blocked; if the deadline comes first, the call returns, and the thread ends when the look-up does.
+ * signals blocked; if the deadline comes first, the call returns, and the thread ends when the look-up does. Once 64
+ * go on so, further ones aren't begun.
  *
  * One thread may send while another receives. After fork() parent and child share the connection as they share the
  * descriptor; one of them at a time reads messages from a TCP connection. A peer that has gone is -EPIPE or
@@ -86,7 +87,7 @@ struct nonet_socket_name {
  *   -EADDRNOTAVAIL   @host isn't an address of this machine
  *   -EACCES      ports below net.ipv4.ip_unprivileged_port_start (1024) take CAP_NET_BIND_SERVICE
  *   -ENOENT      no such host
- *   -EREMOTEIO   the name servers failed, or gave no answer
+ *   -EREMOTEIO   the name servers failed, or gave no answer, or 64 calls that gave up still wait for theirs
  *   -EAGAIN, -ETIMEDOUT   the name wasn't looked up by @deadline; NONET_NOW looks up none
  *   -EAFNOSUPPORT   @host has no address of the family that is asked for, or this machine doesn't have that family
  *   -EINVAL      bad @port or @options, an empty @host, or an address of a link without the link ("fe80::1")
@@ -166,7 +167,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_listener_get_name(struct nonet_so
  * Return: 0, or
  *   -ECONNREFUSED   nobody listens there
  *   -ENOENT      no such host
- *   -EREMOTEIO   the name servers failed, or gave no answer
+ *   -EREMOTEIO   the name servers failed, or gave no answer, or 64 calls that gave up still wait for theirs
  *   -EAGAIN, -ETIMEDOUT   no answer (or nobody listens yet), until @deadline; NONET_NOW looks up no name
  *   -EHOSTUNREACH   the host can't be reached, or the kernel gave up asking it before @deadline
  *   -ENETUNREACH, -EADDRNOTAVAIL   no way leads there from this machine, or it has no local port left

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "sys/resolve.h"
+
 /* Looking up names, with a resolver of our own in the place of the C library's: it can be held up. */
 
 static sem_t held;
@@ -147,6 +149,16 @@ static void look_ups_leave_nothing(void **state)
 	nonet_socket_listener_close(listener);
 }
 
+static int look_up_in_a_child(struct test_child_side *side, void *argument)
+{
+	const struct port port = {"1"};
+
+	(void)side;
+	(void)argument;
+	test_check_equal(connect_to("none.test", &port, soon(), NULL), -ENOENT);
+	return 0;
+}
+
 static void a_look_up_that_hangs_ends_at_the_deadline(void **state)
 {
 	struct nonet_socket_listener *listener = (struct nonet_socket_listener *)1;
@@ -173,6 +185,37 @@ static void a_look_up_that_hangs_ends_at_the_deadline(void **state)
 	/* The threads go on with nobody who waits for them; that they leave nothing is looked at after the test. */
 	for (int i = 0; i < 3; i++)
 		test_must(sem_post(&held));
+}
+
+/* Who tries again and again doesn't fill the process with threads. */
+static void look_ups_that_hang_are_not_piled_up(void **state)
+{
+	const struct port port = {"1"};
+	struct nonet_error error = {0};
+	nonet_time begin;
+	int code;
+
+	(void)state;
+	for (int i = 0; i < SYS_RESOLVE_GIVEN_UP_MAX; i++)
+		assert_int_equal(connect_to("held.test", &port, test_clock() + NONET_US(100), &error), -ETIMEDOUT);
+	begin = test_clock();
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(connect_to("none.test", &port, test_clock() + NONET_S(20), &error), -EREMOTEIO);
+	assert_true(test_clock() - begin < NONET_S(2));
+	assert_string_equal(error.text,
+			    "the name servers gave no answer about the host none.test: see /etc/resolv.conf");
+	/* Whoever waits without a deadline makes no thread. */
+	assert_int_equal(connect_to("none.test", &port, NONET_FOREVER, NULL), -ENOENT);
+	/* A child has none of them. */
+	assert_int_equal(test_child_join(test_child_start(look_up_in_a_child, NULL)), 0);
+	for (int i = 0; i < SYS_RESOLVE_GIVEN_UP_MAX; i++)
+		test_must(sem_post(&held));
+	/* As soon as one has ended. */
+	begin = test_clock();
+	do
+		code = connect_to("none.test", &port, test_clock() + NONET_S(20), &error);
+	while (code == -EREMOTEIO && test_clock() < begin + NONET_S(20));
+	assert_int_equal(code, -ENOENT);
 }
 
 static void without_time_no_name_is_looked_up(void **state)
@@ -277,6 +320,7 @@ int main(void)
 		test_case(a_name_is_looked_up_in_a_thread_without_signals),
 		test_case(look_ups_leave_nothing),
 		test_case(a_look_up_that_hangs_ends_at_the_deadline),
+		test_case(look_ups_that_hang_are_not_piled_up),
 		test_case(without_time_no_name_is_looked_up),
 		test_case(each_failure_has_its_code_and_sentence),
 		test_case(all_addresses_are_tried_in_turn),

@@ -5,11 +5,13 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/time.h"
 #include "sys/fault.h"
+#include "sys/fork.h"
 #include "sys/memory.h"
 
 /* What a look-up in another thread, and whoever waits for it, have in common. */
@@ -18,6 +20,7 @@ struct resolve_request {
 	pthread_cond_t ended;
 	unsigned users; /* the thread, and who waits: the last one frees it */
 	bool done;
+	bool given_up; /* nobody waits any more, and the thread hasn't ended */
 	int error;
 	struct sys_addresses addresses;
 	char host[]; /* written before the thread begins */
@@ -87,6 +90,31 @@ static struct resolve_request *request_new(const char *host)
 	return request;
 }
 
+/*
+ * How many threads look something up that nobody waits for any more: {sys_generation() 32 | number 32}. Those of a
+ * parent aren't here.
+ */
+static _Atomic uint64_t resolve_given_up;
+
+static uint32_t given_up_count(void)
+{
+	const uint64_t word = atomic_load_explicit(&resolve_given_up, memory_order_relaxed);
+
+	return word >> 32 == sys_generation() ? (uint32_t)word : 0;
+}
+
+static void given_up_add(uint32_t by)
+{
+	uint64_t word = atomic_load_explicit(&resolve_given_up, memory_order_relaxed);
+	uint64_t next;
+
+	do {
+		next = word >> 32 == sys_generation() ? (uint32_t)word : 0;
+		next = (uint64_t)sys_generation() << 32 | (uint32_t)(next + by);
+	} while (!atomic_compare_exchange_weak_explicit(&resolve_given_up, &word, next, memory_order_relaxed,
+							memory_order_relaxed));
+}
+
 /* With its lock held, which is let go. */
 static void request_leave(struct resolve_request *request)
 {
@@ -110,6 +138,8 @@ static void *resolve_thread(void *argument)
 	request->addresses = addresses;
 	request->error = error;
 	request->done = true;
+	if (request->given_up)
+		given_up_add((uint32_t)-1);
 	pthread_cond_signal(&request->ended);
 	request_leave(request);
 	return NULL;
@@ -147,6 +177,8 @@ int sys_resolve(const char *host, nonet_time deadline, struct sys_addresses *ret
 		return -EAGAIN;
 	if (deadline == NONET_FOREVER)
 		return resolve_now(host, 0, ret_addresses);
+	if (given_up_count() >= SYS_RESOLVE_GIVEN_UP_MAX)
+		return -EREMOTEIO;
 	request = request_new(host);
 	if (!request)
 		return -ENOMEM;
@@ -161,6 +193,10 @@ int sys_resolve(const char *host, nonet_time deadline, struct sys_addresses *ret
 	while (!request->done && error == 0)
 		error = pthread_cond_timedwait(&request->ended, &request->lock, &until);
 	error = request->done ? request->error : -ETIMEDOUT;
+	if (!request->done) {
+		request->given_up = true;
+		given_up_add(1);
+	}
 	if (error == 0)
 		*ret_addresses = request->addresses;
 	request_leave(request);
