@@ -192,6 +192,10 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_connect(const char *host, const c
  * @ret_socket: the socket, closed with nonet_socket_close()
  * @reterr:     NULL, or where to put the sentence
  *
+ * What is sent from a socket that has every address goes out from the one that the way there begins at. Where this
+ * machine has several, that needn't be the one that was asked, and who connected a socket to that one doesn't hear the
+ * answer: give the address that they use as @host.
+ *
  * Return: as nonet_socket_listen().
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_bind(const char *host, const char *port,
