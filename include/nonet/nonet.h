@@ -7,8 +7,11 @@
 #include <nonet/address.h>
 #include <nonet/endpoint.h>
 #include <nonet/error.h>
+#include <nonet/guard.h>
 #include <nonet/inspect.h>
 #include <nonet/macro.h>
+#include <nonet/mapfile.h>
+#include <nonet/memory.h>
 #include <nonet/pipe.h>
 #include <nonet/process.h>
 #include <nonet/signal.h>

@@ -2,6 +2,7 @@
 #include "harness/inventory.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,9 @@ void inventory_shared_names(struct inventory *inventory)
 	while (directory && (entry = readdir(directory))) {
 		if (!strstr(entry->d_name, "nonet") || strcmp(entry->d_name, standard) == 0 ||
 		    test_name_is_foreign(entry->d_name))
+			continue;
+		/* Whose process has ended since the name was read has taken it along. */
+		if (faccessat(dirfd(directory), entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		inventory_add(inventory, entry->d_name, "", 0);
 	}

@@ -29,7 +29,7 @@ CALLS = """
     setegid seteuid setgid setitimer setns setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid
     setsockopt setuid setxattr shm_open shm_unlink shmat shmctl shmdt shmget shutdown sigaction sigaltstack signal
     signalfd sigpending sigprocmask sigqueue sigsuspend sigtimedwait sigwait sigwaitinfo sleep socket socketpair
-    splice stat statfs statvfs statx symlink symlinkat sync syncfs syscall sysconf sysinfo system tee tgkill time
+    splice stat statfs statvfs statx symlink symlinkat sync sync_file_range syncfs syscall sysconf sysinfo system tee tgkill time
     timer_create timer_delete timer_settime timerfd_create timerfd_gettime timerfd_settime times truncate umask umount
     umount2 uname unlink unlinkat unshare usleep utimensat vfork vmsplice wait wait3 wait4 waitid waitpid write writev
 """.split()

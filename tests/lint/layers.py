@@ -7,7 +7,7 @@ import lint
 LAYERS = (
     ("base",),
     ("sys", "waitable"),
-    ("stream", "watcher", "domain", "sync"),
+    ("stream", "guard", "watcher", "domain", "sync"),
     ("signal", "process", "pipe", "queue", "semaphore", "memory", "filelock", "mapfile", "socket", "unix"),
     ("channel", "log", "wait"),
     ("endpoint", "inspect"),
