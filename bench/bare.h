@@ -30,6 +30,8 @@ extern const struct bench_way bare_stream_descriptors;
 extern const struct bench_way bare_seqpacket;
 extern const struct bench_way bare_seqpacket_descriptors;
 extern const struct bench_way bare_datagram;
+extern const struct bench_way bare_posixshm;
+extern const struct bench_way bare_sysvshm;
 extern const struct bench_way bare_wait_ready;
 extern const struct bench_way bare_wait_pipe;
 extern const struct bench_way bare_timer;

@@ -65,6 +65,7 @@ extern const struct bench_case socket_cases[];
 extern const struct bench_case wait_cases[];
 extern const struct bench_case signal_cases[];
 extern const struct bench_case endpoint_cases[];
+extern const struct bench_case memory_cases[];
 
 /* Ways that more than one table uses. */
 extern const struct bench_way nonet_pipe_messages;

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * put makes an object of @size bytes, as nonet does: its room, its mode, its memory, and then its name; touches it and
+ * unmaps it. take opens it by name, looks at what it is, maps all of it, touches it, unmaps it and removes the name.
+ */
+
+struct bare_memory {
+	char name[64];
+	int key;
+};
+
+static void bare_memory_close(void *end)
+{
+	free(end);
+}
+
+static int bare_memory_open(size_t size, void **ret_a, void **ret_b)
+{
+	struct bare_memory *end = calloc(1, sizeof(*end));
+
+	(void)size;
+	if (!end)
+		return -ENOMEM;
+	snprintf(end->name, sizeof(end->name), "/bare-bench-%08x", (unsigned)getpid());
+	end->key = 0x4c000000 | getpid();
+	*ret_a = end;
+	*ret_b = end;
+	return 0;
+}
+
+static int bare_memory_map(int fd, size_t size)
+{
+	uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (base == MAP_FAILED)
+		return -errno;
+	base[0]++;
+	return munmap(base, size) < 0 ? -errno : 0;
+}
+
+static int bare_memory_fill(int fd, int directory, const char *name, size_t size)
+{
+	char link[32];
+	int error;
+
+	if (fallocate(fd, 0, 0, (off_t)size) < 0 || fchmod(fd, 0600) < 0)
+		return -errno;
+	error = bare_memory_map(fd, size);
+	if (error < 0)
+		return error;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, link, directory, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+static int bare_memory_put(void *end, const void *message, size_t size, nonet_time deadline)
+{
+	const struct bare_memory *own = end;
+	struct stat status;
+	int directory = open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int error = -EEXIST;
+	int fd;
+
+	(void)message;
+	(void)deadline;
+	if (directory < 0)
+		return -errno;
+	/* A name that is taken is to be known before memory is cleared in vain. */
+	if (fstatat(directory, own->name + 1, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+		fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
+		error = fd < 0 ? -errno : bare_memory_fill(fd, directory, own->name + 1, size);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(directory);
+	return error;
+}
+
+static int bare_memory_take(void *end, void *buffer, size_t size, nonet_time deadline)
+{
+	const struct bare_memory *own = end;
+	struct stat status;
+	char path[100];
+	int fd = shm_open(own->name, O_RDWR, 0);
+	int error;
+
+	(void)buffer;
+	(void)size;
+	(void)deadline;
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		error = -ENOTSUP;
+	else
+		error = bare_memory_map(fd, (size_t)status.st_size);
+	close(fd);
+	if (error < 0)
+		return error;
+	/* Removed is only what is shared memory. */
+	snprintf(path, sizeof(path), "/dev/shm%s", own->name);
+	return lstat(path, &status) < 0 || !S_ISREG(status.st_mode) || unlink(path) < 0 ? -EIO : 0;
+}
+
+const struct bench_way bare_posixshm = {bare_memory_open, bare_memory_put, bare_memory_take, bare_memory_close};
+
+static int bare_segment_touch(int id)
+{
+	uint8_t *base = shmat(id, NULL, 0);
+
+	if ((intptr_t)base == -1)
+		return -errno;
+	base[0]++;
+	return shmdt(base) < 0 ? -errno : 0;
+}
+
+static int bare_segment_put(void *end, const void *message, size_t size, nonet_time deadline)
+{
+	const struct bare_memory *own = end;
+	uint8_t *base;
+	int id = shmget(own->key, size, IPC_CREAT | IPC_EXCL | 0600);
+
+	(void)message;
+	(void)deadline;
+	if (id < 0)
+		return -errno;
+	base = shmat(id, NULL, 0);
+	if ((intptr_t)base == -1)
+		return -errno;
+	/* All of it there, or an error now. */
+	if (madvise(base, size, 23 /* MADV_POPULATE_WRITE */) < 0)
+		return -errno;
+	base[0]++;
+	return shmdt(base) < 0 ? -errno : 0;
+}
+
+static int bare_segment_take(void *end, void *buffer, size_t size, nonet_time deadline)
+{
+	const struct bare_memory *own = end;
+	struct shmid_ds status;
+	int id = shmget(own->key, 0, 0);
+	int error;
+
+	(void)buffer;
+	(void)size;
+	(void)deadline;
+	if (id < 0 || shmctl(id, IPC_STAT, &status) < 0)
+		return -errno;
+	error = bare_segment_touch(id);
+	/* Opening and removing are two things to do; each begins with the key. */
+	id = shmget(own->key, 0, 0);
+	return error < 0 || shmctl(id, IPC_RMID, NULL) < 0 ? -EIO : 0;
+}
+
+const struct bench_way bare_sysvshm = {bare_memory_open, bare_segment_put, bare_segment_take, bare_memory_close};
