@@ -79,6 +79,16 @@ static const struct fault_kind {
 	[SYS_CALL_INOTIFY] = {"inotify_init1", {EMFILE, ENFILE, ENOMEM}},
 	[SYS_CALL_INOTIFY_WATCH] = {"inotify_add_watch", {ENOSPC, ENOMEM, EACCES, ENOENT}},
 	[SYS_CALL_SIGACTION] = {"sigaction", {EPERM}},
+	[SYS_CALL_MQUEUE_OPEN] = {"mq_open", {EACCES, EMFILE, ENOSPC, ENOMEM, EEXIST}},
+	[SYS_CALL_MQUEUE_UNLINK] = {"mq_unlink", {EACCES, ENOENT}},
+	[SYS_CALL_MQUEUE_SEND] = {"mq_send", {EAGAIN, ENOMEM}},
+	[SYS_CALL_MQUEUE_RECEIVE] = {"mq_receive", {EAGAIN, EBADMSG}},
+	[SYS_CALL_MQUEUE_STATUS] = {"mq_getattr", {ENOMEM}},
+	[SYS_CALL_MQUEUE_NOTIFY] = {"mq_notify", {EBUSY, ENOMEM}},
+	[SYS_CALL_SYSV_QUEUE_GET] = {"msgget", {EACCES, ENOENT, ENOSPC, ENOMEM, EEXIST}},
+	[SYS_CALL_SYSV_QUEUE_CONTROL] = {"msgctl", {EACCES, EIDRM, EPERM, ENOMEM}},
+	[SYS_CALL_SYSV_QUEUE_SEND] = {"msgsnd", {EAGAIN, EACCES, EIDRM, ENOMEM}},
+	[SYS_CALL_SYSV_QUEUE_RECEIVE] = {"msgrcv", {ENOMSG, EACCES, EIDRM, ENOMEM}},
 };
 
 /* The plan and the record of one thread. */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/sysv_queue.h"
+
+#include <errno.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+
+#include "sys/fault.h"
+
+int sys_sysv_queue_key(const char *path, int project, int32_t *ret_key)
+{
+	int error = sys_fault(SYS_CALL_STAT);
+	key_t key;
+
+	if (error < 0)
+		return error;
+	key = ftok(path, project);
+	if (key == -1)
+		return -errno;
+	*ret_key = key;
+	return 0;
+}
+
+static int sysv_queue_get(int32_t key, int flags)
+{
+	int id = sys_fault(SYS_CALL_SYSV_QUEUE_GET);
+
+	if (id < 0)
+		return id;
+	id = msgget(key, flags);
+	return id < 0 ? -errno : id;
+}
+
+int sys_sysv_queue_open(int32_t key, unsigned access)
+{
+	return sysv_queue_get(key, (int)access);
+}
+
+int sys_sysv_queue_create(int32_t key, unsigned mode)
+{
+	return sysv_queue_get(key, IPC_CREAT | IPC_EXCL | (int)mode);
+}
+
+static int sysv_queue_control(int id, int command, struct msqid_ds *status)
+{
+	int error = sys_fault(SYS_CALL_SYSV_QUEUE_CONTROL);
+
+	if (error < 0)
+		return error;
+	return msgctl(id, command, status) < 0 ? -errno : 0;
+}
+
+int sys_sysv_queue_remove(int id)
+{
+	return sysv_queue_control(id, IPC_RMID, NULL);
+}
+
+int sys_sysv_queue_status(int id, struct sys_sysv_queue_status *ret_status)
+{
+	struct msqid_ds status;
+	int error = sysv_queue_control(id, IPC_STAT, &status);
+
+	if (error < 0)
+		return error;
+	*ret_status = (struct sys_sysv_queue_status){
+		.messages = status.msg_qnum,
+		.bytes = status.__msg_cbytes,
+		.capacity = status.msg_qbytes,
+		.mode = status.msg_perm.mode & 0777,
+		.uid = status.msg_perm.uid,
+		.gid = status.msg_perm.gid,
+		.last_sender = status.msg_lspid,
+		.last_receiver = status.msg_lrpid,
+	};
+	return 0;
+}
+
+int sys_sysv_queue_set_capacity(int id, uint64_t capacity)
+{
+	struct msqid_ds status;
+	/* What isn't to be changed has to be said again. */
+	int error = sysv_queue_control(id, IPC_STAT, &status);
+
+	if (error < 0)
+		return error;
+	status.msg_qbytes = (msglen_t)capacity;
+	return sysv_queue_control(id, IPC_SET, &status);
+}
+
+int sys_sysv_queue_send(int id, const void *message, size_t size, unsigned flags)
+{
+	int error = sys_fault(SYS_CALL_SYSV_QUEUE_SEND);
+
+	if (error < 0)
+		return error;
+	return msgsnd(id, message, size, flags & SYS_SYSV_QUEUE_WAIT ? 0 : IPC_NOWAIT) < 0 ? -errno : 0;
+}
+
+ssize_t sys_sysv_queue_receive(int id, void *message, size_t size, long type, unsigned flags)
+{
+	ssize_t got = sys_fault(SYS_CALL_SYSV_QUEUE_RECEIVE);
+	int how = flags & SYS_SYSV_QUEUE_WAIT ? 0 : IPC_NOWAIT;
+
+	if (got < 0)
+		return got;
+	if (flags & SYS_SYSV_QUEUE_EXCEPT)
+		how |= MSG_EXCEPT;
+	if (flags & SYS_SYSV_QUEUE_COPY)
+		how |= MSG_COPY;
+	got = msgrcv(id, message, size, type, how);
+	return got < 0 ? -errno : got;
+}
