@@ -14,6 +14,7 @@
 #include <nonet/memory.h>
 #include <nonet/pipe.h>
 #include <nonet/process.h>
+#include <nonet/queue.h>
 #include <nonet/signal.h>
 #include <nonet/socket.h>
 #include <nonet/time.h>

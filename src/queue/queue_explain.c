@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/error.h"
+#include "queue/queue.h"
+
+/* What the one can't the other can. */
+#define POSIX_CANT                                                                                                    \
+	"a POSIX queue has priorities, and its highest message comes first; types, choosing among messages by them, " \
+	"and peeking are sysvmsg:'s"
+#define SYSV_CANT                                                                                                    \
+	"a System V queue has types; priorities and being notified by a signal are posixmq:'s, and a descriptor of " \
+	"it only tells who receives that something is there; peeking needs a kernel with CONFIG_CHECKPOINT_RESTORE"
+
+static void explain_size(struct nonet_queue *queue, int code, struct nonet_error *ret_error)
+{
+	struct nonet_queue_status status;
+
+	if (nonet_queue_status(queue, &status) < 0)
+		status.message_size = queue->message_size;
+	error_set(ret_error, code,
+		  "the message is larger than the buffer to receive it, or than the %llu bytes that %s takes at most",
+		  (unsigned long long)status.message_size, nonet_queue_address(queue));
+}
+
+void nonet_queue_explain(struct nonet_queue *queue, int code, struct nonet_error *ret_error)
+{
+	const bool posix = queue->carrier == &queue_posix_carrier;
+	const char *address = nonet_queue_address(queue);
+
+	switch (code) {
+	case -EAGAIN:
+		error_set(ret_error, code, "there is no such message in %s now, or no room for one more", address);
+		return;
+	case -ETIMEDOUT:
+		error_set(ret_error, code, "no such message came to %s, or no room was left, before the deadline",
+			  address);
+		return;
+	case -EMSGSIZE:
+		explain_size(queue, code, ret_error);
+		return;
+	case -EIDRM:
+		error_set(ret_error, code,
+			  "the queue %s was removed, with all that was in it; make or open it anew, if it is to be "
+			  "again",
+			  address);
+		return;
+	case -EOPNOTSUPP:
+		error_set(ret_error, code, "%s can't do that: %s", address, posix ? POSIX_CANT : SYSV_CANT);
+		return;
+	case -EINVAL:
+		error_set(ret_error, code,
+			  "which message of %s, or what it is sent with, isn't said as nonet/queue.h asks: a type is "
+			  "above 0 where one is needed, a priority at most 32767",
+			  address);
+		return;
+	case -EBADF:
+		error_set(ret_error, code, "%s was opened only to %s", address,
+			  queue->flags & NONET_QUEUE_SEND ? "send" : "receive");
+		return;
+	case -EBUSY:
+		error_set(ret_error, code,
+			  "a process is to be notified of %s already, and the kernel has room for one a queue: wait "
+			  "for its descriptor",
+			  address);
+		return;
+	case -ECHILD:
+		error_set(ret_error, code,
+			  "the helper behind the descriptor of %s is the parent's: a forked child opens the queue "
+			  "itself to wait for it",
+			  address);
+		return;
+	case -EACCES:
+		error_set(ret_error, code, "the owner and mode of %s don't let this user do that", address);
+		return;
+	default:
+		error_set(ret_error, code, "the queue %s: %s", address, error_reason(code));
+		return;
+	}
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/error.h"
+#include "queue/queue.h"
+#include "sys/fork.h"
+#include "sys/setting.h"
+#include "sys/sysv_queue.h"
+
+#define SETTING_MESSAGE_SIZE "/proc/sys/kernel/msgmax"
+#define SETTING_CAPACITY     "/proc/sys/kernel/msgmnb"
+#define SETTING_QUEUES       "/proc/sys/kernel/msgmni"
+
+/* What these are where nobody has set them (msgctl(2)). */
+#define DEFAULT_MESSAGE_SIZE 8192
+#define DEFAULT_CAPACITY     16384
+#define DEFAULT_QUEUES       32000
+
+/* How often one that is there and is gone in turns is tried: each turn needs somebody who makes or removes it. */
+#define SYSV_TURNS 100
+
+static unsigned long long sysv_setting(const char *path, uint64_t otherwise)
+{
+	uint64_t value;
+
+	return sys_setting_read(path, &value) < 0 ? otherwise : value;
+}
+
+/* @what is as it stands in a sentence: "open the queue". */
+static int sysv_failed(int error, const char *what, const struct nonet_address *address, struct nonet_error *reterr)
+{
+	const char *text = nonet_address_text(address);
+
+	switch (error) {
+	case -ENOSYS:
+		return error_set(reterr, -EOPNOTSUPP,
+				 "can't %s %s: this kernel was built without System V message queues; posixmq: needs "
+				 "none",
+				 what, text);
+	case -ENOENT:
+		return error_set(reterr, error, "can't %s %s: there is none; make it first", what, text);
+	case -EACCES:
+	case -EPERM:
+		return error_set(reterr, error, "can't %s %s: its owner and mode don't let this user", what, text);
+	default:
+		return error_set(reterr, error, "can't %s %s: %s", what, text, error_reason(error));
+	}
+}
+
+/* The key: -ENODATA for id=N. The sentence is said. */
+static int sysv_key(const struct nonet_address *address, int32_t *ret_key, struct nonet_error *reterr)
+{
+	const char *path = nonet_address_name(address, NULL);
+	int64_t number;
+	int error;
+
+	if (!path) {
+		error = nonet_address_number(address, NONET_ADDRESS_KEY, &number);
+		if (error == 0)
+			*ret_key = (int32_t)(uint32_t)number;
+		return error;
+	}
+	error = nonet_address_number(address, NONET_ADDRESS_PROJECT, &number);
+	if (error == 0)
+		error = sys_sysv_queue_key(path, (int)number, ret_key);
+	if (error < 0)
+		return error_set(reterr, error, "can't make a key of the file of %s: %s", nonet_address_text(address),
+				 error_reason(error));
+	return 0;
+}
+
+/* An id says nothing of what it lets us do; who may receive is told. */
+static int sysv_check_id(int id, unsigned access)
+{
+	struct sys_sysv_queue_status status;
+	int error = sys_sysv_queue_status(id, &status);
+
+	if (error == -EINVAL || error == -EIDRM)
+		return -ENOENT;
+	return error == -EACCES && !(access & 0400) ? 0 : error;
+}
+
+/* Return: the id, asked for @access; the sentence is said. */
+static int sysv_find(const struct nonet_address *address, unsigned access, const char *what, struct nonet_error *reterr)
+{
+	int64_t number;
+	int32_t key;
+	int error;
+	int id;
+
+	if (nonet_address_number(address, NONET_ADDRESS_ID, &number) == 0) {
+		error = sysv_check_id((int)number, access);
+		return error < 0 ? sysv_failed(error, what, address, reterr) : (int)number;
+	}
+	error = sysv_key(address, &key, reterr);
+	if (error < 0)
+		return error;
+	id = sys_sysv_queue_open(key, access);
+	return id < 0 ? sysv_failed(id, what, address, reterr) : id;
+}
+
+static void sysv_init(struct nonet_queue *queue, int id)
+{
+	struct queue_sysv *sysv = &queue->with.sysv;
+
+	queue->carrier = &queue_sysv_carrier;
+	queue->message_size = sysv_setting(SETTING_MESSAGE_SIZE, DEFAULT_MESSAGE_SIZE);
+	sysv->id = id;
+	sysv->generation = sys_generation();
+	/* Can't fail on Linux: it only fills in memory. */
+	pthread_mutex_init(&sysv->mutex, NULL);
+	waitable_init(&queue->waitable, -EOPNOTSUPP, queue_sysv_arm);
+}
+
+static unsigned sysv_access(const struct nonet_queue *queue)
+{
+	return (queue->flags & NONET_QUEUE_RECEIVE ? 0400 : 0) | (queue->flags & NONET_QUEUE_SEND ? 0200 : 0);
+}
+
+int queue_sysv_open(struct nonet_queue *queue, const struct nonet_queue_options *options, struct nonet_error *reterr)
+{
+	int id = sysv_find(queue->address, sysv_access(queue), "open the queue", reterr);
+
+	(void)options;
+	if (id < 0)
+		return id;
+	sysv_init(queue, id);
+	return 0;
+}
+
+/* The room for what is asked, 0: as the system is set up; -EINVAL, and the sentence. */
+static int sysv_room(const struct nonet_queue_options *options, const char *address, uint64_t *ret_room,
+		     struct nonet_error *reterr)
+{
+	const unsigned long long most = sysv_setting(SETTING_MESSAGE_SIZE, DEFAULT_MESSAGE_SIZE);
+	const unsigned long long room = sysv_setting(SETTING_CAPACITY, DEFAULT_CAPACITY);
+	const unsigned long long size = options->message_size ? options->message_size : most;
+
+	if (size > most)
+		return error_set(reterr, -EINVAL,
+				 "can't make %s for messages of %llu bytes: this system allows %llu; raise it as root: "
+				 "sysctl -w kernel.msgmax=%llu",
+				 address, size, most, size);
+	if (options->depth)
+		/* Neither is over 32 bits. */
+		*ret_room = options->depth * size;
+	else
+		*ret_room = size > room ? size : 0;
+	return 0;
+}
+
+static int sysv_create_failed(int error, const struct nonet_address *address, uint64_t room, struct nonet_error *reterr)
+{
+	const bool of_file = nonet_address_name(address, NULL) != NULL;
+	const char *text = nonet_address_text(address);
+
+	switch (error) {
+	case -EEXIST:
+		return error_set(reterr, error, "can't make the queue %s: there is one%s", text,
+				 of_file ? " with its key, which may be another file's: it is made of 16 bits of the "
+					   "file's number; take another PROJ, or a KEY"
+					 : "");
+	case -ENOSPC:
+		return error_set(reterr, error,
+				 "can't make %s: this system has as many System V queues as it may have (%llu); remove "
+				 "some (ipcs -q, ipcrm), or raise it as root: sysctl -w kernel.msgmni=N",
+				 text, sysv_setting(SETTING_QUEUES, DEFAULT_QUEUES));
+	case -EPERM:
+		return error_set(reterr, error,
+				 "can't make %s with room for %llu bytes: this system allows %llu; raise it as root: "
+				 "sysctl -w kernel.msgmnb=%llu",
+				 text, (unsigned long long)room, sysv_setting(SETTING_CAPACITY, DEFAULT_CAPACITY),
+				 (unsigned long long)room);
+	default:
+		return sysv_failed(error, "make the queue", address, reterr);
+	}
+}
+
+int queue_sysv_create(struct nonet_queue *queue, const struct nonet_queue_options *options, struct nonet_error *reterr)
+{
+	const char *address = nonet_address_text(queue->address);
+	uint64_t room = 0;
+	int error = -EEXIST;
+	int32_t key;
+	int id = -1;
+
+	error = sysv_key(queue->address, &key, reterr);
+	if (error == -ENODATA)
+		return error_set(reterr, -EINVAL,
+				 "can't make %s: the kernel gives a new queue its id; make it by a KEY or PATH#PROJ",
+				 address);
+	if (error == 0)
+		error = sysv_room(options, address, &room, reterr);
+	if (error < 0)
+		return error;
+	for (int turn = 0; turn < SYSV_TURNS; turn++) {
+		id = sys_sysv_queue_create(key, options->mode);
+		if (id != -EEXIST || !(options->flags & NONET_QUEUE_REUSE))
+			break;
+		error = queue_sysv_open(queue, options, reterr);
+		if (error != -ENOENT)
+			return error;
+	}
+	if (id < 0)
+		return sysv_create_failed(id, queue->address, room, reterr);
+	error = room ? sys_sysv_queue_set_capacity(id, room) : 0;
+	if (error < 0) {
+		(void)sys_sysv_queue_remove(id);
+		return sysv_create_failed(error == -EINVAL ? -EIDRM : error, queue->address, room, reterr);
+	}
+	sysv_init(queue, id);
+	return 0;
+}
+
+int queue_sysv_unlink(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	int id = sysv_find(address, 0, "remove the queue", reterr);
+	int error;
+
+	if (id < 0)
+		return id;
+	/* By its id: one that has been made in its place meanwhile isn't hit. */
+	error = sys_sysv_queue_remove(id);
+	if (error == -EINVAL || error == -EIDRM)
+		error = -ENOENT;
+	return error < 0 ? sysv_failed(error, "remove the queue", address, reterr) : 0;
+}

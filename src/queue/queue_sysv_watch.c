@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/list.h"
+#include "queue/queue.h"
+#include "sys/fork.h"
+#include "sys/sysv_queue.h"
+#include "watcher/watcher.h"
+
+/*
+ * A descriptor for a queue that has none. A helper asks for a message of at most 0 bytes: the kernel wakes it with
+ * E2BIG when one comes, and the message stays. Only an empty message it gets, since that fits. It is in hand then: with
+ * the watcher until it is collected or patience ends, and if it can't be put back, in @hand. While there is one the
+ * watcher isn't armed, so there is never a second.
+ *
+ * All this is of the process that opened the queue. In a forked child none of it is touched.
+ *
+ * [QUEUE-WATCH] Who finds the watcher may use it: it was complete when it was put there.
+ */
+
+/* How long the helper keeps an empty message for whoever was told that something is there. */
+#define WATCH_PATIENCE NONET_MS(100)
+
+static bool sysv_is_foreign(const struct nonet_queue *queue)
+{
+	return queue->with.sysv.generation != sys_generation();
+}
+
+int queue_sysv_put_back(struct nonet_queue *queue, long type)
+{
+	int error = sys_sysv_queue_send(queue->with.sysv.id, &type, 0, 0);
+
+	if (error < 0)
+		atomic_store_explicit(&queue->with.sysv.hand, type, memory_order_relaxed);
+	return error;
+}
+
+static int watch_block(void *object)
+{
+	struct nonet_queue *queue = object;
+	unsigned flags;
+	ssize_t size;
+	long type;
+
+	(void)queue_sysv_selection(&queue->ready, &type, &flags);
+	size = sys_sysv_queue_receive(queue->with.sysv.id, &queue->with.sysv.taken, 0, type,
+				      flags | SYS_SYSV_QUEUE_WAIT);
+	return size == 0 ? 1 : (int)size;
+}
+
+static void watch_release(void *object)
+{
+	struct nonet_queue *queue = object;
+
+	(void)queue_sysv_put_back(queue, queue->with.sysv.taken);
+}
+
+static const struct watcher_job watch_job = {
+	.block = watch_block,
+	.release = watch_release,
+	.patience = WATCH_PATIENCE,
+};
+
+static struct watcher *sysv_watcher(struct nonet_queue *queue)
+{
+	return atomic_load_explicit(&queue->with.sysv.watcher,
+				    memory_order_acquire); /* [QUEUE-WATCH] pair: queue_sysv_descriptor() */
+}
+
+long queue_sysv_take_hand(struct nonet_queue *queue, const struct nonet_queue_select *select)
+{
+	struct watcher *watcher = sysv_watcher(queue);
+	const struct nonet_queue_select *ready = &queue->ready;
+	long type;
+
+	/* Nobody has asked for the descriptor: there can't be anything. */
+	if (!watcher || sysv_is_foreign(queue))
+		return 0;
+	type = atomic_exchange_explicit(&queue->with.sysv.hand, 0, memory_order_relaxed);
+	if (type == 0 && watcher_collect(watcher) == 1)
+		type = queue->with.sysv.taken;
+	if (type == 0)
+		return 0;
+	if ((select->which == ready->which && select->type == ready->type) ||
+	    (select->which == NONET_QUEUE_TYPE && select->type == type))
+		return type;
+	(void)queue_sysv_put_back(queue, type);
+	return 0;
+}
+
+/* Whether such a message is there now: 1 or 0. What can't be found out, the next receive finds out. */
+static int sysv_is_ready(struct nonet_queue *queue)
+{
+	struct sys_sysv_queue_status status;
+	unsigned flags;
+	ssize_t size;
+	long type;
+
+	if (queue->ready.which == NONET_QUEUE_FIRST)
+		return sys_sysv_queue_status(queue->with.sysv.id, &status) < 0 || status.messages > 0;
+	(void)queue_sysv_selection(&queue->ready, &type, &flags);
+	size = sys_sysv_queue_receive(queue->with.sysv.id, &type, 0, type, flags);
+	if (size == 0)
+		(void)queue_sysv_put_back(queue, type);
+	return size != -ENOMSG;
+}
+
+int queue_sysv_arm(struct nonet_waitable *waitable)
+{
+	struct nonet_queue *queue = container_of(waitable, struct nonet_queue, waitable);
+	long type;
+
+	if (sysv_is_foreign(queue))
+		return -ECHILD;
+	type = atomic_exchange_explicit(&queue->with.sysv.hand, 0, memory_order_relaxed);
+	if (type != 0)
+		(void)queue_sysv_put_back(queue, type);
+	if (type != 0 || sysv_is_ready(queue))
+		return 1;
+	return watcher_arm(sysv_watcher(queue));
+}
+
+int queue_sysv_descriptor(struct nonet_queue *queue)
+{
+	struct queue_sysv *sysv = &queue->with.sysv;
+	struct watcher *watcher;
+	int error = 0;
+
+	if (!(queue->flags & NONET_QUEUE_RECEIVE))
+		return -EOPNOTSUPP;
+	if (sysv_is_foreign(queue)) {
+		queue->waitable.fd = -ECHILD;
+		return -ECHILD;
+	}
+	if (sysv_watcher(queue))
+		return queue->waitable.fd;
+	pthread_mutex_lock(&sysv->mutex);
+	if (!sysv_watcher(queue)) {
+		error = watcher_new(&watch_job, queue, &watcher);
+		queue->waitable.fd = error < 0 ? error : watcher_fd(watcher);
+		if (error == 0)
+			atomic_store_explicit(&sysv->watcher, watcher,
+					      memory_order_release); /* [QUEUE-WATCH] pair: sysv_watcher() */
+	}
+	pthread_mutex_unlock(&sysv->mutex);
+	return error < 0 ? error : queue->waitable.fd;
+}
+
+void queue_sysv_watch_close(struct nonet_queue *queue)
+{
+	long type;
+
+	watcher_free(sysv_watcher(queue));
+	if (sysv_is_foreign(queue))
+		return;
+	pthread_mutex_destroy(&queue->with.sysv.mutex);
+	type = atomic_load_explicit(&queue->with.sysv.hand, memory_order_relaxed);
+	if (type != 0)
+		(void)sys_sysv_queue_send(queue->with.sysv.id, &type, 0, 0);
+}
