@@ -195,12 +195,9 @@ static void one_process_is_notified_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(the_highest_priority_comes_first),
-		test_case(it_has_no_types_and_cannot_peek),
-		test_case(what_is_in_hand_comes_first),
-		test_case(what_is_in_hand_is_not_the_childs),
-		test_case(who_only_sends_is_not_told_of_bytes),
-		test_case(one_process_is_notified_once),
+		test_case(the_highest_priority_comes_first),    test_case(it_has_no_types_and_cannot_peek),
+		test_case(what_is_in_hand_comes_first),         test_case(what_is_in_hand_is_not_the_childs),
+		test_case(who_only_sends_is_not_told_of_bytes), test_case(one_process_is_notified_once),
 	};
 
 	return test_main(tests);

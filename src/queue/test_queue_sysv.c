@@ -175,9 +175,9 @@ static int use_large_messages(struct test_child_side *side, void *argument)
 			test_check_equal(size, each);
 			test_check_equal(nonet_queue_peek(queue, 0, got, 8, &message), 0);
 			test_check_equal(message.size, each);
-			test_check_equal(nonet_queue_receive(queue, got, timed ? each : sizeof(got), NULL, deadline,
-							     &message),
-					 0);
+			test_check_equal(
+				nonet_queue_receive(queue, got, timed ? each : sizeof(got), NULL, deadline, &message),
+				0);
 			test_check_equal(message.size, each);
 			test_check(memcmp(got, bytes, each) == 0);
 		}
