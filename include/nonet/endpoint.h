@@ -13,9 +13,9 @@
 NONET_BEGIN_DECLS
 
 /*
- * Messages over whatever an address names: fifo: unix: unix-seqpacket: unix-dgram: tcp: udp: icmp: fd:. One
- * conversation with one other side (a bound datagram address: with anybody). A program that wants several clients uses
- * nonet/unix.h or nonet/socket.h.
+ * Messages over whatever an address names: fifo: unix: unix-seqpacket: unix-dgram: tcp: udp: icmp: posixmq:
+ * sysvmsg: fd:. One conversation with one other side (a bound datagram address, a queue: with anybody). A program that
+ * wants several clients uses nonet/unix.h or nonet/socket.h.
  */
 struct nonet_endpoint;
 
@@ -30,10 +30,12 @@ struct nonet_endpoint_options {
 	uint32_t size;  /* sizeof(struct nonet_endpoint_options) */
 	uint32_t flags; /* NONET_ENDPOINT_*; 0 with NULL options: SEND and RECEIVE as the carrier can */
 	uint32_t mode;  /* of a name that is made, 0 to 0777, exact whatever the umask; 0: 0600. A port has none: 0 */
-	uint32_t reserved0;    /* zero */
+	uint32_t priority;     /* posixmq: that messages are sent with, 0 to 32767; else 0 */
 	uint64_t message_size; /* largest message to send or receive, at most 1 GiB; 0: as the carrier has it (16 MiB;
-				  packets 256 KiB) */
-	uint64_t reserved[2];  /* zero */
+				  packets 256 KiB). Of a queue that is made: its own; one that is there has its own */
+	int64_t type;      /* sysvmsg: that messages are sent with (0: 1), and that is received (0: any; below 0: the
+			      lowest up to -type); else 0 */
+	uint64_t reserved; /* zero */
 };
 
 /**
@@ -51,13 +53,17 @@ struct nonet_endpoint_options {
  * datagrams of anybody, without it sends to the address and takes what comes back. icmp: pings: each message that is
  * sent comes back from the host.
  *
+ * A queue is made by NONET_ENDPOINT_LISTEN if it isn't there, and stays; nobody waits for another side, nor is told
+ * that it has gone. Opened both ways it gives us what we send ourselves.
+ *
  * Return: 0, or
  *   -EINVAL      @address or @options are wrong (the sentence points at the byte)
  *   -EOPNOTSUPP  the address names something that can't carry messages this way, or not yet
  *   -EAGAIN, -ETIMEDOUT   the other side isn't there, until @deadline
  *   else         as nonet_pipe_create(), nonet_pipe_open(), nonet_pipe_take_fd(), nonet_unix_listen(),
  *                nonet_unix_connect(), nonet_unix_bind(), nonet_unix_take_fd(), nonet_socket_listen(),
- *                nonet_socket_accept(), nonet_socket_connect(), nonet_socket_bind(), nonet_socket_take_fd()
+ *                nonet_socket_accept(), nonet_socket_connect(), nonet_socket_bind(), nonet_socket_take_fd(),
+ *                nonet_queue_create(), nonet_queue_open()
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options *options,
 						      nonet_time deadline, struct nonet_endpoint **ret_endpoint,
@@ -90,6 +96,7 @@ NONET_PUBLIC struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *
  *   -EPERM, -EACCES   udp: icmp: a firewall's rule, or a broadcast address
  *   -EMSGSIZE    @size is over what this carrier can take in one message
  *   -EBADF       not opened for sending
+ *   -EIDRM       sysvmsg: the queue was removed
  *   -ENOMEM, -ENOBUFS   no memory
  * On failure the message is not received by anybody.
  */
@@ -113,6 +120,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  *   -EBADMSG     the other side died in the middle of a message, or what came isn't nonet's framing
  *   -EMSGSIZE    larger than @capacity; it stays, and nonet_endpoint_message_size() tells its size
  *   -EBADF       not opened for receiving
+ *   -EIDRM       sysvmsg: the queue was removed
  *   -ENOMEM, -ENOBUFS   no memory
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer, size_t capacity,
@@ -124,8 +132,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *
  * @deadline: when to give up waiting for it
  * @ret_size: in bytes
  *
- * Return: as nonet_endpoint_receive(), -EMSGSIZE only where a packet or datagram over message_size was dropped. The
- *   message stays.
+ * Return: as nonet_endpoint_receive(), -EMSGSIZE only where a packet or datagram over message_size was dropped;
+ *   -EOPNOTSUPP as nonet_queue_message_size(). The message stays.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_message_size(struct nonet_endpoint *endpoint, nonet_time deadline,
 							      size_t *ret_size);
@@ -161,13 +169,13 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_write(struct nonet_endpoint *en
  * nonet_endpoint_finish() - tell the other side that nothing more will be sent; receiving goes on
  * @endpoint: opened for sending
  *
- * A FIFO's or pipe's writer is finished only by closing it: -EOPNOTSUPP, as for datagrams.
+ * A FIFO's or pipe's writer is finished only by closing it: -EOPNOTSUPP, as for datagrams and queues.
  *
  * Return: 0, or -EOPNOTSUPP, -ENOTCONN, -EBADF, -EBADMSG as nonet_unix_finish(), nonet_socket_finish().
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_finish(struct nonet_endpoint *endpoint);
 
-/** nonet_endpoint_fd() - the descriptor, for poll(2). Owned by @endpoint. */
+/** nonet_endpoint_fd() - the descriptor, for poll(2). Owned by @endpoint. Of sysvmsg: may fail as nonet_queue_fd(). */
 NONET_PUBLIC int nonet_endpoint_fd(struct nonet_endpoint *endpoint);
 
 /** nonet_endpoint_arm() - 1 if a message may be ready now, 0 if the descriptor will tell. */

@@ -19,10 +19,13 @@ static int endpoint_check_options(const struct nonet_endpoint_options *options, 
 		return error_set(reterr, -EINVAL,
 				 "the endpoint options' size is %u, but this library's are of %zu bytes", options->size,
 				 sizeof(*options));
-	if (options->flags & ~known || options->reserved0 || options->reserved[0] || options->reserved[1])
+	if (options->flags & ~known || options->reserved)
 		return error_set(reterr, -EINVAL, "the endpoint options have unknown flags or a reserved field set");
 	if (options->mode & ~0777u)
 		return error_set(reterr, -EINVAL, "the mode %#o has more than permission bits", options->mode);
+	if (options->type == INT64_MIN || options->priority > 32767)
+		return error_set(reterr, -EINVAL, "the type %lld or the priority %u of messages is out of range",
+				 (long long)options->type, options->priority);
 	/* The carrier would say so too, but only when a FIFO has been made. */
 	if (options->message_size > STREAM_MESSAGE_LIMIT)
 		return error_set(reterr, -EINVAL, "a message size of %llu is over the limit of 1 GiB",
@@ -63,7 +66,13 @@ static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct n
 				 nonet_time deadline, struct nonet_error *reterr)
 {
 	const enum nonet_scheme scheme = nonet_address_scheme(endpoint->address);
+	const bool queue = scheme == NONET_SCHEME_POSIXMQ || scheme == NONET_SCHEME_SYSVMSG;
 
+	if (!queue && (options->type || options->priority))
+		return error_set(reterr, -EOPNOTSUPP,
+				 "messages of %s: have neither type nor priority: those of sysvmsg: have a type, those "
+				 "of posixmq: a priority",
+				 nonet_scheme_name(scheme));
 	switch (scheme) {
 	case NONET_SCHEME_FIFO:
 		return endpoint_open_fifo(endpoint, options, deadline, reterr);
@@ -83,17 +92,18 @@ static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct n
 		return endpoint_open_socket(endpoint, NONET_SOCKET_ICMP, options, deadline, reterr);
 	case NONET_SCHEME_POSIXMQ:
 	case NONET_SCHEME_SYSVMSG:
+		return endpoint_open_queue(endpoint, options, deadline, reterr);
 	case NONET_SCHEME_CHANNEL:
 	case NONET_SCHEME_QUEUE:
 		return error_set(reterr, -EOPNOTSUPP,
 				 "this version of nonet can't send or receive over %s: yet; it can over fifo:, unix:, "
-				 "unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp: and fd:",
+				 "unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd:",
 				 nonet_scheme_name(scheme));
 	default:
 		return error_set(
 			reterr, -EOPNOTSUPP,
 			"%s: names something that carries no messages; fifo:, unix:, unix-seqpacket:, unix-dgram:, "
-			"tcp:, udp:, icmp: and fd: do",
+			"tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd: do",
 			nonet_scheme_name(scheme));
 	}
 }
@@ -116,6 +126,8 @@ int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options
 	if (!endpoint)
 		return error_set(reterr, -ENOMEM, "no memory for an endpoint's handle");
 	endpoint->flags = options->flags & (NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE);
+	endpoint->priority = options->priority;
+	endpoint->type = options->type;
 	error = nonet_address_parse(address, &endpoint->address, &why);
 	if (error == 0)
 		error = endpoint_open_carrier(endpoint, options, deadline, &why);

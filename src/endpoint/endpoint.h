@@ -5,6 +5,7 @@
 #include <nonet/address.h>
 #include <nonet/endpoint.h>
 #include <nonet/pipe.h>
+#include <nonet/queue.h>
 #include <nonet/socket.h>
 #include <nonet/unix.h>
 
@@ -34,7 +35,10 @@ struct nonet_endpoint {
 		struct nonet_pipe *pipe;
 		struct nonet_unix *socket;
 		struct nonet_socket *network;
+		struct nonet_queue *queue;
 	} with;
+	uint32_t priority; /* of a queue's messages: see struct nonet_endpoint_options */
+	int64_t type;
 };
 
 /* Open by what @endpoint->address says; set carrier and with, and flags where they were left open. */
@@ -44,6 +48,8 @@ int endpoint_open_unix(struct nonet_endpoint *endpoint, enum nonet_unix_type typ
 		       const struct nonet_endpoint_options *options, nonet_time deadline, struct nonet_error *reterr);
 int endpoint_open_socket(struct nonet_endpoint *endpoint, enum nonet_socket_type type,
 			 const struct nonet_endpoint_options *options, nonet_time deadline, struct nonet_error *reterr);
+int endpoint_open_queue(struct nonet_endpoint *endpoint, const struct nonet_endpoint_options *options,
+			nonet_time deadline, struct nonet_error *reterr);
 
 /* Of a descriptor of ours; consumed on success. -ENOTSUP: it isn't one of these. */
 int endpoint_take_pipe(struct nonet_endpoint *endpoint, int *fd, const struct nonet_endpoint_options *options,

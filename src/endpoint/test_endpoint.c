@@ -91,9 +91,9 @@ static void options_are_checked_before_anything_is_done(void **state)
 	bad[0].size = sizeof(good) - 8;
 	bad[1].flags |= 16u;
 	bad[2].mode = 01000;
-	bad[3].reserved0 = 1;
-	bad[4].reserved[0] = 1;
-	bad[5].reserved[1] = 1;
+	bad[3].priority = 32768;
+	bad[4].type = INT64_MIN;
+	bad[5].reserved = 1;
 	bad[6].message_size = ((uint64_t)1 << 30) + 1;
 	for (size_t scheme = 0; scheme < NAMED; scheme++) {
 		for (size_t i = 0; i < 7; i++) {
@@ -112,7 +112,7 @@ static void options_are_checked_before_anything_is_done(void **state)
 
 static void what_carries_no_messages_is_refused_with_what_does(void **state)
 {
-	static const char *const later[] = {"posixmq:/q", "sysvmsg:1", "channel:c", "queue:q"};
+	static const char *const later[] = {"channel:c", "queue:q"};
 	static const char *const never[] = {"pid:1",      "posixsem:/s",  "posixshm:/m", "sysvshm:1",   "sysvsem:1",
 					    "ofdlock:/f", "posixlock:/f", "flock:/f",    "file:/f",     "mutex:m",
 					    "rwlock:r",   "condition:c",  "event:e",     "semaphore:s", "log:l"};

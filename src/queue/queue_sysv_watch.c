@@ -112,6 +112,9 @@ int queue_sysv_arm(struct nonet_waitable *waitable)
 
 	if (sysv_is_foreign(queue))
 		return -ECHILD;
+	/* Nor a descriptor, and the reason is in its place. */
+	if (!sysv_watcher(queue))
+		return waitable->fd;
 	type = atomic_exchange_explicit(&queue->with.sysv.hand, 0, memory_order_relaxed);
 	if (type != 0)
 		(void)queue_sysv_put_back(queue, type);

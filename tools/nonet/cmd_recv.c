@@ -27,11 +27,12 @@ static const char help[] =
 	"                       250ms, 1.5s, 2 (seconds); without it a socket must be there already\n"
 	"  -n, --count N        stop after N messages\n"
 	"      --max-size SIZE  largest message: 4096, 64K, 16M (the default), 1G\n"
+	"      --type N         sysvmsg: only messages of type N; with -N those up to N, the lowest first\n"
 	"      --json           print each message as a line of JSON\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"ADDRESS is fifo:PATH, unix:PATH, unix:@NAME, unix-seqpacket:, unix-dgram:, tcp:HOST:PORT, udp:HOST:PORT,\n"
-	"or fd:N; nonet(7) tells of each.\n"
+	"posixmq:/NAME, sysvmsg:KEY or fd:N; nonet(7) tells of each.\n"
 	"\n"
 	"Example: nonet recv --listen unix:/tmp/hello\n";
 

@@ -149,7 +149,9 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 		.size = sizeof(endpoint_options),
 		.flags = flags,
 		.mode = options->mode,
+		.priority = (uint32_t)options->priority,
 		.message_size = options->message_size,
+		.type = options->type,
 	};
 	nonet_time deadline = opening_deadline(options);
 	struct nonet_address *address;

@@ -24,6 +24,8 @@ struct transfer_options {
 	int no_half_close; /* with duplex only */
 	int listen;
 	int json;
+	int priority;          /* 0: not given */
+	int type;              /* 0: not given */
 	uint32_t mode;         /* 0: not given */
 	nonet_time timeout;    /* a duration */
 	uint64_t count;        /* 0: not given */

@@ -2,6 +2,7 @@
 #include "transfer.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "parse.h"
@@ -16,18 +17,24 @@ enum {
 	OPTION_MAX_SIZE,
 	OPTION_MODE,
 	OPTION_NULL,
+	OPTION_PRIORITY,
 	OPTION_TIMEOUT,
+	OPTION_TYPE,
 	OPTION_WHOLE,
 	OPTION_DUPLEX,
 	OPTION_NO_HALF_CLOSE,
 };
 
+/* The highest of a POSIX queue, mq_overview(7). */
+#define PRIORITY_MAX 32767
+
 /* The first are send's alone: recv's table begins after them. */
-#define OPTIONS_OF_SEND 2
+#define OPTIONS_OF_SEND 3
 
 static const struct option all_options[] = {
 	{"duplex", no_argument, NULL, OPTION_DUPLEX},
 	{"no-half-close", no_argument, NULL, OPTION_NO_HALF_CLOSE},
+	{"priority", required_argument, NULL, OPTION_PRIORITY},
 	{"bytes", no_argument, NULL, OPTION_BYTES},
 	{"count", required_argument, NULL, OPTION_COUNT},
 	{"help", no_argument, NULL, PARSE_HELP},
@@ -37,6 +44,7 @@ static const struct option all_options[] = {
 	{"mode", required_argument, NULL, OPTION_MODE},
 	{"null", no_argument, NULL, OPTION_NULL},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"type", required_argument, NULL, OPTION_TYPE},
 	{"whole", no_argument, NULL, OPTION_WHOLE},
 	{NULL, 0, NULL, 0},
 };
@@ -81,17 +89,26 @@ static int take_option(int option, void *argument)
 	case 'n':
 	case OPTION_COUNT:
 		return parse_count("--count", optarg, &options->count);
+	case OPTION_PRIORITY:
+		return parse_integer("--priority", optarg, &options->priority);
+	case OPTION_TYPE:
+		return parse_integer("--type", optarg, &options->type);
 	default:
 		return parse_duration("--timeout", optarg, &options->timeout);
 	}
 }
 
-static int check(const struct transfer_options *options)
+static int check(const struct transfer_options *options, bool sends)
 {
 	if (options->mode && !options->listen)
 		return say_usage("--mode is for the name that --listen makes: give --listen too");
 	if (options->count && options->format == TRANSFER_BYTES)
 		return say_usage("--count counts messages, and --bytes has none: leave one of them out");
+	if (options->priority < 0 || options->priority > PRIORITY_MAX)
+		return say_usage("--priority is a number from 0 to %d, not %d", PRIORITY_MAX, options->priority);
+	if (sends && options->type < 0)
+		return say_usage("--type of what is sent is above 0, not %d: below 0 it says what to receive",
+				 options->type);
 	if (options->no_half_close && !options->duplex)
 		return say_usage("--no-half-close is for --duplex: give --duplex too");
 	if (options->duplex && options->json)
@@ -116,7 +133,7 @@ int transfer_parse(const struct verb *verb, int argc, char *argv[], struct trans
 	else if (optind + 1 < argc)
 		*ret_status = say_usage("takes one address: \"%s\" is one too many", argv[optind + 1]);
 	else
-		*ret_status = check(&options);
+		*ret_status = check(&options, verb == &verb_send);
 	if (*ret_status)
 		return 0;
 	options.address = argv[optind];

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""send and recv over message queues, and with a program that uses the plain calls."""
+
+import os
+import signal
+
+import cli
+
+PLAIN = os.environ["NONET_PLAIN_QUEUE"]
+
+
+class Queue(cli.Case):
+    def setUp(self):
+        super().setUp()
+        # Nobody else has these: our process's number is in them.
+        self.names = {"posix": f"/nonet-test-{os.getpid()}-0-cli", "sysv": hex(0x4E000000 | (os.getpid() & 0xFFFF) << 8)}
+        self.addresses = {"posix": f"posixmq:{self.names['posix']}", "sysv": f"sysvmsg:{self.names['sysv']}"}
+
+    def plain(self, kind, verb, *arguments):
+        process = self.start(kind, verb, self.names[kind], *arguments, command=PLAIN)
+        return process
+
+    def plain_now(self, kind, verb, *arguments):
+        status, out, err = self.finish(self.plain(kind, verb, *arguments))
+        self.assertEqual((status, err), (0, b""))
+        return out
+
+    def each(self):
+        for kind, address in self.addresses.items():
+            with self.subTest(kind=kind):
+                self.plain_now(kind, "make")
+                try:
+                    yield kind, address
+                finally:
+                    self.plain_now(kind, "remove")
+
+    def receive(self, address, *arguments, count=1):
+        done = self.nonet("recv", "--timeout", cli.BOUND, "--count", str(count), *arguments, address)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return done.stdout
+
+    def send(self, address, data, *arguments):
+        done = self.nonet("send", "--timeout", cli.BOUND, *arguments, address, stdin=data)
+        self.assertEqual((done.returncode, done.stderr, done.stdout), (0, b"", b""))
+
+    def test_lines_go_through_a_queue_that_stays(self):
+        for _, address in self.each():
+            self.send(address, b"one\n\nthree\n")
+            self.assertEqual(self.receive(address, count=3), b"one\n\nthree\n")
+
+    def test_more_than_fits_waits_for_its_receiver(self):
+        data = b"".join(b"%d\n" % i for i in range(5000))
+        for _, address in self.each():
+            receiver = self.start("recv", "--timeout", cli.BOUND, "--count", "5000", address)
+            self.send(address, data)
+            self.assertEqual(self.finish(receiver), (0, data, b""))
+
+    def test_listen_makes_it_with_its_mode(self):
+        for kind, address in self.addresses.items():
+            with self.subTest(kind=kind):
+                receiver = self.start("recv", "--listen", "--mode", "0660", "--timeout", cli.BOUND, "--count", "1",
+                                      address)
+                self.send(address, b"hello\n")
+                self.assertEqual(self.finish(receiver), (0, b"hello\n", b""))
+                self.plain_now(kind, "remove")
+
+    def test_a_queue_that_is_not_there(self):
+        for address in self.addresses.values():
+            done = self.nonet("send", address, stdin=b"x\n")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("there is none", self.one_line(done.stderr))
+            done = self.nonet("recv", "--timeout", "20ms", address)
+            self.assertEqual(done.returncode, 124)
+
+    def test_nothing_comes_and_nothing_fits(self):
+        for _, address in self.each():
+            self.assertEqual(self.nonet("recv", "--timeout", "20ms", address).returncode, 124)
+            done = self.nonet("send", "--timeout", "20ms", address, stdin=b"%1000d\n" % 0 * 100)
+            self.assertEqual(done.returncode, 124)
+
+    def test_a_line_that_is_too_long(self):
+        for _, address in self.each():
+            done = self.nonet("send", address, stdin=b"%9000d\n" % 0)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("line 1", self.one_line(done.stderr))
+
+    def test_the_highest_priority_comes_first(self):
+        self.plain_now("posix", "make")
+        address = self.addresses["posix"]
+        for priority, word in (("3", b"three\n"), ("32767", b"most\n"), ("0", b"none\n")):
+            self.send(address, word, "--priority", priority)
+        self.assertEqual(self.receive(address, count=3), b"most\nthree\nnone\n")
+        self.plain_now("posix", "remove")
+
+    def test_a_receiver_chooses_by_type(self):
+        self.plain_now("sysv", "make")
+        address = self.addresses["sysv"]
+        self.send(address, b"one\n")
+        for kind in ("5", "3", "9"):
+            self.send(address, kind.encode() + b"\n", "--type", kind)
+        self.assertEqual(self.receive(address, "--type", "5"), b"5\n")
+        self.assertEqual(self.nonet("recv", "--timeout", "10ms", "--type", "5", address).returncode, 124)
+        self.assertEqual(self.receive(address, "--type", "-4", count=2), b"one\n3\n")
+        self.assertEqual(self.nonet("recv", "--timeout", "10ms", "--type", "-4", address).returncode, 124)
+        self.assertEqual(self.receive(address), b"9\n")
+        self.plain_now("sysv", "remove")
+
+    def test_what_has_no_type_or_priority_says_so(self):
+        for arguments in (("--type", "2", "posixmq:/x"), ("--priority", "2", "sysvmsg:1"), ("--type", "2", "unix:/x"),
+                          ("--priority", "2", "fifo:/x")):
+            done = self.nonet("send", *arguments, stdin=b"x\n")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(self.one_line(done.stderr), "posixmq: .*(do|priority)|sysvmsg: .*(do|type)|sysvmsg: do")
+
+    def test_a_signal_ends_a_receiver(self):
+        for _, address in self.each():
+            receiver = self.start("recv", address)
+            self.send(address, b"x\n")
+            self.read_until(receiver.stdout, b"x\n")
+            receiver.send_signal(signal.SIGTERM)
+            self.assertEqual(self.finish(receiver)[0], cli.status_of_signal(signal.SIGTERM))
+
+    def test_removed_under_a_receiver(self):
+        self.plain_now("sysv", "make")
+        receiver = self.start("recv", self.addresses["sysv"])
+        self.send(self.addresses["sysv"], b"x\n")
+        self.read_until(receiver.stdout, b"x\n")
+        self.plain_now("sysv", "remove")
+        status, _, err = self.finish(receiver)
+        self.assertEqual(status, 1)
+        self.assertIn("was removed", self.one_line(err))
+
+    def test_a_plain_program_receives(self):
+        for kind, address in self.each():
+            waiting = self.plain(kind, "recv", *(["7"] if kind == "sysv" else []))
+            self.send(address, b"hello plain\n", "--type" if kind == "sysv" else "--priority", "7")
+            self.assertEqual(self.finish(waiting), (0, b"7 hello plain\n", b""))
+
+    def test_a_plain_program_sends(self):
+        for kind, address in self.each():
+            self.plain_now(kind, "send", "4", "hello nonet")
+            self.plain_now(kind, "send", "6", "and again")
+            self.assertEqual(self.receive(address, count=2),
+                             b"hello nonet\nand again\n" if kind == "sysv" else b"and again\nhello nonet\n")
+
+
+if __name__ == "__main__":
+    cli.main()
