@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <nonet/pipe.h>
+#include <nonet/queue.h>
 
 #include "harness/test.h"
 
@@ -36,9 +37,13 @@ static const size_t packet_boundaries[] = {4096, 32768, 65536, 131072, 0};
 /* What one packet of loopback holds, and Ethernet's. */
 static const size_t datagram_boundaries[] = {1472, 4096, 32768, 65507 - 16, 0};
 
+/* A message's first piece is a page less its header, msg_msg in the kernel. */
+static const size_t queue_boundaries[] = {4048, 4096, 0};
+
 static const int pipe_dead_receiver[] = {-EPIPE, 0};
 static const int connection_dead_receiver[] = {-EPIPE, -ECONNRESET, 0};
 static const int datagram_dead_receiver[] = {-ECONNREFUSED, 0};
+static const int queue_dead_receiver[] = {0};
 
 #define ONE_WAY   "a pipe goes one way"
 #define PIPE_ENDS "a pipe's writer is finished only by closing it"
@@ -46,6 +51,8 @@ static const int datagram_dead_receiver[] = {-ECONNREFUSED, 0};
 #define ANYBODY   "anybody may send to a datagram address, so it never ends"
 #define NO_FINISH "datagrams have no connection to finish"
 #define NO_ROOM   "UDP loses what the receiver has no room for, and lets no sender wait"
+#define NO_SIDES  "a queue has no sides: it is there for all who send and receive"
+#define NO_EVENT  "System V has no event for room"
 
 /*
  * As a UNIX stream's. The kernel lets those of TCP grow to net.ipv4.tcp_wmem and tcp_rmem while they are filled, to 36
@@ -140,9 +147,34 @@ const struct carrier carriers[] = {
 		.why_not = {[ABILITY_DUPLEX] = NO_ANSWER,
 			    [ABILITY_END] = ANYBODY,
 			    [ABILITY_FINISH] = NO_FINISH,
-			    [ABILITY_ROOM] = NO_ROOM},
+			    [ABILITY_GONE] = NO_ROOM,
+			    [ABILITY_ROOM] = NO_ROOM,
+			    [ABILITY_EVENT] = NO_ROOM},
 		.boundaries = datagram_boundaries,
 		.dead_receiver = datagram_dead_receiver,
+	},
+	{
+		.name = "posixmq",
+		.scheme = "posixmq",
+		.kind = CARRIER_QUEUE,
+		.why_not = {[ABILITY_DUPLEX] = NO_SIDES,
+			    [ABILITY_END] = NO_SIDES,
+			    [ABILITY_FINISH] = NO_SIDES,
+			    [ABILITY_GONE] = NO_SIDES},
+		.boundaries = queue_boundaries,
+		.dead_receiver = queue_dead_receiver,
+	},
+	{
+		.name = "sysvmsg",
+		.scheme = "sysvmsg",
+		.kind = CARRIER_QUEUE,
+		.why_not = {[ABILITY_DUPLEX] = NO_SIDES,
+			    [ABILITY_END] = NO_SIDES,
+			    [ABILITY_FINISH] = NO_SIDES,
+			    [ABILITY_GONE] = NO_SIDES,
+			    [ABILITY_EVENT] = NO_EVENT},
+		.boundaries = queue_boundaries,
+		.dead_receiver = queue_dead_receiver,
 	},
 	{.name = NULL},
 };
@@ -165,12 +197,22 @@ size_t carrier_largest(const struct carrier *carrier)
 		return 1048576;
 	if (carrier->kind == CARRIER_IPV4)
 		return 65507;
+	/* fs.mqueue.msgsize_default and kernel.msgmax, where nobody has set them. */
+	if (carrier->kind == CARRIER_QUEUE)
+		return 8192;
 	/* unix_dgram_sendmsg() in the kernel: a packet takes its own bytes and 32 more of SO_SNDBUF. */
 	file = fopen("/proc/sys/net/core/wmem_default", "re");
 	if (!file || fscanf(file, "%ld", &buffer) != 1 || buffer <= 32)
 		test_fail("can't read the size of a socket's default buffer");
 	fclose(file);
 	return (size_t)buffer - 32;
+}
+
+size_t carrier_size(const struct carrier *carrier, size_t size)
+{
+	const size_t largest = carrier_largest(carrier);
+
+	return size < largest ? size : largest;
 }
 
 /* Every process has an IPv4 address of its own here; where it hasn't, or may not share a port, it is kept taken. */
@@ -267,6 +309,12 @@ struct pair *pair_new(const struct carrier *carrier)
 	case CARRIER_IPV6:
 		pair_find_port(pair);
 		break;
+	case CARRIER_QUEUE:
+		if (strcmp(carrier->scheme, "posixmq") == 0)
+			snprintf(pair->address, sizeof(pair->address), "posixmq:/%s", test_name("talk"));
+		else
+			snprintf(pair->address, sizeof(pair->address), "sysvmsg:%u", (unsigned int)test_sysv_key());
+		break;
 	}
 	if (carrier->why_not[ABILITY_ROOM]) {
 		pair->bound = (int)test_must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -299,6 +347,8 @@ struct pair *pair_free(struct pair *pair)
 	if (pair->directory && strcmp(pair->carrier->scheme, "fifo") == 0 &&
 	    nonet_pipe_unlink(test_path(pair->directory, "talk"), NULL) < 0)
 		test_fail("the FIFO is gone");
+	if (pair->carrier->kind == CARRIER_QUEUE && nonet_queue_unlink(pair->address, NULL) < 0)
+		test_fail("the queue is gone");
 	test_directory_free(pair->directory);
 	free(pair);
 	return NULL;

@@ -13,7 +13,9 @@ enum ability {
 	ABILITY_DUPLEX, /* both sides send and receive */
 	ABILITY_END,    /* the receiver is told that the sender has gone */
 	ABILITY_FINISH, /* a side can say that it sends no more, and still receive */
+	ABILITY_GONE,   /* the sender is told that the receiver has gone */
 	ABILITY_ROOM,   /* a sender waits for a receiver that takes nothing; else what comes too much is lost */
+	ABILITY_EVENT,  /* ... and a descriptor tells of room */
 	ABILITY_COUNT,
 };
 
@@ -24,6 +26,7 @@ enum carrier_kind {
 	CARRIER_FD_STREAM, /* ... of a connected UNIX stream */
 	CARRIER_IPV4,      /* a port of an address within this machine */
 	CARRIER_IPV6,
+	CARRIER_QUEUE, /* a name, or key, of the test's own */
 };
 
 struct carrier {
@@ -50,6 +53,9 @@ const struct carrier *carrier_find(const char *name);
  * or a datagram's length says.
  */
 size_t carrier_largest(const struct carrier *carrier);
+
+/* @size, or the largest if that is less. */
+size_t carrier_size(const struct carrier *carrier, size_t size);
 
 /* A name or two descriptors by which two processes get at each other. Made before they are forked. */
 enum pair_side {

@@ -24,14 +24,14 @@
 	X(a_stopped_reader_costs_the_sender_its_deadline_and_no_message, ABILITY_ROOM) \
 	X(a_stopped_reader_keeps_small_messages_whole, ABILITY_ROOM)                   \
 	X(a_receiver_is_told_at_once_that_the_sender_was_killed, ABILITY_END)          \
-	X(a_sender_is_told_at_once_that_the_receiver_was_killed, ABILITY_ROOM)         \
+	X(a_sender_is_told_at_once_that_the_receiver_was_killed, ABILITY_GONE)         \
 	X(what_a_killed_sender_had_sent_is_received, ABILITY_COUNT)                    \
 	X(sending_to_the_dead_raises_no_signal, ABILITY_COUNT)                         \
 	X(the_end_comes_after_every_message, ABILITY_END)                              \
 	X(who_has_finished_still_receives, ABILITY_FINISH)                             \
 	X(finish_refuses_where_the_carrier_cannot, ABILITY_COUNT)                      \
 	X(a_wait_set_reports_until_all_is_taken, ABILITY_COUNT)                        \
-	X(a_wait_set_reports_room, ABILITY_ROOM)                                       \
+	X(a_wait_set_reports_room, ABILITY_EVENT)                                      \
 	X(a_wait_set_reports_the_end, ABILITY_END)                                     \
 	X(armed_under_epoll_no_message_is_missed, ABILITY_COUNT)                       \
 	X(a_forked_child_receives_on_what_it_inherited, ABILITY_COUNT)                 \

@@ -92,6 +92,9 @@ static void check_dead_receiver(const struct carrier *carrier, int code)
 {
 	const int *allowed = carrier->dead_receiver;
 
+	/* Nobody has gone, as far as a queue knows: the message waits for whoever comes. */
+	if (code == 0 && carrier->kind == CARRIER_QUEUE)
+		return;
 	while (*allowed && *allowed != code)
 		allowed++;
 	if (*allowed == 0)
@@ -118,7 +121,7 @@ static int send_and_wait(struct test_child_side *side, void *argument)
 {
 	struct nonet_endpoint *sender = pair_open(argument, PAIR_SENDER);
 
-	message_send(sender, 0, 30000);
+	message_send(sender, 0, carrier_size(((struct pair *)argument)->carrier, 30000));
 	message_send(sender, 1, 10);
 	message_send(sender, 2, 0);
 	test_report(side, "ready");
@@ -136,7 +139,7 @@ void what_a_killed_sender_had_sent_is_received(const struct carrier *carrier)
 	size_t size;
 
 	test_kill(sender);
-	message_receive(receiver, 0, 30000);
+	message_receive(receiver, 0, carrier_size(carrier, 30000));
 	message_receive(receiver, 1, 10);
 	message_receive(receiver, 2, 0);
 	test_check_equal(nonet_endpoint_receive(receiver, &byte, 1, NONET_NOW, &size),
@@ -150,8 +153,8 @@ static int send_to_the_dead(struct test_child_side *side, void *argument)
 {
 	struct pair *pair = argument;
 	struct nonet_endpoint *sender;
-	const size_t sizes[] = {0, 1, 4079, 20000};
-	uint8_t bytes[20000] = {0};
+	const size_t sizes[] = {0, 1, 4079, carrier_size(pair->carrier, 20000)};
+	uint8_t bytes[20001] = {0};
 	sigset_t waiting;
 
 	signal(SIGPIPE, SIG_DFL);

@@ -64,8 +64,9 @@ static int receive_and_count(struct test_child_side *side, void *argument)
 }
 
 /* A number that wasn't sent is used again, so that the receiver has to see them without a gap, and none twice. */
-static void stop_and_go(const struct carrier *carrier, size_t size)
+static void stop_and_go(const struct carrier *carrier, size_t wanted)
 {
+	const size_t size = carrier_size(carrier, wanted);
 	struct counting counting = {.pair = pair_new(carrier), .size = size};
 	struct nonet_endpoint *sender;
 	struct test_child *child = talk_start(counting.pair, receive_and_count, &counting, PAIR_SENDER, &sender);

@@ -81,10 +81,10 @@ void now_never_waits_and_a_past_deadline_tries_once(const struct carrier *carrie
 		child = talk_start(pair, idle_receiver, pair, PAIR_SENDER, &endpoint);
 		/* One that isn't too late, with a deadline that is: it still tries. */
 		test_check_equal(nonet_endpoint_send(endpoint, "a", 1, 1), 0);
-		test_check(message_fill_up(endpoint, sizes[i]) > 0);
-		send_nothing(endpoint, sizes[i], NONET_NOW);
-		send_nothing(endpoint, sizes[i], test_clock() - 1);
-		send_nothing(endpoint, sizes[i], 1);
+		test_check(message_fill_up(endpoint, carrier_size(carrier, sizes[i])) > 0);
+		send_nothing(endpoint, carrier_size(carrier, sizes[i]), NONET_NOW);
+		send_nothing(endpoint, carrier_size(carrier, sizes[i]), test_clock() - 1);
+		send_nothing(endpoint, carrier_size(carrier, sizes[i]), 1);
 		talk_end(pair, child, endpoint);
 	}
 }
@@ -107,9 +107,9 @@ void a_sender_waits_to_its_deadline_and_no_longer(const struct carrier *carrier)
 		struct nonet_endpoint *endpoint;
 		struct test_child *child = talk_start(pair, idle_receiver, pair, PAIR_SENDER, &endpoint);
 
-		test_check(message_fill_up(endpoint, sizes[i]) > 0);
+		test_check(message_fill_up(endpoint, carrier_size(carrier, sizes[i])) > 0);
 		for (int j = 0; j < 3; j++)
-			send_nothing(endpoint, sizes[i], test_clock() + WAIT);
+			send_nothing(endpoint, carrier_size(carrier, sizes[i]), test_clock() + WAIT);
 		talk_end(pair, child, endpoint);
 	}
 }
@@ -219,10 +219,10 @@ void a_storm_of_signals_shortens_no_deadline(const struct carrier *carrier)
 	child = talk_start(pair, idle_receiver, pair, PAIR_SENDER, &endpoint);
 	test_storm_victim();
 	storm = test_storm_start(&us, 1, NONET_S(60));
-	test_check(message_fill_up(endpoint, sizes[1]) > 0);
+	test_check(message_fill_up(endpoint, carrier_size(carrier, sizes[1])) > 0);
 	for (int i = 0; i < 4; i++)
-		send_nothing(endpoint, sizes[1], test_clock() + WAIT);
-	send_nothing(endpoint, sizes[1], NONET_NOW);
+		send_nothing(endpoint, carrier_size(carrier, sizes[1]), test_clock() + WAIT);
+	send_nothing(endpoint, carrier_size(carrier, sizes[1]), NONET_NOW);
 	test_check(test_storm_stop(storm) > 0);
 	test_check(test_storm_received() > 50);
 	talk_end(pair, child, endpoint);
