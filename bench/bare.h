@@ -43,6 +43,8 @@ extern const struct bench_way bare_tcp_bytes;
 extern const struct bench_way bare_tcp_messages;
 extern const struct bench_way bare_udp;
 extern const struct bench_way bare_tcp_connect;
+extern const struct bench_way bare_mqueue;
+extern const struct bench_way bare_sysv_queue;
 
 /* Two sockets of IPv4 that are connected with each other: SOCK_STREAM, SOCK_DGRAM. */
 int bare_inet_pair(int type, int ret_fds[2]);
