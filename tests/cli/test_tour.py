@@ -15,7 +15,7 @@ import cli
 
 MECHANISMS = ["signals", "pipes", "message queues", "semaphores", "shared memory", "sockets", "file locks",
               "memory-mapped files", "UNIX sockets"]
-BUILT = {"signals", "pipes", "sockets", "UNIX sockets"}
+BUILT = {"signals", "pipes", "message queues", "sockets", "UNIX sockets"}
 
 
 def children(pid):
@@ -42,9 +42,12 @@ class Tour(cli.Case):
                 self.assertGreater(row["p50_ns"], 100)
                 self.assertGreaterEqual(row["p99_ns"], row["p50_ns"])
                 self.assertGreater(row["messages_per_s"], 100)
-                self.assertRegex(row["detail"], r"peer killed: -EPIPE after [\d.]+ (us|ms)")
+                told = "the message stayed" if row["mechanism"] == "message queues" else r"-EPIPE after [\d.]+ (us|ms)"
+                self.assertRegex(row["detail"], "peer killed: " + told)
                 self.assertRegex(row["detail"], r"deadline of 2.00 ms: -ETIMEDOUT after [\d.]+ ms")
         self.assertIn("sender and value", rows[0]["detail"])
+        self.assertIn("an urgent message overtook", rows[2]["detail"])
+        self.assertIn("chosen by its type", rows[2]["detail"])
         self.assertIn("pipe's reader passed", rows[-1]["detail"])
         self.assertIn("packets", rows[-1]["detail"])
         self.assertIn("UDP datagram; the next, to nobody: -ECONNREFUSED", rows[5]["detail"])

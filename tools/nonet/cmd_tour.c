@@ -31,7 +31,7 @@ struct player {
 };
 
 static const struct player players[] = {
-	{"signals", play_signals}, {"pipes", play_pipes},         {"message queues", NULL},
+	{"signals", play_signals}, {"pipes", play_pipes},         {"message queues", play_queues},
 	{"semaphores", NULL},      {"shared memory", NULL},       {"sockets", play_sockets},
 	{"file locks", NULL},      {"memory-mapped files", NULL}, {"UNIX sockets", play_unix},
 };
