@@ -258,7 +258,8 @@ static void one_of_many_makes_it(void **state)
 /* With NONET_QUEUE_REUSE each gets it, though another removes it all the time. */
 static int make_and_remove(struct test_child_side *side, void *argument)
 {
-	const struct nonet_queue_options reuse = {.size = sizeof(reuse), .flags = NONET_QUEUE_REUSE};
+	const struct nonet_queue_options reuse = {
+		.size = sizeof(reuse), .flags = NONET_QUEUE_REUSE, .depth = 1, .message_size = 100};
 	struct nonet_queue *queue;
 
 	test_report(side, "ready");

@@ -34,11 +34,14 @@ static inline const char *new_sysv(void)
 	return text;
 }
 
+/* For four messages of 8192 bytes, where it may be chosen: all POSIX queues of a user share RLIMIT_MSGQUEUE. */
 static inline struct nonet_queue *make(const char *address)
 {
+	const struct nonet_queue_options options = {.size = sizeof(options),
+						    .depth = strncmp(address, "posixmq", 7) == 0 ? 4 : 0};
 	struct nonet_queue *queue = NULL;
 
-	test_check_equal(nonet_queue_create(address, NULL, &queue, NULL), 0);
+	test_check_equal(nonet_queue_create(address, &options, &queue, NULL), 0);
 	return queue;
 }
 

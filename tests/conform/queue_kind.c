@@ -46,7 +46,8 @@ struct nonet_queue *queue_make_for(uint32_t depth, uint64_t message_size, const 
 
 struct nonet_queue *queue_make(const char **ret_address)
 {
-	return queue_make_for(0, 0, ret_address);
+	/* All POSIX queues of a user share RLIMIT_MSGQUEUE. */
+	return queue_make_for(queue_is_posix ? 4 : 0, 0, ret_address);
 }
 
 void queue_unmake(struct nonet_queue *queue, const char *address)

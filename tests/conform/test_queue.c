@@ -198,6 +198,69 @@ static void a_wait_ends_at_its_deadline(void **state)
 	queue_unmake(queue, address);
 }
 
+/*
+ * Deadlines so short that they pass just when a message comes, or room: what was given up isn't done, and what was done
+ * isn't given up. A number that wasn't sent is sent again, so one that was would come twice.
+ */
+static nonet_time soon_past(struct test_random *random)
+{
+	return test_clock() + (nonet_time)test_random_between(random, 1, (uint64_t)NONET_US(150));
+}
+
+static int send_hastily(struct test_child_side *side, void *argument)
+{
+	const struct stream *stream = argument;
+	struct nonet_queue *queue = queue_open_as(stream->address, NONET_QUEUE_SEND);
+	struct test_random random = test_random_init(test_seed(), 1);
+	int64_t given_up = 0;
+
+	test_report(side, "ready");
+	for (uint64_t i = 0; i < stream->count;) {
+		int code = nonet_queue_send(queue, &i, sizeof(i), NULL, soon_past(&random));
+
+		test_check(code == 0 || code == -ETIMEDOUT);
+		given_up += code < 0;
+		i += code == 0;
+		/* In turns the queue runs full, and empty. */
+		if (i % 64 == 0)
+			test_poll(NULL, 0, test_clock() + NONET_US(300));
+	}
+	test_report_number(side, given_up);
+	nonet_queue_close(queue);
+	return 0;
+}
+
+static void what_is_given_up_is_not_done(void **state)
+{
+	struct stream stream = {.count = test_scaled(30000)};
+	/* Room for two. */
+	struct nonet_queue *queue = queue_make_for(2, 8, &stream.address);
+	struct test_random random = test_random_init(test_seed(), 2);
+	struct test_child *child;
+	uint64_t given_up = 0;
+
+	(void)state;
+	test_watchdog_extend(NONET_S(120));
+	child = test_child_until(send_hastily, &stream);
+	for (uint64_t next = 0; next < stream.count;) {
+		struct nonet_queue_message message;
+		uint64_t number = 0;
+		int code = nonet_queue_receive(queue, &number, sizeof(number), NULL, soon_past(&random), &message);
+
+		test_check(code == 0 || code == -ETIMEDOUT);
+		if (code == 0)
+			test_check_equal(number, next++);
+		given_up += code < 0;
+		if (next % 50 == 0)
+			test_poll(NULL, 0, test_clock() + NONET_US(300));
+	}
+	test_note("%llu messages; given up %lld times by the sender, %llu times by the receiver",
+		  (unsigned long long)stream.count, (long long)test_child_number(child), (unsigned long long)given_up);
+	test_check_equal(test_child_join(child), 0);
+	test_check(queue_is_empty(queue));
+	queue_unmake(queue, stream.address);
+}
+
 /* Waits twice, with a deadline and without, and says when it was over. */
 static int wait_twice(struct test_child_side *side, void *argument)
 {
@@ -401,6 +464,7 @@ int main(int argc, char **argv)
 		test_case(a_message_larger_than_the_buffer_stays_until_it_fits),
 		test_case(closed_with_a_message_in_hand_it_is_put_back),
 		test_case(a_wait_ends_at_its_deadline),
+		test_case(what_is_given_up_is_not_done),
 		test_case(a_message_ends_a_wait_at_once),
 		test_case(room_ends_a_wait),
 		test_case(many_send_and_receive_and_none_is_lost_or_doubled),

@@ -103,6 +103,12 @@ static void a_message_too_large_keeps_a_wait_set_awake(void **state)
 	}
 	queue_take(queue, 1, 100, NONET_NOW);
 	until_quiet(set, queue, NONET_MS(2));
+	/* Also one that the set hasn't reported, and that leaves the descriptor silent. */
+	queue_put(queue, 2, 100, NONET_NOW);
+	test_check_equal(nonet_queue_receive(queue, &byte, 1, NULL, NONET_NOW, &message), -EMSGSIZE);
+	test_check_equal(wait_in(set, queue, SOON), 0);
+	queue_take(queue, 2, 100, NONET_NOW);
+	until_quiet(set, queue, NONET_MS(2));
 	nonet_wait_set_free(set);
 	queue_unmake(queue, address);
 }

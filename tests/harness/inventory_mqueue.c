@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness/inventory.h"
+#include "harness/leak.h"
 #include "harness/names.h"
 
 /* The file system of POSIX queues, where it isn't mounted: as root, a mount that nobody sees; -1. */
@@ -27,9 +27,8 @@ static int open_unmounted(void)
 	return place;
 }
 
-void inventory_mqueues(struct inventory *inventory)
+static DIR *open_queues(void)
 {
-	struct dirent *entry;
 	DIR *directory = opendir("/dev/mqueue");
 	int place;
 
@@ -39,8 +38,26 @@ void inventory_mqueues(struct inventory *inventory)
 		if (!directory && place >= 0)
 			close(place);
 	}
+	return directory;
+}
+
+int test_leak_sees_queues(void)
+{
+	DIR *directory = open_queues();
+
+	if (directory)
+		closedir(directory);
+	return directory != NULL;
+}
+
+void inventory_mqueues(struct inventory *inventory)
+{
+	DIR *directory = open_queues();
+	struct dirent *entry;
+
+	/* The names of others are theirs: tests run side by side. */
 	while (directory && (entry = readdir(directory)))
-		if (strstr(entry->d_name, "nonet") && !test_name_is_foreign(entry->d_name))
+		if (test_name_is_own(entry->d_name))
 			inventory_add(inventory, entry->d_name, "", 0);
 	if (directory)
 		closedir(directory);

@@ -10,7 +10,7 @@
  * What a test must not leave behind, compared with what there was before:
  *   descriptors        new ones, ones closed that were open, ones that became another file
  *   System V objects   sets of semaphores, queues and segments whose key is of test_sysv_key()
- *   POSIX queues       whose name holds "nonet"; where no mqueue file system is mounted, only root sees them
+ *   POSIX queues       whose name is of test_name(); where no mqueue file system is mounted, only root sees them
  *   children           running or unreaped; of the harness's children those without test_kill() or test_child_join()
  *   threads            new ones; one that is just ending gets a second to go
  *   mappings           files and shared memory by what is mapped, private memory by its sum. Left out: the heap,
@@ -38,6 +38,9 @@ void test_leak_end_at(const char *file, int line, struct test_leak *leak);
  * and reaped, so that they don't disturb what follows. Frees @leak.
  */
 int test_leak_check(struct test_leak *leak, FILE *out);
+
+/* Whether POSIX queues can be listed by this process. */
+int test_leak_sees_queues(void);
 
 /* Whether mappings are looked at in this process. */
 int test_leak_sees_mappings(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,6 +117,26 @@ static void leaves_shared_memory(void **state)
 		atexit(remove_shared_memory);
 }
 
+static char queue_name[128];
+
+static void remove_queue(void)
+{
+	mq_unlink(queue_name);
+}
+
+static void leaves_a_posix_queue(void **state)
+{
+	const struct mq_attr small = {.mq_maxmsg = 1, .mq_msgsize = 1};
+
+	(void)state;
+	snprintf(queue_name, sizeof(queue_name), "/%s", test_name("straggler"));
+	mq_close((mqd_t)test_must(mq_open(queue_name, O_CREAT | O_EXCL | O_RDONLY, 0600, &small)));
+	if (!planted)
+		remove_queue();
+	else
+		atexit(remove_queue);
+}
+
 static void leaves_an_abstract_socket(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -184,6 +205,7 @@ const struct must_fail must_fail_leak[] = {
 	{"name", leaves_a_name_in_its_directory, ": straggler"},
 	{"directory", forgets_its_directory, "leaked test directory "},
 	{"shared-name", leaves_shared_memory, "leaked name in /dev/shm nonet-test-"},
+	{"posix-queue", leaves_a_posix_queue, "leaked POSIX message queue nonet-test-"},
 	{"abstract-socket", leaves_an_abstract_socket, "leaked abstract socket @nonet-test-"},
 	{"mapping-shared", leaves_a_shared_mapping, "leaked mapping of 20480 bytes: /memfd:straggler"},
 	{"mapping-private", leaves_a_private_mapping, "leaked mapping of 20480 bytes: private memory"},

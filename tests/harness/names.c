@@ -162,6 +162,13 @@ const char *test_name(const char *word)
 	return text;
 }
 
+bool test_name_is_own(const char *name)
+{
+	const char *found = strstr(name, NAME_PREFIX);
+
+	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) == getpid();
+}
+
 bool test_name_is_foreign(const char *name)
 {
 	const char *found = strstr(name, NAME_PREFIX);
