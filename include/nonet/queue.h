@@ -115,7 +115,7 @@ struct nonet_queue_status {
  *   -EMFILE      posixmq: the user's queues would take more than RLIMIT_MSGQUEUE; or no descriptor is left
  *   -EOPNOTSUPP  @address names something that isn't a queue, or can't be one yet; the kernel was built without them
  *   -ENOENT, -ENOTDIR, -ELOOP, -EACCES, -ENAMETOOLONG, -ENFILE, -ENOMEM   as mq_open(3), msgget(2), ftok(3)
- *   -EIDRM       somebody removed it before it was ready
+ *   -EIDRM       sysvmsg: somebody removed it before it was ready (and no NONET_QUEUE_REUSE)
  * The sentence names the limit, and the command that raises it. On failure nothing is left behind.
  * Context: any thread; not in a signal handler.
  * Source: mq_open(3), msgget(2), msgctl(2).

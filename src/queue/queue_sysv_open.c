@@ -176,15 +176,28 @@ static int sysv_create_failed(int error, const struct nonet_address *address, ui
 	}
 }
 
+/* A new one with that room, if it isn't 0. Return: the id; -EIDRM: somebody has removed it at once. */
+static int sysv_make(int32_t key, unsigned mode, uint64_t room)
+{
+	int id = sys_sysv_queue_create(key, mode);
+	int error;
+
+	if (id < 0 || room == 0)
+		return id;
+	error = sys_sysv_queue_set_capacity(id, room);
+	if (error < 0)
+		(void)sys_sysv_queue_remove(id);
+	return error == -EINVAL ? -EIDRM : error < 0 ? error : id;
+}
+
 int queue_sysv_create(struct nonet_queue *queue, const struct nonet_queue_options *options, struct nonet_error *reterr)
 {
 	const char *address = nonet_address_text(queue->address);
 	uint64_t room = 0;
-	int error = -EEXIST;
+	int id = -EEXIST;
 	int32_t key;
-	int id = -1;
+	int error = sysv_key(queue->address, &key, reterr);
 
-	error = sysv_key(queue->address, &key, reterr);
 	if (error == -ENODATA)
 		return error_set(reterr, -EINVAL,
 				 "can't make %s: the kernel gives a new queue its id; make it by a KEY or PATH#PROJ",
@@ -194,20 +207,15 @@ int queue_sysv_create(struct nonet_queue *queue, const struct nonet_queue_option
 	if (error < 0)
 		return error;
 	for (int turn = 0; turn < SYSV_TURNS; turn++) {
-		id = sys_sysv_queue_create(key, options->mode);
-		if (id != -EEXIST || !(options->flags & NONET_QUEUE_REUSE))
+		id = sysv_make(key, options->mode, room);
+		if ((id != -EEXIST && id != -EIDRM) || !(options->flags & NONET_QUEUE_REUSE))
 			break;
-		error = queue_sysv_open(queue, options, reterr);
+		error = id == -EEXIST ? queue_sysv_open(queue, options, reterr) : -ENOENT;
 		if (error != -ENOENT)
 			return error;
 	}
 	if (id < 0)
 		return sysv_create_failed(id, queue->address, room, reterr);
-	error = room ? sys_sysv_queue_set_capacity(id, room) : 0;
-	if (error < 0) {
-		(void)sys_sysv_queue_remove(id);
-		return sysv_create_failed(error == -EINVAL ? -EIDRM : error, queue->address, room, reterr);
-	}
 	sysv_init(queue, id);
 	return 0;
 }
