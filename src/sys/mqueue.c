@@ -52,7 +52,8 @@ int sys_mqueue_send(int fd, const void *bytes, size_t size, unsigned priority)
 
 	if (error < 0)
 		return error;
-	return mq_send(fd, bytes, size, priority) < 0 ? -errno : 0;
+	/* No bytes may be nowhere for us, but not for mq_send(3). */
+	return mq_send(fd, bytes ? bytes : "", size, priority) < 0 ? -errno : 0;
 }
 
 ssize_t sys_mqueue_receive(int fd, void *buffer, size_t size, unsigned *ret_priority)
