@@ -11,6 +11,7 @@
 #include <nonet/macro.h>
 #include <nonet/pipe.h>
 #include <nonet/process.h>
+#include <nonet/semaphore.h>
 #include <nonet/signal.h>
 #include <nonet/socket.h>
 #include <nonet/time.h>

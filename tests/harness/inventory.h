@@ -33,6 +33,7 @@ void inventory_threads(struct inventory *inventory);
 void inventory_mappings(struct inventory *inventory);
 void inventory_abstract_sockets(struct inventory *inventory);
 void inventory_shared_names(struct inventory *inventory);
+void inventory_sysv_objects(struct inventory *inventory);
 void inventory_directories(struct inventory *inventory);
 
 /* The key under which all private memory is summed up. */

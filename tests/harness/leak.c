@@ -26,6 +26,7 @@ static const struct kind {
 	{.name = "mapping", .take = inventory_mappings, .is_mapping = true},
 	{.name = "abstract socket", .take = inventory_abstract_sockets},
 	{.name = "name in /dev/shm", .take = inventory_shared_names},
+	{.name = "System V object", .take = inventory_sysv_objects},
 	{.name = "test directory", .take = inventory_directories},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

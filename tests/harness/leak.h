@@ -9,6 +9,7 @@
 /*
  * What a test must not leave behind, compared with what there was before:
  *   descriptors        new ones, ones closed that were open, ones that became another file
+ *   System V objects   sets of semaphores, queues and segments whose key is of test_sysv_key()
  *   children           running or unreaped; of the harness's children those without test_kill() or test_child_join()
  *   threads            new ones; one that is just ending gets a second to go
  *   mappings           files and shared memory by what is mapped, private memory by its sum. Left out: the heap,

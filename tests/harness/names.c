@@ -170,3 +170,18 @@ bool test_name_is_foreign(const char *name)
 	/* A child's names are its parent's business once it is dead. */
 	return pid > 0 && pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
+
+/* 'N', 16 bits of the process, a number. */
+#define KEY_TAG UINT32_C(0x4e000000)
+
+int32_t test_sysv_key(void)
+{
+	static unsigned int number;
+
+	return (int32_t)(KEY_TAG | ((uint32_t)getpid() & 0xffff) << 8 | (number++ & 0xff));
+}
+
+bool test_sysv_key_is_own(int32_t key)
+{
+	return ((uint32_t)key & ~UINT32_C(0xff)) == (KEY_TAG | ((uint32_t)getpid() & 0xffff) << 8);
+}

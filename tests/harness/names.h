@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "harness/fail.h"
 
@@ -27,6 +28,12 @@ const char *test_path(const char *directory, const char *name);
  * memory as above.
  */
 const char *test_name(const char *word);
+
+/* A key that no other process uses, for System V objects: the leak check looks for it. */
+int32_t test_sysv_key(void);
+
+/* Whether a key is one that test_sysv_key() made in this process. */
+bool test_sysv_key_is_own(int32_t key);
 
 /* Whether @name is one that test_name() made in another process that still lives. */
 bool test_name_is_foreign(const char *name);
