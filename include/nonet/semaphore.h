@@ -29,8 +29,9 @@ NONET_BEGIN_DECLS
  * (nonet_semaphore_arm()) is -ECHILD there, until the child opens its own. What a parent took with
  * NONET_SEMAPHORE_UNDO is undone when the parent ends, not the child; execve(2) keeps it.
  *
- * Who may write to the file of a POSIX semaphore can cut it off, which kills by SIGBUS whoever uses it next: so it is
- * with sem_open(3) too.
+ * Who may write to the file of a POSIX semaphore can kill whoever uses it next: by cutting the file off (SIGBUS), or by
+ * writing nonsense into it, on which the C library aborts. So it is with sem_open(3) too; nobody can do that to a System
+ * V set.
  */
 struct nonet_semaphore;
 
