@@ -30,8 +30,8 @@ NONET_BEGIN_DECLS
  * NONET_SEMAPHORE_UNDO is undone when the parent ends, not the child; execve(2) keeps it.
  *
  * Who may write to the file of a POSIX semaphore can kill whoever uses it next: by cutting the file off (SIGBUS), or by
- * writing nonsense into it, on which the C library aborts. So it is with sem_open(3) too; nobody can do that to a System
- * V set.
+ * writing nonsense into it, on which the C library aborts. So it is with sem_open(3) too; nobody can do that to a
+ * System V set.
  */
 struct nonet_semaphore;
 
@@ -65,7 +65,7 @@ struct nonet_semaphore_options {
  *   -EINVAL      not an address of a semaphore; it has id=; bad @options; more semaphores than kernel.sem allows
  *   -EOVERFLOW   @options->value is over 32767 (System V) or SEM_VALUE_MAX (POSIX)
  *   -ENOSPC      no room: kernel.sem limits sets and semaphores, /dev/shm is full
- *   -EOPNOTSUPP  POSIX semaphores come one by one, not in sets
+ *   -EOPNOTSUPP  POSIX semaphores come one by one, not in sets; or the file system in /dev/shm has no nameless files
  *   -EAGAIN      others make and remove it all the time
  *   -EACCES, -EPERM, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EROFS, -EDQUOT, -EIO, -EMFILE, -ENFILE, -ENOMEM,
  *   -EIDRM       as open(2), linkat(2), semget(2), semctl(2), ftok(3)
