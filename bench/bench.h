@@ -64,6 +64,7 @@ extern const struct bench_case connect_cases[];
 extern const struct bench_case socket_cases[];
 extern const struct bench_case wait_cases[];
 extern const struct bench_case signal_cases[];
+extern const struct bench_case semaphore_cases[];
 extern const struct bench_case endpoint_cases[];
 
 /* Ways that more than one table uses. */

@@ -61,8 +61,8 @@ int semaphore_place_init(struct semaphore_place *place, const char *address, str
 		error = place_sysv(place, reterr);
 		break;
 	default:
-		error = error_set(reterr, -EINVAL, "%s is no semaphore: write posixsem:/NAME or sysvsem:KEY[N]",
-				  place->text);
+		error = error_set_at(reterr, -EINVAL, 0, "%s is no semaphore: write posixsem:/NAME or sysvsem:KEY[N]",
+				     place->text);
 		break;
 	}
 	if (error < 0)

@@ -218,6 +218,11 @@ class Post(Case):
             self.nonet("post", semaphore.address)
             self.assertEqual(self.finish(waiter), (0, b"in\n", b""))
 
+    def test_what_is_no_semaphore_is_wrong_usage(self):
+        done = self.nonet("post", "fifo:/a")
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertIn(b"posixsem:/NAME", done.stderr)
+
     def test_a_set_that_has_only_its_zeros_is_taken_after_a_while(self):
         number = LIBC.semget(IPC_PRIVATE, 1, 0o600)
         try:
