@@ -157,18 +157,21 @@ int nonet_semaphore_unlink(const char *address, struct nonet_error *reterr)
 	return error;
 }
 
-int nonet_semaphore_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
+SEMAPHORE_FLAT int nonet_semaphore_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags,
+					nonet_time deadline)
 {
 	if (permits == 0 || flags & ~NONET_SEMAPHORE_UNDO)
 		return -EINVAL;
-	return semaphore->carrier->wait(semaphore, permits, flags, deadline);
+	return semaphore->posix ? semaphore_posix_wait(semaphore, permits, flags, deadline)
+				: semaphore_sysv_wait(semaphore, permits, flags, deadline);
 }
 
-int nonet_semaphore_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
+SEMAPHORE_FLAT int nonet_semaphore_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
 {
 	if (permits == 0 || flags & ~NONET_SEMAPHORE_UNDO)
 		return -EINVAL;
-	return semaphore->carrier->post(semaphore, permits, flags);
+	return semaphore->posix ? semaphore_posix_post(semaphore, permits, flags)
+				: semaphore_sysv_post(semaphore, permits, flags);
 }
 
 int nonet_semaphore_operate(struct nonet_semaphore *semaphore, const struct nonet_semaphore_operation *operations,

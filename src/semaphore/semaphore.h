@@ -32,8 +32,8 @@ struct nonet_semaphore {
 	const struct semaphore_carrier *carrier;
 	struct nonet_waitable waitable;
 	struct semaphore_place place;
-	sem_t *posix;
-	int id; /* of a System V set */
+	sem_t *posix; /* NULL: it is of System V */
+	int id;       /* of a System V set */
 	uint32_t count;
 
 	unsigned generation; /* of the process that opened it */
@@ -53,8 +53,6 @@ struct semaphore_carrier {
 	void (*close)(struct nonet_semaphore *semaphore);
 	int (*unlink)(const struct semaphore_place *place, struct nonet_error *reterr);
 
-	int (*wait)(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
-	int (*post)(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
 	int (*operate)(struct nonet_semaphore *semaphore, const struct nonet_semaphore_operation *operations,
 		       size_t count, nonet_time deadline);
 	int (*value)(struct nonet_semaphore *semaphore, uint32_t *ret_value);
@@ -68,6 +66,18 @@ struct semaphore_carrier {
 
 extern const struct semaphore_carrier semaphore_posix;
 extern const struct semaphore_carrier semaphore_sysv;
+
+/*
+ * Taking and giving, called directly: after a system call each return and indirect call is predicted wrongly on a CPU
+ * whose kernel guards against that (src/stream/hot.h), which would be 5 % of a semop(2).
+ */
+int semaphore_posix_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
+int semaphore_posix_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+int semaphore_sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
+int semaphore_sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+
+/* For the two public calls that make these: with link-time optimization all is one function. */
+#define SEMAPHORE_FLAT __attribute__((flatten))
 
 /* Read an address. semaphore_place_done() frees what is in it. */
 int semaphore_place_init(struct semaphore_place *place, const char *address, struct nonet_error *reterr);

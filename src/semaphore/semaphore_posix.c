@@ -186,7 +186,7 @@ static int posix_sleep(sem_t *semaphore, nonet_time deadline)
 	}
 }
 
-static int posix_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
+int semaphore_posix_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
 {
 	int error;
 
@@ -215,7 +215,7 @@ static int posix_post_many(struct nonet_semaphore *semaphore, uint32_t permits)
 	return error;
 }
 
-static int posix_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
+int semaphore_posix_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
 {
 	if (flags)
 		return -EOPNOTSUPP;
@@ -230,8 +230,8 @@ static int posix_operate(struct nonet_semaphore *semaphore, const struct nonet_s
 	if (count > 1 || change == 0)
 		return -EOPNOTSUPP;
 	if (change > 0)
-		return posix_post(semaphore, (uint32_t)change, operations->flags);
-	return posix_wait(semaphore, 0 - (uint32_t)change, operations->flags, deadline);
+		return semaphore_posix_post(semaphore, (uint32_t)change, operations->flags);
+	return semaphore_posix_wait(semaphore, 0 - (uint32_t)change, operations->flags, deadline);
 }
 
 static int posix_value(struct nonet_semaphore *semaphore, uint32_t *ret_value)
@@ -292,8 +292,6 @@ const struct semaphore_carrier semaphore_posix = {
 	.open = posix_open,
 	.close = posix_close,
 	.unlink = posix_unlink,
-	.wait = posix_wait,
-	.post = posix_post,
 	.operate = posix_operate,
 	.value = posix_value,
 	.look = posix_look,

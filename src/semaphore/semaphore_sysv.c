@@ -238,7 +238,7 @@ static int sysv_operate_steps(struct nonet_semaphore *semaphore, const struct sy
 	return error == -ERANGE ? -EOVERFLOW : error;
 }
 
-static int sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
+int semaphore_sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
 {
 	const struct sys_sysv_semaphore_step step = {
 		.index = (uint16_t)semaphore->place.index,
@@ -251,7 +251,7 @@ static int sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32
 	return sysv_operate_steps(semaphore, &step, 1, deadline);
 }
 
-static int sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
+int semaphore_sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
 {
 	const struct sys_sysv_semaphore_step step = {
 		.index = (uint16_t)semaphore->place.index,
@@ -397,8 +397,6 @@ const struct semaphore_carrier semaphore_sysv = {
 	.open = sysv_open,
 	.close = sysv_close,
 	.unlink = sysv_unlink,
-	.wait = sysv_wait,
-	.post = sysv_post,
 	.operate = sysv_operate,
 	.value = sysv_value,
 	.look = sysv_look,
