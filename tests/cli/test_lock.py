@@ -3,8 +3,10 @@
 
 import ctypes
 import os
+import pty
 import signal
 import subprocess
+import sys
 import uuid
 
 import cli
@@ -135,6 +137,21 @@ class Lock(Case):
             # dash's read goes on until there is something to read
             status, out, _ = self.finish(process, b"\n")
             self.assertEqual((status, out, semaphore.value()), (5, b"got\n", 1))
+
+    def test_a_terminals_interrupt_reaches_the_command_and_nonet_stays(self):
+        script = "import signal,sys\n" \
+                 "def got(*_): print('got', flush=True); sys.exit(5)\n" \
+                 "signal.signal(signal.SIGINT, got); print('ready', flush=True); signal.pause()"
+        for semaphore in self.both(1):
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execv(cli.NONET, ["nonet", "lock", semaphore.address, "--", sys.executable, "-c", script])
+            with open(terminal, "r+b", buffering=0) as stream:
+                self.read_until(stream, b"ready")
+                stream.write(b"\x03")
+                self.read_until(stream, b"got")
+                _, status = os.waitpid(pid, 0)
+            self.assertEqual((os.waitstatus_to_exitcode(status), semaphore.value()), (5, 1))
 
     def test_a_signal_ends_who_waits(self):
         for semaphore in self.both(0):
