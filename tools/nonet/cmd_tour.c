@@ -31,9 +31,11 @@ struct player {
 };
 
 static const struct player players[] = {
-	{"signals", play_signals}, {"pipes", play_pipes},         {"message queues", NULL},
-	{"semaphores", NULL},      {"shared memory", NULL},       {"sockets", play_sockets},
-	{"file locks", NULL},      {"memory-mapped files", NULL}, {"UNIX sockets", play_unix},
+	{"signals", play_signals},   {"pipes", play_pipes},
+	{"message queues", NULL},    {"semaphores", play_semaphores},
+	{"shared memory", NULL},     {"sockets", play_sockets},
+	{"file locks", NULL},        {"memory-mapped files", NULL},
+	{"UNIX sockets", play_unix},
 };
 
 #define PLAYERS (sizeof(players) / sizeof(players[0]))
