@@ -18,12 +18,13 @@
  * For what nobody gives back at a process's end. Two processes, so that one can be killed: this command, which the
  * caller knows, and its child, the guard, which takes, runs the command, and gives back.
  *
- * Down the first pipe go signals for the command, a byte each; its end says that the front has died, and then the guard
- * kills the command and gives back. Up the second come HELD or NOT_HELD, and then how it ended. The end of that without
- * the latter says that the guard was killed, and what it had taken is lost.
+ * Up one pipe come HELD or NOT_HELD, and then how it ended; if that doesn't come, the guard was killed, and what it had
+ * taken is lost. Down the other goes GO after HELD: from then on signals are the command's, a byte each. If that pipe
+ * ends, the front has died: the guard kills the command, and gives back.
  */
 #define HELD     'H'
 #define NOT_HELD 'N'
+#define GO       '\0'
 
 struct ending {
 	int status; /* as struct verb's run() returns it */
@@ -65,6 +66,17 @@ static void catch_signals(void)
 	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
 		if (sigaction(caught[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(caught[i], &action, NULL);
+}
+
+/* A message, whole or not at all. */
+static int read_whole(int fd, void *ret_bytes, size_t size)
+{
+	ssize_t r;
+
+	do
+		r = read(fd, ret_bytes, size);
+	while (r < 0 && errno == EINTR);
+	return r == (ssize_t)size ? 0 : -EPIPE;
 }
 
 /* Whether the other end is closed, which is never written to without need. */
@@ -152,7 +164,7 @@ static void guard(const struct lock_kind *kind, const struct lock_request *reque
 {
 	struct ending ending = {0};
 	struct nonet_error error;
-	char first = NOT_HELD;
+	char first = NOT_HELD, go;
 	sigset_t all;
 
 	/* A terminal's signals come to us too. The command's mask is empty all the same: nonet_process_spawn(3). */
@@ -164,7 +176,7 @@ static void guard(const struct lock_kind *kind, const struct lock_request *reque
 	if (ending.status == 0) {
 		first = HELD;
 		/* SIGPIPE is blocked. */
-		if (!front_is_gone(down) && write(up, &first, 1) == 1)
+		if (write(up, &first, 1) == 1 && read_whole(down, &go, sizeof(go)) == 0)
 			ending.status = guard_run(request, down);
 		ending.lost = kind->give(&error) < 0;
 		if (ending.lost)
@@ -175,27 +187,19 @@ static void guard(const struct lock_kind *kind, const struct lock_request *reque
 	(void)!write(up, &ending, sizeof(ending));
 }
 
-/* What comes up, whole or not at all. */
-static int front_read(int up, void *ret_bytes, size_t size)
-{
-	ssize_t r;
-
-	do
-		r = read(up, ret_bytes, size);
-	while (r < 0 && errno == EINTR);
-	return r == (ssize_t)size ? 0 : -EPIPE;
-}
-
 static int front(const struct lock_request *request, pid_t pid, int up)
 {
+	const char go = GO;
 	struct ending ending;
 	char first = 0;
 	int r;
 
-	r = front_read(up, &first, sizeof(first));
+	r = read_whole(up, &first, sizeof(first));
 	holds = first == HELD;
+	if (r == 0 && holds && write(down_fd, &go, sizeof(go)) != sizeof(go))
+		r = -EPIPE;
 	if (r == 0)
-		r = front_read(up, &ending, sizeof(ending));
+		r = read_whole(up, &ending, sizeof(ending));
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (r == 0)
