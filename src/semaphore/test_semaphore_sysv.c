@@ -2,6 +2,7 @@
 /* What only System V has: sets, operations at once, undo, and a moment in which a set has no values yet. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
@@ -338,6 +339,48 @@ static void a_set_over_the_limit_is_explained(void **state)
 	test_check(strstr(error.text, "sysctl -w kernel.sem=\"65536 "));
 }
 
+static void allow(const char *limits)
+{
+	int fd = (int)test_must(open("/proc/sys/kernel/sem", O_WRONLY | O_CLOEXEC));
+
+	test_must(write(fd, limits, strlen(limits)));
+	close(fd);
+}
+
+/* In an IPC namespace of its own, which goes with it. */
+static int fill_the_table(struct test_child_side *side, void *argument)
+{
+	const struct nonet_semaphore_options options = {.size = sizeof(options), .count = 20};
+	struct nonet_semaphore *semaphore = NULL;
+	struct nonet_error error;
+
+	(void)side;
+	(void)argument;
+	test_must(unshare(CLONE_NEWIPC));
+	allow("20 30 10 2");
+	nonet_semaphore_close(make(20, 0));
+	name_it();
+	test_check_equal(nonet_semaphore_create(address, &options, NONET_NOW, &semaphore, &error), -ENOSPC);
+	test_check(strstr(error.text, "20 of the 30 semaphores"));
+	test_check(strstr(error.text, "sysctl -w kernel.sem=\"20 60 10 2\""));
+	nonet_semaphore_close(make(1, 0));
+	name_it();
+	test_check_equal(nonet_semaphore_create(address, NULL, NONET_NOW, &semaphore, &error), -ENOSPC);
+	test_check(strstr(error.text, "all 2 sets"));
+	test_check(strstr(error.text, "sysctl -w kernel.sem=\"20 30 10 4\""));
+	/* As it is said, so it works. */
+	allow("20 30 10 4");
+	nonet_semaphore_close(make(1, 0));
+	return 0;
+}
+
+static void a_full_table_is_explained_and_the_command_mends_it(void **state)
+{
+	(void)state;
+	test_skip_unless_root("an IPC namespace of its own");
+	test_check_equal(test_child_join(test_child_start(fill_the_table, NULL)), 0);
+}
+
 static int take_more_than_can_be_undone(struct test_child_side *side, void *set)
 {
 	(void)side;
@@ -417,6 +460,7 @@ int main(void)
 		test_case(indexes_and_ids_are_checked),
 		test_case(a_key_that_another_file_has_is_explained),
 		test_case(a_set_over_the_limit_is_explained),
+		test_case(a_full_table_is_explained_and_the_command_mends_it),
 		test_case(undo_has_a_limit_and_ends_with_the_process),
 		test_case(another_user_may_what_the_mode_says),
 	};

@@ -6,6 +6,7 @@
 #include <nonet/semaphore.h>
 
 #include "harness/test.h"
+#include "sys/posix_semaphore.h"
 
 static char address[200];
 
@@ -38,9 +39,29 @@ static void it_waits_as_long_as_the_other_does(void **state)
 	test_check_equal(nonet_semaphore_unlink(address, NULL), 0);
 }
 
+/* It alone: who calls it looks at the clock again. */
+static void it_never_ends_early(void **state)
+{
+	nonet_time deadline;
+	sem_t semaphore;
+
+	(void)state;
+	test_must(sem_init(&semaphore, 0, 0));
+	for (int i = 1; i < 4; i++) {
+		deadline = nonet_after(i * NONET_MS(60));
+		test_check_equal(sys_posix_semaphore_wait(&semaphore, deadline), -ETIMEDOUT);
+		test_check(nonet_clock() >= deadline);
+	}
+	test_check_equal(sys_posix_semaphore_wait(&semaphore, 1), -ETIMEDOUT);
+	test_must(sem_post(&semaphore));
+	test_check_equal(sys_posix_semaphore_wait(&semaphore, 1), 0);
+	sem_destroy(&semaphore);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		test_case(it_never_ends_early),
 		test_case(it_waits_as_long_as_the_other_does),
 	};
 
