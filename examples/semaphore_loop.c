@@ -25,7 +25,7 @@ int main(void)
 	size_t count;
 	int result, done = 0;
 
-	snprintf(address, sizeof(address), "posixsem:/nonet-example-%d", (int)getpid());
+	snprintf(address, sizeof(address), "posixsem:/example-%d", (int)getpid());
 	if (nonet_semaphore_create(address, NULL, NONET_NOW, &work, &error) < 0 ||
 	    nonet_wait_set_new(&set, &error) < 0) {
 		fprintf(stderr, "%s\n", error.text);

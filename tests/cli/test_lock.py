@@ -35,7 +35,8 @@ class Posix:
     name = "posixsem"
 
     def __init__(self, value):
-        self.path = "/nonet-cli-" + uuid.uuid4().hex
+        # Not "nonet", for which tests in C look that run beside us.
+        self.path = "/cli-lock-" + uuid.uuid4().hex
         self.address = "posixsem:" + self.path
         self.semaphore = LIBC.sem_open(self.path.encode(), os.O_CREAT | os.O_EXCL, 0o600, value)
         assert self.semaphore

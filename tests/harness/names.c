@@ -152,23 +152,30 @@ const char *test_path(const char *directory, const char *name)
 	return text;
 }
 
+pid_t test_program(void)
+{
+	static pid_t program;
+
+	if (program == 0)
+		program = getpid();
+	return program;
+}
+
 const char *test_name(const char *word)
 {
 	static unsigned int number;
 	size_t size;
 	char *text = turn(&size);
 
-	snprintf(text, size, NAME_PREFIX "%d-%u-%s", (int)getpid(), number++, word);
+	snprintf(text, size, NAME_PREFIX "%d-%d-%u-%s", (int)test_program(), (int)getpid(), number++, word);
 	return text;
 }
 
 bool test_name_is_foreign(const char *name)
 {
 	const char *found = strstr(name, NAME_PREFIX);
-	long pid = found ? strtol(found + strlen(NAME_PREFIX), NULL, 10) : 0;
 
-	/* A child's names are its parent's business once it is dead. */
-	return pid > 0 && pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) != test_program();
 }
 
 /* 'N', 16 bits of the process, a number. */

@@ -74,7 +74,7 @@ static int open_nameless(const char *what, struct nonet_semaphore **ret_semaphor
 	char address[64];
 	int r;
 
-	snprintf(address, sizeof(address), "posixsem:/nonet-tour-%d-%s", (int)getpid(), what);
+	snprintf(address, sizeof(address), "posixsem:/tour-%d-%s", (int)getpid(), what);
 	r = nonet_semaphore_create(address, NULL, NONET_NOW, ret_semaphore, NULL);
 	return r == 0 ? nonet_semaphore_unlink(address, NULL) : r;
 }
