@@ -126,7 +126,7 @@ static const struct {
 };
 
 /* What the columns of figures take, with a blank behind each. */
-#define FIGURES_WIDTH 46
+#define FIGURES_WIDTH 47
 
 /*
  * How wide the one column is to be that has the notes of both, where a terminal is too narrow for two; else 0. The
