@@ -65,6 +65,7 @@ extern const struct bench_case socket_cases[];
 extern const struct bench_case queue_cases[];
 extern const struct bench_case wait_cases[];
 extern const struct bench_case signal_cases[];
+extern const struct bench_case semaphore_cases[];
 extern const struct bench_case endpoint_cases[];
 extern const struct bench_case memory_cases[];
 

@@ -25,9 +25,10 @@ enum {
 
 #define MAIN_RESULTS 256
 
-static const struct bench_case *const main_tables[] = {pipe_cases,     unix_cases,   connect_cases,
-						       socket_cases,   wait_cases,   signal_cases,
-						       endpoint_cases, memory_cases, queue_cases};
+static const struct bench_case *const main_tables[] = {
+	pipe_cases,      unix_cases,   connect_cases, socket_cases, queue_cases,
+	semaphore_cases, memory_cases, wait_cases,    signal_cases, endpoint_cases,
+};
 
 static const char main_help[] =
 	"usage: nonet-bench-wrappers [OPTION...]\n"

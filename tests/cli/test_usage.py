@@ -9,7 +9,7 @@ import unicodedata
 
 import cli
 
-VERBS = ("tour", "send", "recv", "wait", "signal", "stop", "doctor", "version", "help")
+VERBS = ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "doctor", "version", "help")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Wrong command lines, and what the one line must mention.
@@ -93,6 +93,10 @@ WRONG = (
     (("signal", "--wait", "--all", "TERM"), "--all"),
     (("signal", "--wait", "--value", "1", "TERM"), "--value"),
     (("signal", "--wait", "NOSUCH"), "NOSUCH"),
+    (("post",), "posixsem:/NAME"),
+    (("post", "posixsem:/a", "0"), "1 or more"),
+    (("post", "posixsem:/a", "1", "2"), "2"),
+    (("post", "posixsem:/a", "4294967296"), "4294967296"),
     (("stop",), "pid:"),
     (("stop", "a", "b"), "b"),
     (("stop", ""), '""'),
@@ -141,7 +145,7 @@ class Help(cli.Case):
     def test_man_pages_and_completion_know_every_option_of_help(self):
         with open(os.path.join(SOURCE, "tools", "nonet", "completion", "nonet"), encoding="utf-8") as file:
             completion = options_in(file.read())
-        for verb in ("tour", "send", "recv", "wait", "signal", "stop", "doctor"):
+        for verb in ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "doctor"):
             options = options_in(self.nonet("help", verb).stdout.decode())
             self.assertLessEqual(options, completion | {"--version"}, verb)
             with open(os.path.join(SOURCE, "man", f"nonet-{verb}.1.scd"), encoding="utf-8") as file:

@@ -159,7 +159,7 @@ void inventory_shared_names(struct inventory *inventory)
 	char standard[32];
 	DIR *directory = opendir("/dev/shm");
 
-	/* Programs outside the tests may make the default domain, and tests in other processes their own names. */
+	/* Programs outside the tests may make the default domain, and other tests their own names. */
 	snprintf(standard, sizeof(standard), "nonet-%u", (unsigned int)geteuid());
 	while (directory && (entry = readdir(directory))) {
 		if (!strstr(entry->d_name, "nonet") || strcmp(entry->d_name, standard) == 0 ||

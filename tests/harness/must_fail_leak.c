@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -137,6 +138,23 @@ static void leaves_a_posix_queue(void **state)
 		atexit(remove_queue);
 }
 
+static int set_of_semaphores;
+
+static void remove_set_of_semaphores(void)
+{
+	semctl(set_of_semaphores, 0, IPC_RMID);
+}
+
+static void leaves_a_system_v_object(void **state)
+{
+	(void)state;
+	set_of_semaphores = (int)test_must(semget(test_sysv_key(), 1, IPC_CREAT | IPC_EXCL | 0600));
+	if (!planted)
+		remove_set_of_semaphores();
+	else
+		atexit(remove_set_of_semaphores);
+}
+
 static void leaves_an_abstract_socket(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -206,6 +224,7 @@ const struct must_fail must_fail_leak[] = {
 	{"directory", forgets_its_directory, "leaked test directory "},
 	{"shared-name", leaves_shared_memory, "leaked name in /dev/shm nonet-test-"},
 	{"posix-queue", leaves_a_posix_queue, "leaked POSIX message queue nonet-test-"},
+	{"sysv-object", leaves_a_system_v_object, "leaked System V object set of semaphores "},
 	{"abstract-socket", leaves_an_abstract_socket, "leaked abstract socket @nonet-test-"},
 	{"mapping-shared", leaves_a_shared_mapping, "leaked mapping of 20480 bytes: /memfd:straggler"},
 	{"mapping-private", leaves_a_private_mapping, "leaked mapping of 20480 bytes: private memory"},

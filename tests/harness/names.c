@@ -152,13 +152,22 @@ const char *test_path(const char *directory, const char *name)
 	return text;
 }
 
+pid_t test_program(void)
+{
+	static pid_t program;
+
+	if (program == 0)
+		program = getpid();
+	return program;
+}
+
 const char *test_name(const char *word)
 {
 	static unsigned int number;
 	size_t size;
 	char *text = turn(&size);
 
-	snprintf(text, size, NAME_PREFIX "%d-%u-%s", (int)getpid(), number++, word);
+	snprintf(text, size, NAME_PREFIX "%d-%d-%u-%s", (int)test_program(), (int)getpid(), number++, word);
 	return text;
 }
 
@@ -172,10 +181,23 @@ bool test_name_is_own(const char *name)
 bool test_name_is_foreign(const char *name)
 {
 	const char *found = strstr(name, NAME_PREFIX);
-	long pid = found ? strtol(found + strlen(NAME_PREFIX), NULL, 10) : 0;
 
-	/* A child's names are its parent's business once it is dead. */
-	return pid > 0 && pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) != test_program();
+}
+
+/* 'N', 16 bits of the process, a number. */
+#define KEY_TAG UINT32_C(0x4e000000)
+
+int32_t test_sysv_key(void)
+{
+	static unsigned int number;
+
+	return (int32_t)(KEY_TAG | ((uint32_t)getpid() & 0xffff) << 8 | (number++ & 0xff));
+}
+
+bool test_sysv_key_is_own(int32_t key)
+{
+	return ((uint32_t)key & ~UINT32_C(0xff)) == (KEY_TAG | ((uint32_t)getpid() & 0xffff) << 8);
 }
 
 /* 'N', 16 bits of the process, a number. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "harness/fail.h"
 
@@ -24,8 +25,13 @@ void test_directory_free_at(const char *file, int line, const char *path);
 const char *test_path(const char *directory, const char *name);
 
 /*
- * A name that no other process uses, for abstract sockets and objects in /dev/shm: "nonet-test-PID-N-WORD", static
- * memory as above.
+ * The process that the test program began as: its children have it too. Called before the first of them is started.
+ */
+pid_t test_program(void);
+
+/*
+ * A name that no other process uses, for abstract sockets and objects in /dev/shm:
+ * "nonet-test-PROGRAM-PID-N-WORD", static memory as above.
  */
 const char *test_name(const char *word);
 
@@ -38,7 +44,7 @@ bool test_sysv_key_is_own(int32_t key);
 /* Whether @name is one that test_name() made in this process. */
 bool test_name_is_own(const char *name);
 
-/* Whether @name is one that test_name() made in another process that still lives. */
+/* Whether @name is one that test_name() made in another test program, or a child of one. */
 bool test_name_is_foreign(const char *name);
 
 #endif

@@ -144,5 +144,6 @@ int test_main_run(const char *file, const struct CMUnitTest *tests, size_t count
 	const char *slash = strrchr(file, '/');
 	struct group group = {.name = slash ? slash + 1 : file, .tests = tests, .count = count};
 
+	(void)test_program();
 	return test_watchdog_run(run, &group);
 }

@@ -31,9 +31,15 @@ struct player {
 };
 
 static const struct player players[] = {
-	{"signals", play_signals}, {"pipes", play_pipes},         {"message queues", play_queues},
-	{"semaphores", NULL},      {"shared memory", NULL},       {"sockets", play_sockets},
-	{"file locks", NULL},      {"memory-mapped files", NULL}, {"UNIX sockets", play_unix},
+	{"signals", play_signals},
+	{"pipes", play_pipes},
+	{"message queues", play_queues},
+	{"semaphores", play_semaphores},
+	{"shared memory", NULL},
+	{"sockets", play_sockets},
+	{"file locks", NULL},
+	{"memory-mapped files", NULL},
+	{"UNIX sockets", play_unix},
 };
 
 #define PLAYERS (sizeof(players) / sizeof(players[0]))
@@ -124,7 +130,7 @@ static const struct {
 };
 
 /* What the columns of figures take, with a blank behind each. */
-#define FIGURES_WIDTH 46
+#define FIGURES_WIDTH 47
 
 /*
  * How wide the one column is to be that has the notes of both, where a terminal is too narrow for two; else 0. The

@@ -45,9 +45,10 @@ static int keep_standard_numbers(void)
 
 int main(int argc, char *argv[])
 {
-	int status, sigpipe_was_ignored = ignore_sigpipe();
 	const struct verb *verb = NULL;
+	int status;
 
+	verb_sigpipe_was_ignored = ignore_sigpipe();
 	if (keep_standard_numbers() < 0)
 		return STATUS_FAILED;
 	set_locale();
@@ -68,7 +69,7 @@ int main(int argc, char *argv[])
 	status = verb->run(argc - 1, argv + 1);
 	if (status >= 0)
 		return status;
-	if (status == -SIGPIPE && sigpipe_was_ignored)
+	if (status == -SIGPIPE && verb_sigpipe_was_ignored)
 		return say_failure("can't write to standard output: nobody reads it any more");
 	interrupt_die(-status);
 	return 128 - status; /* ignored meanwhile: what a shell would have made of it */

@@ -27,6 +27,7 @@ typedef int play_function(struct score *score);
 
 play_function play_pipes;
 play_function play_queues;
+play_function play_semaphores;
 play_function play_signals;
 play_function play_sockets;
 play_function play_unix;

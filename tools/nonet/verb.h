@@ -24,6 +24,8 @@ struct verb {
 extern const struct verb verb_doctor;
 extern const struct verb verb_help;
 extern const struct verb verb_ls;
+extern const struct verb verb_lock;
+extern const struct verb verb_post;
 extern const struct verb verb_recv;
 extern const struct verb verb_send;
 extern const struct verb verb_show;
@@ -32,6 +34,9 @@ extern const struct verb verb_stop;
 extern const struct verb verb_tour;
 extern const struct verb verb_version;
 extern const struct verb verb_wait;
+
+/* Whether the caller of the command had SIGPIPE ignored, as main() has it: for the programs that a verb becomes. */
+extern int verb_sigpipe_was_ignored;
 
 /* All of them in the order of help, NULL last. */
 extern const struct verb *const verbs[];

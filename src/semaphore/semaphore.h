@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEMAPHORE_SEMAPHORE_H
+#define SEMAPHORE_SEMAPHORE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <nonet/address.h>
+#include <nonet/semaphore.h>
+
+#include "sys/posix_semaphore.h"
+#include "waitable/waitable.h"
+#include "watcher/watcher.h"
+
+struct semaphore_carrier;
+
+/* What an address of a semaphore means. */
+struct semaphore_place {
+	const struct semaphore_carrier *carrier;
+	struct nonet_address *address;
+	const char *text; /* of the address */
+
+	char file[256]; /* POSIX: its name in SYS_POSIX_SEMAPHORE_DIRECTORY */
+
+	int id; /* System V: -1 if the address has none */
+	int32_t key;
+	bool indexed; /* [N] is written there */
+	uint32_t index;
+};
+
+struct nonet_semaphore {
+	const struct semaphore_carrier *carrier;
+	struct nonet_waitable waitable;
+	struct semaphore_place place;
+	sem_t *posix; /* NULL: it is of System V */
+	int id;       /* of a System V set */
+	uint32_t count;
+
+	unsigned generation; /* of the process that opened it */
+	pthread_mutex_t starting;
+	struct watcher *watcher; /* under @starting until it is there; then it stays */
+};
+
+/*
+ * A carrier. What it gets was checked as far as it is the same for both: flags are known, permits above 0. Those that
+ * open fill in the handle, and leave nothing behind when they fail.
+ */
+struct semaphore_carrier {
+	int (*create)(struct nonet_semaphore *semaphore, const struct nonet_semaphore_options *options,
+		      struct nonet_error *reterr);
+	int (*open)(struct nonet_semaphore *semaphore, const struct nonet_semaphore_options *options,
+		    nonet_time deadline, struct nonet_error *reterr);
+	void (*close)(struct nonet_semaphore *semaphore);
+	int (*unlink)(const struct semaphore_place *place, struct nonet_error *reterr);
+
+	int (*operate)(struct nonet_semaphore *semaphore, const struct nonet_semaphore_operation *operations,
+		       size_t count, nonet_time deadline);
+	int (*value)(struct nonet_semaphore *semaphore, uint32_t *ret_value);
+	int (*look)(struct nonet_semaphore *semaphore, struct nonet_semaphore_info *ret_info);
+
+	struct watcher_job job; /* its object is the handle */
+
+	/* A sentence for what only this carrier can say more of; false: the usual one will do. */
+	bool (*explain)(struct nonet_semaphore *semaphore, int code, struct nonet_error *ret_error);
+};
+
+extern const struct semaphore_carrier semaphore_posix;
+extern const struct semaphore_carrier semaphore_sysv;
+
+/*
+ * Taking and giving, called directly: after a system call each return and indirect call is predicted wrongly on a CPU
+ * whose kernel guards against that (src/stream/hot.h), which would be 5 % of a semop(2).
+ */
+int semaphore_posix_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
+int semaphore_posix_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+int semaphore_sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
+int semaphore_sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+
+/* For the two public calls that make these: with link-time optimization all is one function. */
+#define SEMAPHORE_FLAT __attribute__((flatten))
+
+/* Read an address. semaphore_place_done() frees what is in it. */
+int semaphore_place_init(struct semaphore_place *place, const char *address, struct nonet_error *reterr);
+void semaphore_place_done(struct semaphore_place *place);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include <nonet/semaphore.h>
+
+#include "lock.h"
+
+static struct nonet_semaphore *semaphore;
+
+/* How long whoever is making a System V set may take to give it its values. */
+#define MAKING NONET_S(1)
+
+int lock_open_semaphore(const char *address, nonet_time deadline, struct nonet_semaphore **ret_semaphore,
+			struct nonet_error *ret_error)
+{
+	const struct nonet_semaphore_options options = {
+		.size = sizeof(options),
+		.flags = NONET_SEMAPHORE_UNFINISHED,
+	};
+	const nonet_time made = nonet_after(MAKING);
+	int r;
+
+	r = nonet_semaphore_open(address, NULL, deadline < made ? deadline : made, ret_semaphore, ret_error);
+	/* Not being made, then: its zeros are meant, as those of ipcmk(1) are. */
+	if (r == -ETIMEDOUT && nonet_clock() >= made)
+		r = nonet_semaphore_open(address, &options, NONET_NOW, ret_semaphore, ret_error);
+	return r;
+}
+
+static int semaphore_open(const struct lock_request *request, nonet_time deadline, struct nonet_error *ret_error)
+{
+	return lock_open_semaphore(request->address, deadline, &semaphore, ret_error);
+}
+
+static int semaphore_take(nonet_time deadline, uint32_t flags, struct nonet_error *ret_error)
+{
+	int r = nonet_semaphore_wait(semaphore, 1, flags, deadline);
+
+	if (r < 0)
+		nonet_semaphore_explain(semaphore, r, ret_error);
+	return r;
+}
+
+static int sysv_take(nonet_time deadline, struct nonet_error *ret_error)
+{
+	return semaphore_take(deadline, NONET_SEMAPHORE_UNDO, ret_error);
+}
+
+static int posix_take(nonet_time deadline, struct nonet_error *ret_error)
+{
+	return semaphore_take(deadline, 0, ret_error);
+}
+
+static int posix_give(struct nonet_error *ret_error)
+{
+	int r = nonet_semaphore_post(semaphore, 1, 0);
+
+	if (r < 0)
+		nonet_semaphore_explain(semaphore, r, ret_error);
+	semaphore = nonet_semaphore_close(semaphore);
+	return r;
+}
+
+const struct lock_kind lock_sysv_semaphore = {
+	.open = semaphore_open,
+	.take = sysv_take,
+	.ends_with_process = 1,
+};
+
+const struct lock_kind lock_posix_semaphore = {
+	.open = semaphore_open,
+	.take = posix_take,
+	.give = posix_give,
+};
