@@ -79,6 +79,7 @@ static const struct fault_kind {
 	[SYS_CALL_INOTIFY] = {"inotify_init1", {EMFILE, ENFILE, ENOMEM}},
 	[SYS_CALL_INOTIFY_WATCH] = {"inotify_add_watch", {ENOSPC, ENOMEM, EACCES, ENOENT}},
 	[SYS_CALL_SIGACTION] = {"sigaction", {EPERM}},
+	[SYS_CALL_LOCK] = {"fcntl lock", {EAGAIN, ENOLCK, EIO}},
 };
 
 /* The plan and the record of one thread. */
