@@ -25,8 +25,9 @@ enum {
 
 #define MAIN_RESULTS 256
 
-static const struct bench_case *const main_tables[] = {pipe_cases, unix_cases,   connect_cases,  socket_cases,
-						       wait_cases, signal_cases, endpoint_cases, memory_cases};
+static const struct bench_case *const main_tables[] = {pipe_cases,     unix_cases,     connect_cases,
+						       socket_cases,   wait_cases,     signal_cases,
+						       filelock_cases, endpoint_cases, memory_cases};
 
 static const char main_help[] =
 	"usage: nonet-bench-wrappers [OPTION...]\n"

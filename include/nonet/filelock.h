@@ -90,9 +90,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_filelock_open(const char *address, const
  * (posixlock: finds that out). flock: lets go of what is held first: others may have had the lock in between, and after
  * a failure nothing is held.
  *
- * With a deadline a helper thread of the handle waits in the kernel, in the order of all who wait, until the handle is
- * closed; where there can be none (no memory, no descriptors, a forked child) the lock is tried again every 5 ms.
- * Without one the call itself waits there, and returns only with the lock or an error.
+ * With a deadline a helper thread of the handle waits in the kernel; it is there until the handle is closed. Where
+ * there can be none (no memory, no descriptors, a forked child) the lock is tried again every 5 ms. Without a deadline
+ * the call itself waits there, and returns only with the lock or an error.
  *
  * Return: 0, or
  *   -EAGAIN      somebody else has it, and @deadline is NONET_NOW

@@ -12,6 +12,9 @@
 
 #define FILELOCK_FLAGS (NONET_FILELOCK_CREATE | NONET_FILELOCK_READ_ONLY | NONET_FILELOCK_CHECK_PATH)
 
+/* Not to be inlined into a call whose usual way is short. */
+#define FILELOCK_SELDOM __attribute__((noinline, cold))
+
 /* The modes are numbered alike. */
 _Static_assert(NONET_FILELOCK_NONE == (int)SYS_LOCK_NONE, "none");
 _Static_assert(NONET_FILELOCK_SHARED == (int)SYS_LOCK_SHARED, "shared");
@@ -147,17 +150,39 @@ static bool filelock_is_foreign(const struct nonet_filelock *lock)
 	return lock->carrier->of_process && lock->file->generation != sys_generation();
 }
 
-int filelock_set(struct nonet_filelock *lock, enum sys_lock_mode mode, bool wait)
+/*
+ * The carrier's set, without a wait, called directly: right after a system call an indirect call and each return are
+ * predicted wrongly where the kernel guards against that; here it was 4 % of a lock and unlock.
+ */
+static inline int filelock_try(const struct nonet_filelock *lock, enum sys_lock_mode mode)
+{
+	const int fd = lock->file->fd;
+
+	if (lock->carrier == &filelock_flock)
+		return sys_whole_lock(fd, mode, false);
+	if (lock->carrier == &filelock_posix)
+		return sys_posix_lock(fd, mode, &lock->range, false);
+	return sys_ofd_lock(fd, mode, &lock->range, false);
+}
+
+/* After a set that failed. */
+static void filelock_failed(struct nonet_filelock *lock)
+{
+	if (!lock->carrier->drops_on_change || lock->held == SYS_LOCK_NONE)
+		return;
+	/* flock(2) has dropped it, or not: so that we know. */
+	(void)lock->carrier->set(lock->file->fd, SYS_LOCK_NONE, &lock->range, false);
+	lock->held = SYS_LOCK_NONE;
+}
+
+static int filelock_set(struct nonet_filelock *lock, enum sys_lock_mode mode, bool wait)
 {
 	int error = lock->carrier->set(lock->file->fd, mode, &lock->range, wait);
 
-	if (error == 0) {
+	if (error < 0)
+		filelock_failed(lock);
+	else
 		lock->held = mode;
-	} else if (lock->carrier->drops_on_change && lock->held != SYS_LOCK_NONE) {
-		/* flock(2) has dropped it, or not: so that we know. */
-		(void)lock->carrier->set(lock->file->fd, SYS_LOCK_NONE, &lock->range, false);
-		lock->held = SYS_LOCK_NONE;
-	}
 	return error;
 }
 
@@ -175,10 +200,9 @@ static int filelock_wait_by_looking(struct nonet_filelock *lock, enum sys_lock_m
 	return error;
 }
 
-static int filelock_wait(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline)
+/* After a first try, which said @error. */
+static int filelock_wait(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline, int error)
 {
-	int error = filelock_set(lock, mode, false);
-
 	if (error != -EAGAIN || deadline == NONET_NOW)
 		return error;
 	if (deadline == NONET_FOREVER) {
@@ -227,7 +251,7 @@ static int filelock_check_path(struct nonet_filelock *lock)
 /* How often a file may be replaced between a look and the next, for who doesn't wait. */
 #define FILELOCK_RENEWALS 20
 
-static int filelock_take(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline)
+static int filelock_take_checked(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline)
 {
 	/* What is held was checked when it was taken: who removes the path then, does so under our lock. */
 	const bool check = lock->flags & NONET_FILELOCK_CHECK_PATH && lock->held == SYS_LOCK_NONE;
@@ -237,7 +261,7 @@ static int filelock_take(struct nonet_filelock *lock, enum sys_lock_mode mode, n
 	if (ours)
 		lock->held = mode;
 	for (int renewals = 0;; renewals++) {
-		error = ours ? 0 : filelock_wait(lock, mode, deadline);
+		error = ours ? 0 : filelock_wait(lock, mode, deadline, filelock_set(lock, mode, false));
 		if (error < 0 || !check)
 			return error;
 		error = filelock_check_path(lock);
@@ -249,7 +273,30 @@ static int filelock_take(struct nonet_filelock *lock, enum sys_lock_mode mode, n
 	}
 }
 
-int nonet_filelock_lock(struct nonet_filelock *lock, enum nonet_filelock_mode mode, nonet_time deadline)
+FILELOCK_SELDOM static int filelock_take(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline)
+{
+	int error = filelock_take_checked(lock, mode, deadline);
+
+	if (error < 0)
+		filelock_want(lock, mode);
+	return error;
+}
+
+/* The same, after a first try that said @error. */
+FILELOCK_SELDOM static int filelock_take_after(struct nonet_filelock *lock, enum sys_lock_mode mode,
+					       nonet_time deadline, int error)
+{
+	filelock_failed(lock);
+	error = filelock_wait(lock, mode, deadline, error);
+	if (error < 0)
+		filelock_want(lock, mode);
+	else
+		lock->wanted = SYS_LOCK_NONE;
+	return error;
+}
+
+__attribute__((flatten)) int nonet_filelock_lock(struct nonet_filelock *lock, enum nonet_filelock_mode mode,
+						 nonet_time deadline)
 {
 	int error;
 
@@ -259,20 +306,38 @@ int nonet_filelock_lock(struct nonet_filelock *lock, enum nonet_filelock_mode mo
 		return -ECHILD;
 	if (mode == NONET_FILELOCK_EXCLUSIVE && lock->file->read_only && !lock->carrier->any_access)
 		return -EBADF;
-	error = filelock_take(lock, (enum sys_lock_mode)mode, deadline);
+	if (lock->watcher || lock->flags & NONET_FILELOCK_CHECK_PATH)
+		return filelock_take(lock, (enum sys_lock_mode)mode, deadline);
+	/* Nobody waits for it by descriptor, nor ever has. */
+	error = filelock_try(lock, (enum sys_lock_mode)mode);
 	if (error < 0)
-		filelock_want(lock, (enum sys_lock_mode)mode);
-	return error;
+		return filelock_take_after(lock, (enum sys_lock_mode)mode, deadline, error);
+	lock->held = (enum sys_lock_mode)mode;
+	lock->wanted = SYS_LOCK_NONE;
+	return 0;
 }
 
-int nonet_filelock_unlock(struct nonet_filelock *lock)
+FILELOCK_SELDOM static int filelock_unlock_watched(struct nonet_filelock *lock)
 {
+	(void)filelock_stop_waiting(lock, SYS_LOCK_NONE);
+	return lock->held == SYS_LOCK_NONE ? 0 : filelock_set(lock, SYS_LOCK_NONE, false);
+}
+
+__attribute__((flatten)) int nonet_filelock_unlock(struct nonet_filelock *lock)
+{
+	int error;
+
 	if (filelock_is_foreign(lock))
 		return -ECHILD;
-	(void)filelock_stop_waiting(lock, SYS_LOCK_NONE);
+	if (lock->watcher)
+		return filelock_unlock_watched(lock);
+	lock->wanted = SYS_LOCK_NONE;
 	if (lock->held == SYS_LOCK_NONE)
 		return 0;
-	return filelock_set(lock, SYS_LOCK_NONE, false);
+	error = filelock_try(lock, SYS_LOCK_NONE);
+	if (error == 0)
+		lock->held = SYS_LOCK_NONE;
+	return error;
 }
 
 enum nonet_filelock_mode nonet_filelock_get_mode(struct nonet_filelock *lock)

@@ -95,9 +95,6 @@ void filelock_file_close(const struct nonet_filelock *lock, struct filelock_file
 /* Whether @lock's path leads to its very file: 1, 0 if to another or none, or -errno. */
 int filelock_file_is_at_path(const struct nonet_filelock *lock);
 
-/* Change the kernel's lock, without the helper: as nonet_filelock_lock(). */
-int filelock_set(struct nonet_filelock *lock, enum sys_lock_mode mode, bool wait);
-
 /* Make the watcher, if there is none: 0, -EMFILE, -ENFILE, -ENOMEM, -ECHILD for a parent's. */
 int filelock_watch(struct nonet_filelock *lock);
 
