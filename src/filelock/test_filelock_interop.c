@@ -2,6 +2,8 @@
 /* Programs that know nothing of nonet: flock(1), and SQLite, whose databases have classic locks. */
 #include <stdlib.h>
 
+#include <nonet/address.h>
+#include <nonet/inspect.h>
 #include <nonet/process.h>
 
 #include "filelock/test_filelock.h"
@@ -96,6 +98,51 @@ static void flock_and_nonet_exclude_each_other(void **state)
 #define SQLITE_RESERVED (SQLITE_PENDING + 1)
 #define SQLITE_SHARED   (SQLITE_PENDING + 2)
 
+/* That the process has a classic lock of the file, and how many wait by one of ours: the helper's. */
+static void is_seen(const char *scheme, pid_t holder, int waiting)
+{
+	const struct nonet_inspect_holder *one;
+	struct nonet_inspect_holders *holders = NULL;
+	bool found = false;
+	char address[160];
+
+	snprintf(address, sizeof(address), "%s:%s", scheme, path);
+	test_check_equal(nonet_inspect_holders(address, NULL, NONET_FOREVER, &holders, NULL), 0);
+	for (size_t i = 0; (one = nonet_inspect_holders_get(holders, i)) != NULL; i++) {
+		found |= one->pid == holder && !one->waits && one->scheme == NONET_SCHEME_POSIXLOCK &&
+			 strcmp(one->name, "sqlite3") == 0;
+		if (one->waits) {
+			test_check_equal(one->pid, getpid());
+			test_check(strcmp(nonet_scheme_name((enum nonet_scheme)one->scheme), scheme) == 0);
+			waiting--;
+		}
+	}
+	test_check(found);
+	test_check_equal(waiting, 0);
+	nonet_inspect_holders_free(holders);
+}
+
+/* Until the helper sleeps in its call: the kernel has no event for that. */
+static void until_waiting(const char *scheme)
+{
+	const nonet_time deadline = test_deadline();
+	struct nonet_inspect_holders *holders;
+	char address[160];
+	bool waiting = false;
+
+	snprintf(address, sizeof(address), "%s:%s", scheme, path);
+	while (!waiting) {
+		size_t count;
+
+		test_check(nonet_clock() < deadline);
+		test_check_equal(nonet_inspect_holders(address, NULL, NONET_FOREVER, &holders, NULL), 0);
+		count = nonet_inspect_holders_count(holders);
+		waiting = count > 0 && nonet_inspect_holders_get(holders, count - 1)->waits &&
+			  nonet_inspect_holders_get(holders, count - 1)->pid == getpid();
+		nonet_inspect_holders_free(holders);
+	}
+}
+
 static bool sqlite_can(const char *statement)
 {
 	return STATUS("sqlite3", path, statement) == 0;
@@ -130,7 +177,11 @@ static void sqlite_and_nonet_exclude_each_other(const char *scheme)
 	assert_int_equal(nonet_filelock_lock(lock, SHARED, NONET_NOW), 0);
 	assert_int_equal(nonet_filelock_unlock(lock), 0);
 	assert_int_equal(nonet_filelock_set_range(lock, SQLITE_RESERVED, 1), 0);
+	is_seen(scheme, nonet_process_pid(process), 0);
 	assert_int_equal(nonet_filelock_lock(lock, SHARED, NONET_NOW), -EAGAIN);
+	assert_int_equal(nonet_filelock_arm(lock), 0);
+	until_waiting(scheme);
+	is_seen(scheme, nonet_process_pid(process), 1);
 	end(process);
 	assert_int_equal(nonet_filelock_lock(lock, EXCLUSIVE, NONET_NOW), 0);
 	nonet_filelock_close(lock);
