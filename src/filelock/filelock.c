@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/error.h"
+#include "base/flat.h"
 #include "base/time.h"
 #include "sys/clock.h"
 #include "sys/fork.h"
@@ -295,8 +296,7 @@ FILELOCK_SELDOM static int filelock_take_after(struct nonet_filelock *lock, enum
 	return error;
 }
 
-__attribute__((flatten)) int nonet_filelock_lock(struct nonet_filelock *lock, enum nonet_filelock_mode mode,
-						 nonet_time deadline)
+FLAT int nonet_filelock_lock(struct nonet_filelock *lock, enum nonet_filelock_mode mode, nonet_time deadline)
 {
 	int error;
 
@@ -323,7 +323,7 @@ FILELOCK_SELDOM static int filelock_unlock_watched(struct nonet_filelock *lock)
 	return lock->held == SYS_LOCK_NONE ? 0 : filelock_set(lock, SYS_LOCK_NONE, false);
 }
 
-__attribute__((flatten)) int nonet_filelock_unlock(struct nonet_filelock *lock)
+FLAT int nonet_filelock_unlock(struct nonet_filelock *lock)
 {
 	int error;
 
