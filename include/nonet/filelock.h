@@ -72,6 +72,7 @@ struct nonet_filelock_options {
  *   -ENOTSUP     the same number: not a regular file (nor a directory, of flock:)
  *   -EBUSY       posixlock: this process has a handle for the file
  *   -ENOENT      no such file, and no NONET_FILELOCK_CREATE
+ *   -EAGAIN      somebody has a lease on the file (F_SETLEASE in fcntl(2)), who is told now to give it up
  *   -EACCES, -EPERM, -EROFS   not permitted; shared locks may be possible with NONET_FILELOCK_READ_ONLY
  *   -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOSPC, -EDQUOT, -EIO, -ETXTBSY, -EMFILE, -ENFILE, -ENOMEM   as open(2)
  * Context: any thread; not in a signal handler.
@@ -149,7 +150,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_filelock_set_range(struct nonet_filelock
  * NONET_FILELOCK_PATIENCE the lock is let go of, and waited for again by the next nonet_filelock_arm(). So a handle
  * that is in no loop any more should be unlocked or closed, which ends the waiting.
  *
- * Return: the descriptor, owned by @lock; or -EMFILE, -ENFILE, -ENOMEM.
+ * Return: the descriptor, owned by @lock; or -EMFILE, -ENFILE, -ENOMEM, -ECHILD (the helper is the parent's).
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_filelock_fd(struct nonet_filelock *lock);
 
@@ -168,7 +169,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_filelock_arm(struct nonet_filelock *lock
  * nonet_filelock_waitable() - what nonet_wait_set_add() wants, for NONET_WAIT_RECEIVE
  * @lock: a handle; see nonet_filelock_fd()
  *
- * Owned by @lock. Without memory or descriptors for it, nonet_wait_set_add() says so.
+ * Owned by @lock. Where there can be no descriptor, nonet_wait_set_add() says why.
  */
 NONET_PUBLIC struct nonet_waitable *nonet_filelock_waitable(struct nonet_filelock *lock);
 

@@ -90,6 +90,9 @@ static int filelock_say_open(const struct nonet_filelock *lock, int error, struc
 				 "can't open %s for writing, which an exclusive %s: needs: %s; a shared lock can be "
 				 "taken if it is opened read-only, any with flock:",
 				 path, lock->carrier->scheme, error_reason(error));
+	case -EAGAIN:
+		return error_set(reterr, error,
+				 "somebody has a lease on %s, and has just been told to give it up: try again", path);
 	case -ENOENT:
 		if (lock->flags & NONET_FILELOCK_CREATE)
 			break;
@@ -364,11 +367,8 @@ struct nonet_waitable *nonet_filelock_waitable(struct nonet_filelock *lock)
 {
 	int error = filelock_watch(lock);
 
-	/* A child has the descriptor too, if not the helper: arming tells. */
-	if (lock->watcher)
-		lock->waitable.fd = watcher_fd(lock->watcher);
-	else
-		lock->waitable.fd = error;
+	/* A child has a parent's descriptor too, but not the helper who would ring. */
+	lock->waitable.fd = error < 0 ? error : watcher_fd(lock->watcher);
 	return &lock->waitable;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "filelock/test_filelock.h"
@@ -189,6 +190,35 @@ static void who_may_only_read_is_told_what_he_can_do(void **state)
 	assert_int_equal(test_child_join(test_child_start(open_as_nobody, NULL)), 0);
 }
 
+static int lease(struct test_child_side *side, void *argument)
+{
+	int fd = (int)test_must(open(path, O_RDONLY | O_CLOEXEC));
+
+	(void)argument;
+	signal(SIGIO, SIG_IGN);
+	test_must(fcntl(fd, F_SETLEASE, F_RDLCK));
+	test_report(side, "ready");
+	test_await(side, "give it up");
+	test_must(fcntl(fd, F_SETLEASE, F_UNLCK));
+	test_report(side, "given up");
+	test_await(side, "end");
+	return 0;
+}
+
+/* Opening would wait for it, for 45 seconds and without a deadline. */
+static void a_lease_is_not_waited_for(void **state)
+{
+	struct test_child *child = test_child_until(lease, NULL);
+
+	(void)state;
+	refused("ofdlock", path, NULL, -EAGAIN, "lease");
+	test_child_tell(child, "give it up");
+	test_child_wait_state(child, "given up");
+	nonet_filelock_close(open_lock("ofdlock", NULL));
+	test_child_tell(child, "end");
+	assert_int_equal(test_child_join(child), 0);
+}
+
 static void a_mode_that_is_none_is_refused(void **state)
 {
 	struct nonet_filelock *lock = open_lock("ofdlock", NULL);
@@ -338,6 +368,7 @@ int main(void)
 		test_case_with(a_link_is_followed_and_a_dangling_one_is_nothing, &with_file),
 		test_case_with(read_only_is_shared_only, &with_file),
 		test_case_with(who_may_only_read_is_told_what_he_can_do, &with_file),
+		test_case_with(a_lease_is_not_waited_for, &with_file),
 		test_case_with(a_mode_that_is_none_is_refused, &with_file),
 		test_case_with(handles_of_one_process_exclude_each_other, &with_file),
 		test_case_with(a_second_classic_handle_is_refused, &with_file),

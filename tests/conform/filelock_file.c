@@ -67,6 +67,7 @@ static int use_the_parents(struct test_child_side *side, void *argument)
 
 	(void)side;
 	test_check_equal(nonet_filelock_arm(lock), -ECHILD);
+	test_check_equal(nonet_filelock_fd(lock), -ECHILD);
 	if (kind->of_process) {
 		test_check_equal(nonet_filelock_lock(lock, EXCLUSIVE, NONET_NOW), -ECHILD);
 		test_check_equal(nonet_filelock_unlock(lock), -ECHILD);
