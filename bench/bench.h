@@ -66,6 +66,7 @@ extern const struct bench_case queue_cases[];
 extern const struct bench_case wait_cases[];
 extern const struct bench_case signal_cases[];
 extern const struct bench_case semaphore_cases[];
+extern const struct bench_case filelock_cases[];
 extern const struct bench_case endpoint_cases[];
 extern const struct bench_case memory_cases[];
 
@@ -93,6 +94,9 @@ extern const struct bench_way naked_timer;
 extern const struct bench_way naked_signal;
 extern const struct bench_way naked_signal_talk;
 extern const struct bench_way naked_process;
+extern const struct bench_way naked_ofdlock;
+extern const struct bench_way naked_posixlock;
+extern const struct bench_way naked_flock;
 
 struct bench_options {
 	int runs;         /* paired runs; the ratio is the median of theirs */

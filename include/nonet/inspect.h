@@ -7,6 +7,7 @@
 
 #include <nonet/address.h>
 #include <nonet/error.h>
+#include <nonet/filelock.h>
 #include <nonet/macro.h>
 #include <nonet/time.h>
 
@@ -109,6 +110,72 @@ NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_get_coverage(con
  * Return: NULL.
  */
 NONET_PUBLIC struct nonet_inspect_list *nonet_inspect_free(struct nonet_inspect_list *list);
+
+/* A process and a lock. */
+struct nonet_inspect_holder {
+	int32_t pid;     /* as /proc numbers it; 0: nobody that we can see, though the kernel has the lock */
+	uint32_t waits;  /* 0: has it, 1: waits for it */
+	uint32_t scheme; /* NONET_SCHEME_OFDLOCK, _POSIXLOCK or _FLOCK */
+	uint32_t mode;   /* NONET_FILELOCK_SHARED or _EXCLUSIVE */
+	int64_t start;   /* in bytes */
+	int64_t length;  /* in bytes; 0: to the end of the file, however it grows */
+	char name[16];   /* of the process, ends with NUL; empty if it isn't known */
+};
+
+/* Flags of struct nonet_inspect_options: none yet. */
+struct nonet_inspect_options {
+	uint32_t size;        /* sizeof(struct nonet_inspect_options) */
+	uint32_t flags;       /* zero */
+	uint64_t reserved[2]; /* zero */
+};
+
+struct nonet_inspect_holders;
+
+/**
+ * nonet_inspect_holders() - find out who has a file lock, and who waits for it
+ * @address:     ofdlock:, posixlock: or flock:, see nonet(7)
+ * @options:     or NULL
+ * @deadline:    when to stop looking; what was found until then is told
+ * @ret_holders: freed with nonet_inspect_holders_free()
+ * @reterr:      NULL, or where to put the sentence
+ *
+ * Of ofdlock: and posixlock: both kinds are told, as they exclude each other, where they overlap the address's range. A
+ * process is told once for each lock, however many descriptors it has of it. Who has got a descriptor by fork() or over
+ * a socket has what is locked by it, of ofdlock: and flock:; so several processes may have one exclusive lock.
+ *
+ * Return: 0, or
+ *   -EINVAL      @address isn't an address; bad @options
+ *   -EOPNOTSUPP  @address isn't of a file lock
+ *   -ENOENT      no such file; or no /proc
+ *   -EACCES, -EPERM, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EIO, -EMFILE, -ENFILE, -ENOMEM   as open(2)
+ * Context: any thread; not in a signal handler.
+ * Source: /proc/locks; fdinfo, task/TID/syscall and task/TID/mem in /proc/PID.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_inspect_holders(const char *address,
+							const struct nonet_inspect_options *options,
+							nonet_time deadline, struct nonet_inspect_holders **ret_holders,
+							struct nonet_error *reterr);
+
+/** nonet_inspect_holders_count() - how many were found, waiting ones included. */
+NONET_PUBLIC size_t nonet_inspect_holders_count(const struct nonet_inspect_holders *holders);
+
+/**
+ * nonet_inspect_holders_get() - one of them
+ * @holders: what was found
+ * @index:   below the count; those who have it come before those who wait
+ *
+ * Return: owned by @holders; NULL if @index isn't below the count.
+ */
+NONET_PUBLIC const struct nonet_inspect_holder *nonet_inspect_holders_get(const struct nonet_inspect_holders *holders,
+									  size_t index);
+
+/** nonet_inspect_holders_coverage() - what wasn't seen: if the deadline cut it short, it counts a place. Owned by
+ * @holders. */
+NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_holders_coverage(
+	const struct nonet_inspect_holders *holders);
+
+/** nonet_inspect_holders_free() - forget them; NULL is allowed. Return: NULL. */
+NONET_PUBLIC struct nonet_inspect_holders *nonet_inspect_holders_free(struct nonet_inspect_holders *holders);
 
 NONET_END_DECLS
 

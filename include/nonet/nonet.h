@@ -7,6 +7,7 @@
 #include <nonet/address.h>
 #include <nonet/endpoint.h>
 #include <nonet/error.h>
+#include <nonet/filelock.h>
 #include <nonet/guard.h>
 #include <nonet/inspect.h>
 #include <nonet/macro.h>

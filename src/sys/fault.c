@@ -98,6 +98,7 @@ static const struct fault_kind {
 	[SYS_CALL_SEM_TRY] = {"sem_trywait", {EAGAIN}},
 	[SYS_CALL_SEM_WAIT] = {"sem_clockwait", {ETIMEDOUT}},
 	[SYS_CALL_SEM_POST] = {"sem_post", {EOVERFLOW}},
+	[SYS_CALL_LOCK] = {"fcntl lock", {EAGAIN, ENOLCK, EIO}},
 };
 
 /* The plan and the record of one thread. */

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inspect/inspect_holders.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "inspect/inspect_lock.h"
+#include "sys/files.h"
+#include "sys/look.h"
+#include "sys/memory.h"
+#include "sys/procfs.h"
+
+/*
+ * What knows what:
+ *
+ * /proc/locks has each lock of the host, with who took it; not of open file descriptions, nor who has an inherited one.
+ * It hides classic locks and flocks of whoever has no number in its PID namespace.
+ * /proc/PID/fdinfo/FD has the locks that are held by that description: so everybody who has it. It takes the right to
+ * trace the process. Who waits isn't there.
+ *
+ * So holders come from fdinfo, waiters from /proc/locks, those for a lock of an open file description from what their
+ * threads are doing; and what is in /proc/locks before and after the walk, and was met nowhere, has an unknown holder.
+ */
+
+struct holder {
+	struct nonet_inspect_holder told; /* first: what is given out */
+	int32_t taker;
+};
+
+struct nonet_inspect_holders {
+	struct nonet_inspect_coverage coverage;
+	struct holder *list;
+	size_t count, room;
+};
+
+struct lock_list {
+	struct inspect_lock *list;
+	size_t count, room;
+};
+
+struct search {
+	struct nonet_inspect_holders *found;
+	int proc;
+	struct inspect_file file;
+	enum nonet_scheme scheme;
+	struct sys_lock_range range;
+	bool ofd_waits; /* somebody waits for a lock of an open file description */
+	bool cut;       /* the deadline has come */
+	nonet_time deadline;
+};
+
+/* A process while it is looked at. */
+struct process {
+	int directory;
+	int32_t pid;
+	char name[16];
+	bool has_file; /* a descriptor of it */
+};
+
+/* The list with room for one more, moved maybe; or NULL, and it is as it was. */
+static void *list_reserve(void *list, size_t item, size_t count, size_t *room)
+{
+	const size_t wanted = *room ? 2 * *room : 16;
+	void *more;
+
+	if (count < *room)
+		return list;
+	more = sys_reallocate(list, wanted * item);
+	if (more)
+		*room = wanted;
+	return more;
+}
+
+static bool search_wants(const struct search *search, const struct inspect_lock *lock)
+{
+	const bool whole = search->scheme == NONET_SCHEME_FLOCK;
+
+	return inspect_file_is_same(&lock->file, &search->file) && (lock->scheme == NONET_SCHEME_FLOCK) == whole &&
+	       inspect_ranges_overlap(&lock->range, &search->range);
+}
+
+static bool holder_is(const struct holder *holder, const struct inspect_lock *lock)
+{
+	return holder->told.waits == lock->waits && holder->told.scheme == (uint32_t)lock->scheme &&
+	       holder->told.mode == (uint32_t)lock->mode && holder->told.start == lock->range.start &&
+	       holder->told.length == lock->range.length && holder->taker == lock->taker;
+}
+
+/* Once for each process and lock. */
+static int search_add(struct search *search, const struct process *process, const struct inspect_lock *lock)
+{
+	struct nonet_inspect_holders *found = search->found;
+	struct holder *holder;
+
+	for (size_t i = 0; process->pid != 0 && i < found->count; i++) {
+		if (found->list[i].told.pid == process->pid && holder_is(&found->list[i], lock))
+			return 0;
+	}
+	holder = list_reserve(found->list, sizeof(*holder), found->count, &found->room);
+	if (!holder)
+		return -ENOMEM;
+	found->list = holder;
+	holder += found->count++;
+	*holder = (struct holder){
+		.told =
+			{
+				.pid = process->pid,
+				.waits = lock->waits,
+				.scheme = (uint32_t)lock->scheme,
+				.mode = (uint32_t)lock->mode,
+				.start = lock->range.start,
+				.length = lock->range.length,
+			},
+		.taker = lock->taker,
+	};
+	memcpy(holder->told.name, process->name, sizeof(process->name));
+	return 0;
+}
+
+/* It ended while it was looked at, or this descriptor of it was closed. */
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ESRCH;
+}
+
+static bool is_denied(int error)
+{
+	return error == -EACCES || error == -EPERM;
+}
+
+/* What stands behind "KEY:" and white space, or NULL. */
+static const char *value_of(const char *line, const char *key)
+{
+	const size_t length = strlen(key);
+
+	if (strncmp(line, key, length) != 0 || line[length] != ':')
+		return NULL;
+	line += length + 1;
+	return line + strspn(line, " \t");
+}
+
+/* The device of a mount that the process sees: 1, or 0 if there is none of that number. */
+static int mount_device(int process, int mount, struct inspect_file *file)
+{
+	struct sys_lines lines;
+	int error = sys_lines_open(process, "mountinfo", &lines);
+	bool found = false;
+	int number;
+
+	if (error < 0)
+		return error;
+	while (!found && (error = sys_lines_next(&lines)) > 0) {
+		unsigned major, minor;
+
+		if (sscanf(lines.line, "%d %*d %u:%u", &number, &major, &minor) == 3 && number == mount) {
+			file->major = major;
+			file->minor = minor;
+			found = true;
+		}
+	}
+	sys_lines_close(&lines);
+	return error < 0 ? error : found;
+}
+
+/*
+ * Which file a descriptor of a process is. On a mount that isn't in its tree (any more), so that the device isn't
+ * known: 0.
+ */
+static int descriptor_file(int process, const char *path, struct inspect_file *ret_file)
+{
+	struct inspect_file file = {0};
+	struct sys_lines lines;
+	int mount = -1;
+	int error = sys_lines_open(process, path, &lines);
+
+	if (error < 0)
+		return error;
+	while ((error = sys_lines_next(&lines)) > 0) {
+		const char *value = value_of(lines.line, "mnt_id");
+
+		if (value)
+			mount = (int)strtol(value, NULL, 10);
+		value = value_of(lines.line, "ino");
+		if (value)
+			file.inode = strtoull(value, NULL, 10);
+	}
+	sys_lines_close(&lines);
+	if (error == 0)
+		error = mount_device(process, mount, &file);
+	if (error == 1)
+		*ret_file = file;
+	return error;
+}
+
+/* The locks on the file, of all who have or want them. */
+static int read_locks(struct search *search, struct lock_list *locks)
+{
+	struct inspect_lock *more;
+	struct inspect_lock lock;
+	struct sys_lines lines;
+	int error = sys_lines_open(search->proc, "locks", &lines);
+
+	if (error < 0)
+		return error;
+	while ((error = sys_lines_next(&lines)) > 0) {
+		if (!inspect_lock_read(lines.line, &lock) || !search_wants(search, &lock))
+			continue;
+		more = list_reserve(locks->list, sizeof(*more), locks->count, &locks->room);
+		if (!more) {
+			error = -ENOMEM;
+			break;
+		}
+		locks->list = more;
+		more[locks->count++] = lock;
+	}
+	sys_lines_close(&lines);
+	return error;
+}
+
+static size_t count_locks(const struct lock_list *locks, const struct inspect_lock *lock, size_t end)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < end; i++)
+		count += inspect_lock_is_same(&locks->list[i], lock);
+	return count;
+}
+
+static int look_at_descriptor(struct search *search, struct process *process, int descriptors, const char *number)
+{
+	struct sys_lines lines;
+	struct inspect_lock lock;
+	int error = sys_lines_open(descriptors, number, &lines);
+
+	if (error < 0)
+		return error;
+	while ((error = sys_lines_next(&lines)) > 0) {
+		const char *inode = value_of(lines.line, "ino");
+		const char *text = value_of(lines.line, "lock");
+
+		if (inode && strtoull(inode, NULL, 10) != search->file.inode)
+			break;
+		if (inode)
+			process->has_file = true;
+		if (text && inspect_lock_read(text, &lock) && search_wants(search, &lock)) {
+			error = search_add(search, process, &lock);
+			if (error < 0)
+				break;
+		}
+	}
+	sys_lines_close(&lines);
+	return error < 0 ? error : 0;
+}
+
+static bool search_is_over(struct search *search)
+{
+	if (!search->cut && search->deadline != NONET_FOREVER && nonet_clock() >= search->deadline) {
+		search->cut = true;
+		search->found->coverage.places++;
+	}
+	return search->cut;
+}
+
+static int look_at_descriptors(struct search *search, struct process *process)
+{
+	struct sys_directory names;
+	unsigned char type;
+	const char *number;
+	int error = sys_directory_open(process->directory, "fdinfo", &names);
+
+	if (error < 0)
+		return error;
+	while (!search_is_over(search) && (error = sys_directory_next(&names, &number, &type)) > 0) {
+		error = look_at_descriptor(search, process, names.fd, number);
+		if (error < 0 && !is_gone(error))
+			break;
+	}
+	sys_directory_close(&names);
+	return error < 0 ? error : 0;
+}
+
+static int look_at_task(struct search *search, struct process *process, int tasks, const char *task)
+{
+	struct inspect_lock lock = {.scheme = NONET_SCHEME_OFDLOCK, .waits = true, .taker = -1};
+	char path[32];
+	int fd;
+	int error = sys_task_waits_for_ofd_lock(tasks, task, &fd, &lock.mode, &lock.range);
+
+	if (error <= 0)
+		return error;
+	snprintf(path, sizeof(path), "fdinfo/%d", fd);
+	error = descriptor_file(process->directory, path, &lock.file);
+	if (error <= 0)
+		return error;
+	return search_wants(search, &lock) ? search_add(search, process, &lock) : 0;
+}
+
+static int look_at_tasks(struct search *search, struct process *process)
+{
+	struct sys_directory names;
+	unsigned char type;
+	const char *task;
+	int error = sys_directory_open(process->directory, "task", &names);
+
+	if (error < 0)
+		return error;
+	while (!search_is_over(search) && (error = sys_directory_next(&names, &task, &type)) > 0) {
+		error = look_at_task(search, process, names.fd, task);
+		if (error < 0 && !is_gone(error))
+			break;
+	}
+	sys_directory_close(&names);
+	return error < 0 ? error : 0;
+}
+
+/* Its name, if it has one that we may see. */
+static void name_process(struct process *process)
+{
+	struct sys_lines lines;
+
+	if (sys_lines_open(process->directory, "comm", &lines) < 0)
+		return;
+	if (sys_lines_next(&lines) == 1)
+		snprintf(process->name, sizeof(process->name), "%.15s", lines.line);
+	sys_lines_close(&lines);
+}
+
+/* Return: 0, -ENOENT or -ESRCH if it is gone. */
+static int open_process(const struct search *search, int32_t pid, struct process *ret_process)
+{
+	char path[16];
+	int directory;
+
+	snprintf(path, sizeof(path), "%" PRId32, pid);
+	directory = sys_open_at(search->proc, path, O_PATH | O_DIRECTORY);
+	if (directory < 0)
+		return directory;
+	*ret_process = (struct process){.directory = directory, .pid = pid};
+	name_process(ret_process);
+	return 0;
+}
+
+static int look_at_process(struct search *search, int32_t pid)
+{
+	struct process process;
+	int error = open_process(search, pid, &process);
+
+	if (error == 0) {
+		search->found->coverage.processes++;
+		error = look_at_descriptors(search, &process);
+		if (error == 0 && process.has_file && search->ofd_waits)
+			error = look_at_tasks(search, &process);
+		sys_close(&process.directory);
+		if (is_denied(error))
+			search->found->coverage.unreadable++;
+	} else if (is_denied(error)) {
+		/* A /proc that is mounted with hidepid. */
+		search->found->coverage.processes++;
+		search->found->coverage.unreadable++;
+	}
+	return is_gone(error) || is_denied(error) ? 0 : error;
+}
+
+static int look_at_processes(struct search *search)
+{
+	struct sys_directory names;
+	unsigned char type;
+	const char *name;
+	int error = sys_directory_open(search->proc, ".", &names);
+
+	if (error < 0)
+		return error;
+	while (!search_is_over(search) && (error = sys_directory_next(&names, &name, &type)) > 0) {
+		char *end;
+		const long pid = strtol(name, &end, 10);
+
+		error = pid > 0 && *end == 0 ? look_at_process(search, (int32_t)pid) : 0;
+		if (error < 0)
+			break;
+	}
+	sys_directory_close(&names);
+	return error < 0 ? error : 0;
+}
+
+/* Whether it is a process that we couldn't look into: else, if it had the lock, it would have been found. */
+static bool may_have_it(const struct search *search, int32_t pid, struct process *ret_process)
+{
+	struct process process;
+	struct sys_directory names;
+	int error;
+
+	if (pid <= 0 || open_process(search, pid, &process) < 0)
+		return false;
+	error = sys_directory_open(process.directory, "fdinfo", &names);
+	if (error == 0)
+		sys_directory_close(&names);
+	sys_close(&process.directory);
+	*ret_process = process;
+	return is_denied(error) || search->cut;
+}
+
+/* @count locks of one description that the kernel has, and that were met nowhere. */
+static int add_unmet(struct search *search, const struct inspect_lock *lock, size_t count)
+{
+	struct process process = {.pid = 0};
+	int error = 0;
+
+	if (lock->waits && lock->taker > 0) {
+		if (open_process(search, lock->taker, &process) == 0)
+			sys_close(&process.directory);
+		process.pid = lock->taker;
+		return search_add(search, &process, lock);
+	}
+	if (!may_have_it(search, lock->taker, &process))
+		process = (struct process){.pid = 0};
+	for (size_t i = 0; error == 0 && i < count; i++)
+		error = search_add(search, &process, lock);
+	return error;
+}
+
+static int add_all_unmet(struct search *search, const struct lock_list *before, const struct lock_list *after)
+{
+	for (size_t i = 0; i < after->count; i++) {
+		const struct inspect_lock *lock = &after->list[i];
+		const size_t before_count = count_locks(before, lock, before->count);
+		const size_t after_count = count_locks(after, lock, after->count);
+		size_t count = before_count < after_count ? before_count : after_count;
+		size_t met = 0;
+		int error;
+
+		/* Who waits is told by the second reading alone; equal ones are told together, with the first. */
+		if (lock->waits && lock->taker > 0)
+			count = after_count;
+		if (count_locks(after, lock, i) > 0)
+			continue;
+		for (size_t j = 0; j < search->found->count; j++)
+			met += holder_is(&search->found->list[j], lock);
+		if (met >= count)
+			continue;
+		error = add_unmet(search, lock, count - met);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+	const struct nonet_inspect_holder *x = &((const struct holder *)a)->told;
+	const struct nonet_inspect_holder *y = &((const struct holder *)b)->told;
+
+	if (x->waits != y->waits)
+		return x->waits < y->waits ? -1 : 1;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static int search_holders(struct search *search)
+{
+	struct lock_list before = {.list = NULL};
+	struct lock_list after = {.list = NULL};
+	int error = read_locks(search, &before);
+
+	for (size_t i = 0; i < before.count; i++)
+		search->ofd_waits |= before.list[i].waits && before.list[i].scheme == NONET_SCHEME_OFDLOCK;
+	/* An inherited flock whose taker has ended isn't in the list that a PID namespace sees. */
+	if (error == 0 && (before.count > 0 || search->scheme == NONET_SCHEME_FLOCK))
+		error = look_at_processes(search);
+	if (error == 0)
+		error = read_locks(search, &after);
+	if (error == 0)
+		error = add_all_unmet(search, &before, &after);
+	if (error == 0 && search->found->count > 0)
+		qsort(search->found->list, search->found->count, sizeof(*search->found->list), compare_holders);
+	sys_free(before.list);
+	sys_free(after.list);
+	return error;
+}
+
+/* Which file the path leads to, in the kernel's words. Nothing but its place is opened. */
+static int search_file(struct search *search, const char *path, struct nonet_error *reterr)
+{
+	char descriptor[48];
+	int place = sys_open(path, O_PATH);
+	int error;
+
+	if (place < 0)
+		return error_set(reterr, place, "can't look for who locks %s: %s", path, error_reason(place));
+	/* Of this thread: the main thread may have ended. */
+	snprintf(descriptor, sizeof(descriptor), "fdinfo/%d", place);
+	error = sys_open_at(search->proc, "thread-self", O_PATH | O_DIRECTORY);
+	if (error >= 0) {
+		int self = error;
+
+		error = descriptor_file(self, descriptor, &search->file);
+		sys_close(&self);
+	}
+	sys_close(&place);
+	if (error == 1)
+		return 0;
+	error = error < 0 ? error : -ENOENT;
+	return error_set(reterr, error,
+			 "can't find out which device %s is on, without which its locks aren't told from others: %s",
+			 path, error_reason(error));
+}
+
+static int search_address(struct search *search, const struct nonet_address *address, struct nonet_error *reterr)
+{
+	const enum nonet_scheme scheme = nonet_address_scheme(address);
+
+	if (scheme != NONET_SCHEME_OFDLOCK && scheme != NONET_SCHEME_POSIXLOCK && scheme != NONET_SCHEME_FLOCK)
+		return error_set(reterr, -EOPNOTSUPP,
+				 "who has %s: isn't known; of ofdlock:, posixlock: and flock: it can be found out",
+				 nonet_scheme_name(scheme));
+	search->scheme = scheme;
+	(void)!nonet_address_number(address, NONET_ADDRESS_START, &search->range.start);
+	(void)!nonet_address_number(address, NONET_ADDRESS_LENGTH, &search->range.length);
+	return search_file(search, nonet_address_name(address, NULL), reterr);
+}
+
+static int check_options(const struct nonet_inspect_options *options, struct nonet_error *reterr)
+{
+	if (!options)
+		return 0;
+	if (options->size != sizeof(*options) || options->flags || options->reserved[0] || options->reserved[1])
+		return error_set(reterr, -EINVAL,
+				 "the options of a look for holders have a wrong size, or aren't zero");
+	return 0;
+}
+
+int inspect_holders_in(const char *proc, const char *address, const struct nonet_inspect_options *options,
+		       nonet_time deadline, struct nonet_inspect_holders **ret_holders, struct nonet_error *reterr)
+{
+	struct search search = {.proc = -1, .deadline = deadline};
+	struct nonet_address *parsed = NULL;
+	int error = check_options(options, reterr);
+
+	if (error == 0)
+		error = nonet_address_parse(address, &parsed, reterr);
+	if (error < 0)
+		return error;
+	search.found = sys_allocate(sizeof(*search.found));
+	search.proc = search.found ? sys_open(proc, O_PATH | O_DIRECTORY) : -ENOMEM;
+	if (search.proc < 0) {
+		error = search.proc;
+		error_set(reterr, error, "can't look for holders in %s: %s", proc, error_reason(error));
+	} else {
+		error = search_address(&search, parsed, reterr);
+		if (error == 0) {
+			error = search_holders(&search);
+			if (error < 0)
+				error_set(reterr, error, "can't look for who has %s: %s", address, error_reason(error));
+		}
+		sys_close(&search.proc);
+	}
+	nonet_address_free(parsed);
+	if (error < 0)
+		nonet_inspect_holders_free(search.found);
+	else
+		*ret_holders = search.found;
+	return error;
+}
+
+int nonet_inspect_holders(const char *address, const struct nonet_inspect_options *options, nonet_time deadline,
+			  struct nonet_inspect_holders **ret_holders, struct nonet_error *reterr)
+{
+	return inspect_holders_in("/proc", address, options, deadline, ret_holders, reterr);
+}
+
+size_t nonet_inspect_holders_count(const struct nonet_inspect_holders *holders)
+{
+	return holders->count;
+}
+
+const struct nonet_inspect_holder *nonet_inspect_holders_get(const struct nonet_inspect_holders *holders, size_t index)
+{
+	return index < holders->count ? &holders->list[index].told : NULL;
+}
+
+const struct nonet_inspect_coverage *nonet_inspect_holders_coverage(const struct nonet_inspect_holders *holders)
+{
+	return &holders->coverage;
+}
+
+struct nonet_inspect_holders *nonet_inspect_holders_free(struct nonet_inspect_holders *holders)
+{
+	if (!holders)
+		return NULL;
+	sys_free(holders->list);
+	return sys_free(holders);
+}

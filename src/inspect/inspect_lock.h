@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INSPECT_INSPECT_LOCK_H
+#define INSPECT_INSPECT_LOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <nonet/address.h>
+
+#include "sys/filelocks.h"
+
+/*
+ * A file as the kernel's texts name it: by the device of its file system and the inode's number there, not by
+ * stat(2)'s, which differ on file systems that have several of either (btrfs, overlayfs).
+ */
+struct inspect_file {
+	unsigned major, minor;
+	uint64_t inode;
+};
+
+/* A lock that somebody has or waits for: a line of /proc/locks, or of an fdinfo behind "lock:". */
+struct inspect_lock {
+	struct inspect_file file;
+	enum nonet_scheme scheme;
+	enum sys_lock_mode mode;
+	struct sys_lock_range range;
+	bool waits;
+	int32_t taker; /* who took it, if not who has it; -1 of open file descriptions: the kernel doesn't say */
+};
+
+/* Return: whether @text is a line of a lock that we have a scheme for. */
+bool inspect_lock_read(const char *text, struct inspect_lock *ret_lock);
+
+bool inspect_lock_is_same(const struct inspect_lock *a, const struct inspect_lock *b);
+bool inspect_file_is_same(const struct inspect_file *a, const struct inspect_file *b);
+
+/* Whether there is a byte that both have. */
+bool inspect_ranges_overlap(const struct sys_lock_range *a, const struct sys_lock_range *b);
+
+#endif
