@@ -92,7 +92,6 @@ static const struct fault_kind {
 	[SYS_CALL_SEMGET] = {"semget", {EACCES, ENOMEM, ENOSPC}},
 	[SYS_CALL_SEMCTL] = {"semctl", {EACCES, EIDRM, ENOMEM}},
 	[SYS_CALL_SEMOP] = {"semtimedop", {EACCES, EIDRM, ENOMEM, ENOSPC}},
-	[SYS_CALL_LINK] = {"linkat", {EEXIST, EACCES, ENOSPC, EDQUOT, EROFS}},
 	[SYS_CALL_FILE_WRITE] = {"write", {ENOSPC, EDQUOT, EIO, ENOMEM}},
 	[SYS_CALL_SEM_MAP] = {"mmap", {ENOMEM}},
 	[SYS_CALL_SEM_TRY] = {"sem_trywait", {EAGAIN}},

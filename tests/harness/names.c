@@ -175,7 +175,7 @@ bool test_name_is_own(const char *name)
 {
 	const char *found = strstr(name, NAME_PREFIX);
 
-	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) == getpid();
+	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) == test_program();
 }
 
 bool test_name_is_foreign(const char *name)
@@ -183,21 +183,6 @@ bool test_name_is_foreign(const char *name)
 	const char *found = strstr(name, NAME_PREFIX);
 
 	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) != test_program();
-}
-
-/* 'N', 16 bits of the process, a number. */
-#define KEY_TAG UINT32_C(0x4e000000)
-
-int32_t test_sysv_key(void)
-{
-	static unsigned int number;
-
-	return (int32_t)(KEY_TAG | ((uint32_t)getpid() & 0xffff) << 8 | (number++ & 0xff));
-}
-
-bool test_sysv_key_is_own(int32_t key)
-{
-	return ((uint32_t)key & ~UINT32_C(0xff)) == (KEY_TAG | ((uint32_t)getpid() & 0xffff) << 8);
 }
 
 /* 'N', 16 bits of the process, a number. */

@@ -41,7 +41,7 @@ int32_t test_sysv_key(void);
 /* Whether a key is one that test_sysv_key() made in this process. */
 bool test_sysv_key_is_own(int32_t key);
 
-/* Whether @name is one that test_name() made in this process. */
+/* Whether @name is one that test_name() made in this test program, or a child of it. */
 bool test_name_is_own(const char *name);
 
 /* Whether @name is one that test_name() made in another test program, or a child of one. */
