@@ -24,7 +24,8 @@ DENIED = (
     (("fcntl", "EINVAL", 1, 37), "ofd-locks", "problem", "3.15", "nothing takes its place", None),
     (("fcntl", "EINVAL", 1, 1033), "future-write", "note", "5.1", "refuses", None),
     (("fallocate", "EOPNOTSUPP"), "fallocate", "problem", "3.5", "SIGBUS", None),
-    (("socket", "EACCES", 2, 1), "ping", "note", "Permission denied", "CAP_NET_RAW", "ping_group_range"),
+    (("socket", "EPERM", 2, 1), "ping", "note", "not permitted", "-EPERM", ""),  # as root another than as user
+    (("socket", "EAFNOSUPPORT", 2, 1), "ping", "note", "not supported", "-EPERM", None),
     (("io_uring_setup", "EPERM"), "io-uring", "note", "not permitted", "falls back", "docker run --security-opt"),
     (("io_uring_setup", "ENOSYS"), "io-uring", "note", "not implemented", "falls back", None),
     (("unshare", "EPERM"), "user-namespaces", "note", "not permitted", "sandboxes", "docker run --security-opt"),
@@ -106,6 +107,14 @@ class Tried(cli.Case):
         finding, = json.loads(done.stdout)
         self.assertEqual((done.returncode, finding["level"]), (3, "problem"))
         self.assertIn("ip link set lo up", finding["mend"])
+
+    def test_what_a_ping_takes_is_what_nonet_takes(self):
+        """Others' pings may do without CAP_NET_RAW (net.ipv4.ping_group_range); nonet's can't."""
+        if os.geteuid() != 0:
+            cli.skip_or_fail(self, "to be another user takes root")
+        self.assertEqual(self.look("ping")["level"], "ok")  # these tests have it
+        finding = self.look("ping", user=54321)
+        self.assertEqual((finding["level"], finding["mend"]), ("note", "sudo setcap cap_net_raw+ep PROGRAM"))
 
     def test_pipes_of_a_user_over_the_soft_limit(self):
         user = 54321  # nobody's, so that no other test is bound by what this one takes

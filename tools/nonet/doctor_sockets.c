@@ -110,29 +110,31 @@ static void look_at_loopback(const struct doctor *doctor, struct doctor_finding 
 	doctor_mend_as_root(doctor, finding, "ip link set lo up");
 }
 
+/* By a raw socket, as nonet does it: what other programs ping by (net.ipv4.ping_group_range) says nothing of icmp:. */
 static void look_at_ping(const struct doctor *doctor, struct doctor_finding *finding)
 {
-	int fd, r = 0;
+	int fd, code;
 
 	if (!doctor_can_try(doctor)) {
 		doctor_cant_try(finding);
 		return;
 	}
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
-	if (fd < 0)
-		r = -errno;
-	if (fd < 0 && (r == -EACCES || r == -EPERM))
-		fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+	code = errno;
 	if (fd >= 0) {
 		close(fd);
-		doctor_found(finding, DOCTOR_OK, "You may send ICMP echoes%s",
-			     r < 0 ? " by a raw socket, others may not" : "");
+		doctor_found(finding, DOCTOR_OK, "You may send ICMP echoes");
 		return;
 	}
-	doctor_found(finding, DOCTOR_NOTE, "You may not send ICMP echoes: %s", strerror(-r));
-	doctor_means(finding, "icmp: addresses need the capability CAP_NET_RAW or a group that "
-			      "net.ipv4.ping_group_range lets in; without either they are -EPERM.");
-	doctor_mend_as_root(doctor, finding, "sysctl -w net.ipv4.ping_group_range='0 2147483647'");
+	doctor_found(finding, DOCTOR_NOTE, "You may not send ICMP echoes: %s", strerror(code));
+	doctor_means(finding, "icmp: addresses take the capability CAP_NET_RAW; without it they are -EPERM, also where "
+			      "other programs may ping (net.ipv4.ping_group_range).");
+	if (code != EPERM)
+		return;
+	if (doctor->uid == 0)
+		doctor_mend(finding, "docker run --cap-add=NET_RAW IMAGE");
+	else
+		doctor_mend_as_root(doctor, finding, "setcap cap_net_raw+ep PROGRAM");
 }
 
 const struct doctor_check doctor_sockets[] = {
@@ -140,6 +142,6 @@ const struct doctor_check doctor_sockets[] = {
 	{"backlog", "net.core.somaxconn: connections not accepted yet", look_at_backlog},
 	{"socket-buffers", "net.core.wmem_max, rmem_max: what a socket holds", look_at_buffers},
 	{"loopback", "the interface lo, tried", look_at_loopback},
-	{"ping", "ICMP echoes without being root, tried", look_at_ping},
+	{"ping", "ICMP echoes by a raw socket (CAP_NET_RAW), tried", look_at_ping},
 	{NULL, NULL, NULL},
 };
