@@ -292,6 +292,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_send_to(struct nonet_socket *sock
  *   -ECONNRESET  the peer has gone without reading all that was sent to it; told once, then -EPIPE
  *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   the peer's host doesn't answer any more (keepalive_idle, user_timeout);
  *                told once, then -EPIPE
+ *   -EACCES      a firewall on the way, of IPv6; told as those are
  *   -ECONNREFUSED   UDP, connected: nobody was at the port for a datagram that was sent; told once for each
  *   -EBADMSG     the peer died in the middle of a message, which is lost; or what came isn't nonet's framing, or
  *                announces a message over message_size: then every further call says -EBADMSG
@@ -338,8 +339,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_message_size(struct nonet_socket 
  * @deadline: when to give up waiting for the first
  * @ret_size: how many came; 0 only if @capacity is 0
  *
- * Return: 0, or -EAGAIN, -ETIMEDOUT, -EPIPE (the end), -ECONNRESET, -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -ENOTCONN,
- *   -ENOMEM, -ENOBUFS as nonet_socket_receive(), and
+ * Return: 0, or -EAGAIN, -ETIMEDOUT, -EPIPE (the end), -ECONNRESET, -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN, -EACCES,
+ *   -ENOTCONN, -ENOMEM, -ENOBUFS as nonet_socket_receive(), and
  *   -EOPNOTSUPP  @socket isn't of TCP
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_read(struct nonet_socket *socket, void *buffer, size_t capacity,
@@ -368,7 +369,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_read_exactly(struct nonet_socket 
  * @done:     in and out: how many of @size were written, as in nonet_socket_read_exactly()
  *
  * Return: 0 once all are written, or -EAGAIN, -ETIMEDOUT, -EPIPE, -ECONNRESET, -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN,
- *   -ENOMEM, -ENOBUFS as nonet_socket_send(), -EOPNOTSUPP, -EINVAL.
+ *   -EACCES, -ENOMEM, -ENOBUFS as nonet_socket_send(), -EOPNOTSUPP, -EINVAL.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_write(struct nonet_socket *socket, const void *bytes, size_t size,
 						     nonet_time deadline, size_t *done);

@@ -13,10 +13,29 @@
 /* As large as a chunk gets before a message goes in several, as on UNIX streams. */
 #define SOCKET_CHUNK 65536
 
-/* The kernel's word for a peer that didn't answer in time means our deadline to our callers. */
-static inline ssize_t socket_told(ssize_t size)
+int socket_told(int error)
 {
-	return size == -ETIMEDOUT ? -EHOSTUNREACH : size;
+	switch (error) {
+	case -ETIMEDOUT:
+		/* The kernel gave up; of a deadline of ours that says nothing. */
+	case -EHOSTDOWN:
+	case -ENONET:
+	case -ENOPROTOOPT:
+	case -EOPNOTSUPP:
+	case -EPROTO:
+		/* Each is a reason of ICMP's (icmp_err_convert in the kernel), for routers and firewalls to pick. */
+		return -EHOSTUNREACH;
+	case -ECONNABORTED:
+		/* An administrator ended it (ss -K). */
+		return -ECONNRESET;
+	default:
+		return error;
+	}
+}
+
+static inline ssize_t socket_result(ssize_t size)
+{
+	return size < 0 ? socket_told((int)size) : size;
 }
 
 static ssize_t socket_stream_read(struct stream *stream, const struct iovec *vector, int count, unsigned how)
@@ -25,9 +44,9 @@ static ssize_t socket_stream_read(struct stream *stream, const struct iovec *vec
 	struct msghdr message;
 
 	if (count == 1)
-		return socket_told(sys_receive_bytes(stream->fd, vector->iov_base, vector->iov_len, flags));
+		return socket_result(sys_receive_bytes(stream->fd, vector->iov_base, vector->iov_len, flags));
 	message = (struct msghdr){.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
-	return socket_told(sys_receive(stream->fd, &message, flags));
+	return socket_result(sys_receive(stream->fd, &message, flags));
 }
 
 static ssize_t socket_stream_write(struct stream *stream, const struct iovec *vector, int count, unsigned how)
@@ -36,9 +55,9 @@ static ssize_t socket_stream_write(struct stream *stream, const struct iovec *ve
 	struct msghdr message;
 
 	if (count == 1)
-		return socket_told(sys_send_bytes(stream->fd, vector->iov_base, vector->iov_len, flags));
+		return socket_result(sys_send_bytes(stream->fd, vector->iov_base, vector->iov_len, flags));
 	message = (struct msghdr){.msg_iov = (struct iovec *)vector, .msg_iovlen = (size_t)count};
-	return socket_told(sys_send(stream->fd, &message, flags));
+	return socket_result(sys_send(stream->fd, &message, flags));
 }
 
 static const struct stream_carrier socket_carrier = {

@@ -60,6 +60,12 @@ void socket_init(struct nonet_socket *socket, int fd, enum nonet_socket_type typ
 int socket_make(int fd, enum nonet_socket_type type, sa_family_t family, uint64_t message_size,
 		struct nonet_socket **ret_socket, struct nonet_error *reterr);
 
+/*
+ * What the kernel says of the peer, or of the way to it, in the words that nonet/socket.h lists. Of UDP and ICMP
+ * anybody can have it say so who can send us a packet.
+ */
+int socket_told(int error);
+
 /* A decimal port from @least; -EINVAL with a sentence. */
 int socket_port(const char *port, uint16_t least, uint16_t *ret_port, struct nonet_error *reterr);
 

@@ -45,8 +45,7 @@ static int connect_ask(int fd, const union sys_address *address)
 	/* UDP has no local port left; that is no deadline. */
 	if (error == -EAGAIN)
 		return -EADDRNOTAVAIL;
-	/* The kernel gave up, not we. */
-	return error == -ETIMEDOUT ? -EHOSTUNREACH : error;
+	return socket_told(error);
 }
 
 /*

@@ -88,7 +88,7 @@ int socket_icmp_send(struct nonet_socket *socket, const void *message, size_t si
 		sent = sys_send(socket->stream.fd, &packet, deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT);
 		if (sent >= 0)
 			return 0;
-		ready = sent == -EAGAIN ? sys_poll_one(socket->stream.fd, POLLOUT, deadline) : (int)sent;
+		ready = sent == -EAGAIN ? sys_poll_one(socket->stream.fd, POLLOUT, deadline) : socket_told((int)sent);
 		if (ready < 0) {
 			(void)icmp_answered(socket, sequence);
 			return ready;
@@ -120,10 +120,11 @@ int socket_icmp_take(struct nonet_socket *socket, nonet_time deadline)
 			if (ready != 0)
 				return ready < 0 ? ready : -EPIPE;
 		}
-		if (size < 0)
-			return (int)size;
+		/* That is of a request, which was too large for the way: lost like any other. */
+		if (size < 0 && size != -EMSGSIZE)
+			return socket_told((int)size);
 		/* Cut off, its checksum can't be right; IPv6 has told us that it was. */
-		if ((size_t)size <= room && echo_reply(ipv6, packet->bytes, (size_t)size, &echo) &&
+		if (size >= 0 && (size_t)size <= room && echo_reply(ipv6, packet->bytes, (size_t)size, &echo) &&
 		    echo.identifier == socket->identifier && icmp_answered(socket, echo.sequence)) {
 			if (echo.size > socket->stream.message_size)
 				return -EMSGSIZE;

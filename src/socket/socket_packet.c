@@ -47,6 +47,7 @@ int socket_packet_send(struct nonet_socket *socket, const union sys_address *to,
 		.msg_iovlen = 1,
 	};
 	const int flags = deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT;
+	bool again = false;
 	ssize_t sent;
 	int ready;
 
@@ -61,6 +62,11 @@ int socket_packet_send(struct nonet_socket *socket, const union sys_address *to,
 			sent = sys_send_bytes(socket->stream.fd, message, size, flags);
 		if (sent >= 0)
 			return 0;
+		/* Of one that was sent before, and was too large for the way; if of this one, it is said again. */
+		if (sent == -EMSGSIZE && !again) {
+			again = true;
+			continue;
+		}
 		if (sent != -EAGAIN)
 			break;
 		/* That, too, it says of a socket that has no port yet, if none is free: always ready, and never sent.
@@ -72,7 +78,7 @@ int socket_packet_send(struct nonet_socket *socket, const union sys_address *to,
 			return ready;
 	}
 	/* What the kernel calls a socket that was told no address to send to. */
-	return sent == -EDESTADDRREQ ? -ENOTCONN : (int)sent;
+	return sent == -EDESTADDRREQ ? -ENOTCONN : socket_told((int)sent);
 }
 
 /* Take the next datagram: the first @capacity bytes to @buffer, the others to their place in packet.bytes. */
@@ -82,6 +88,7 @@ static int packet_take_udp(struct nonet_socket *socket, void *buffer, size_t cap
 	struct iovec vector[2];
 	const int parts = packet_vector(packet, buffer, capacity, packet_room(socket), vector);
 	struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)parts};
+	bool again = false;
 	ssize_t size;
 	int ready;
 
@@ -97,8 +104,13 @@ static int packet_take_udp(struct nonet_socket *socket, void *buffer, size_t cap
 		size = sys_receive(socket->stream.fd, &message, deadline == NONET_FOREVER ? 0 : MSG_DONTWAIT);
 		if (size >= 0)
 			break;
-		if (size != -EAGAIN)
-			return (int)size;
+		/* Of one that we sent, and that was too large for the way: lost like any other, nobody's buffer. */
+		if (size == -EMSGSIZE && !again) {
+			again = true;
+			continue;
+		}
+		if (size != -EAGAIN && size != -EMSGSIZE)
+			return socket_told((int)size);
 		ready = socket_packet_wait(socket, deadline);
 		if (ready < 0)
 			return ready;

@@ -396,6 +396,40 @@ static void a_host_that_is_lost_is_no_deadline(void **state)
 	close_pair(a, b);
 }
 
+/* Each word of the kernel's that is none of ours: for TCP's peer, and for a connection that isn't one yet. */
+static void what_befalls_the_peer_is_told_by_a_listed_error(void **state)
+{
+	static const struct {
+		int kernels;
+		int ours;
+	} words[] = {
+		{ECONNABORTED, -ECONNRESET}, /* an administrator ended it: ss -K */
+		{EHOSTDOWN, -EHOSTUNREACH},   {ENONET, -EHOSTUNREACH},     {EPROTO, -EHOSTUNREACH},
+		{ENOPROTOOPT, -EHOSTUNREACH}, {EOPNOTSUPP, -EHOSTUNREACH},
+	};
+	struct nonet_socket *a;
+	struct nonet_socket *b;
+	struct nonet_socket *none = NULL;
+	char byte;
+	size_t size;
+
+	(void)state;
+	make_pair(&a, &b);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		sys_fault_arm_kind(SYS_CALL_RECEIVE, words[i].kernels);
+		assert_int_equal(nonet_socket_receive(a, &byte, 1, soon(), &size), words[i].ours);
+		assert_int_equal(nonet_socket_read(a, &byte, 1, NONET_FOREVER, &size), words[i].ours);
+		sys_fault_arm_kind(SYS_CALL_SEND, words[i].kernels);
+		assert_int_equal(nonet_socket_send(a, "a", 1, soon()), words[i].ours);
+		sys_fault_arm_kind(SYS_CALL_CONNECT, words[i].kernels);
+		assert_int_equal(nonet_socket_connect("127.0.0.1", "1", NONET_SOCKET_TCP, NULL, soon(), &none, NULL),
+				 words[i].ours);
+		sys_fault_disarm();
+	}
+	assert_null(none);
+	close_pair(a, b);
+}
+
 int main(void)
 {
 	static const struct test_fixture long_one = {.time = NONET_S(200)};
@@ -403,6 +437,7 @@ int main(void)
 		test_case_with(no_failure_of_the_kernel_breaks_a_socket, &long_one),
 		test_case(a_client_waits_while_there_is_no_room),
 		test_case(a_host_that_is_lost_is_no_deadline),
+		test_case(what_befalls_the_peer_is_told_by_a_listed_error),
 	};
 
 	return test_main(tests);
