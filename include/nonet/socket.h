@@ -18,9 +18,9 @@ NONET_BEGIN_DECLS
  * of nonet too: the network may lose it, double it, or bring it late.
  *
  * A host is a numeric address ("127.0.0.1", "::1", "fe80::1%eth0") or a name; a port is a decimal number, "0" for any
- * that is free. Looking up a name has no deadline in the C library (getaddrinfo(3)), so a thread does it, with all
- * signals blocked; if the deadline comes first, the call returns, and the thread ends when the look-up does. Once 64
- * go on so, further ones aren't begun.
+ * that is free. Looking up a name has no deadline in the C library (getaddrinfo(3)), so unless it is NONET_FOREVER a
+ * thread does it, with all signals blocked; if the deadline comes first, the call returns, and the thread ends when the
+ * look-up does. Once 64 go on so, further ones aren't begun.
  *
  * One thread may send while another receives. After fork() parent and child share the connection as they share the
  * descriptor; one of them at a time reads messages from a TCP connection. A peer that has gone is -EPIPE or

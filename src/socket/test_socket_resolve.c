@@ -36,6 +36,7 @@ static const struct answer answers[] = {
 	{.host = "memory.test", .code = EAI_MEMORY},
 	{.host = "system.test", .code = EAI_SYSTEM, .number = EMFILE},
 	{.host = "wait.test", .code = EAI_SYSTEM, .number = ETIMEDOUT},
+	{.host = "refused.test", .code = EAI_SYSTEM, .number = ECONNREFUSED},
 };
 
 static struct addrinfo *make_address(const char *text, struct addrinfo *next)
@@ -245,6 +246,8 @@ static void each_failure_has_its_code_and_sentence(void **state)
 		{"system.test", -EMFILE, "can't look up the host system.test"},
 		/* Not what a deadline says. */
 		{"wait.test", -EREMOTEIO, "the name servers gave no answer"},
+		/* The resolver's own connection was: nobody asked the host itself. */
+		{"refused.test", -EREMOTEIO, "the name servers gave no answer"},
 	};
 	const struct port port = {"1"};
 	struct nonet_error error;

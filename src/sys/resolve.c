@@ -37,8 +37,8 @@ static int resolve_error(int code, int number)
 	case EAI_MEMORY:
 		return -ENOMEM;
 	case EAI_SYSTEM:
-		/* These two mean something else to our callers. */
-		return number > 0 && number != EAGAIN && number != ETIMEDOUT ? -number : -EREMOTEIO;
+		/* Of us. Any other is a name service's word for its own trouble, and would be taken for the host's. */
+		return number == EMFILE || number == ENFILE || number == ENOMEM ? -number : -EREMOTEIO;
 	default:
 		return -EREMOTEIO;
 	}

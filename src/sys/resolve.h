@@ -38,7 +38,7 @@ int sys_resolve_numeric(const char *host, struct sys_addresses *ret_addresses);
  * SYS_RESOLVE_GIVEN_UP_MAX of them, it is -EREMOTEIO at once until one has ended.
  *
  * Return: 0, or -ENOENT (no such host), -EREMOTEIO (no answer from the name servers), -EAGAIN at once for NONET_NOW,
- * -ETIMEDOUT, -ENOMEM (also no thread), or what the C library has of the kernel.
+ * -ETIMEDOUT, -EMFILE, -ENFILE, -ENOMEM (also no thread).
  */
 int sys_resolve(const char *host, nonet_time deadline, struct sys_addresses *ret_addresses);
 
