@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "harness/fault.h"
 #include "harness/test.h"
 #include "watcher/watcher.h"
 
@@ -356,6 +357,33 @@ static void a_child_has_no_helper(void **state)
 	thing_close(&thing);
 }
 
+static int run_new(void *state, void *outputs)
+{
+	static struct thing thing;
+
+	(void)state;
+	return watcher_new(&looks, &thing, outputs);
+}
+
+static void free_new(void *state, void *outputs)
+{
+	(void)state;
+	watcher_free(*(struct watcher **)outputs);
+}
+
+static void one_that_can_not_be_made_leaves_nothing(void **state)
+{
+	static const struct test_operation operation = {
+		.name = "watcher new",
+		.run = run_new,
+		.release = free_new,
+		.outputs_size = sizeof(struct watcher *),
+	};
+
+	(void)state;
+	test_fault_sweep(&operation);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +396,7 @@ int main(void)
 		test_case(the_programs_own_handler_stays),
 		test_case(threads_may_share_it),
 		test_case(a_child_has_no_helper),
+		test_case(one_that_can_not_be_made_leaves_nothing),
 	};
 	return test_main(tests);
 }
