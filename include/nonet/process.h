@@ -90,7 +90,7 @@ struct nonet_process_options {
  * action, other ignored signals stay ignored. No handler that pthread_atfork(3) knows is run.
  *
  * Return: 0, or
- *   -ENOENT      no such program, or @options->directory, or the interpreter of a script
+ *   -ENOENT      no such program, or @options->directory, or the interpreter of a script, or no /dev/null
  *   -EACCES, -ENOEXEC, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -E2BIG, -ETXTBSY, -EIO, -EPERM, -EISDIR, -ELIBBAD   as
  *                execve(2), chdir(2): the sentence says which
  *   -EBADF       a descriptor in @options isn't open

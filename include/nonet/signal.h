@@ -159,6 +159,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_signal_open(const int *numbers, size_t c
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   none came
  *   -ECHILD      the receiver is the parent's
+ *   -ENOMEM      no memory in the kernel
  * Context: any thread, several at once too; not in a signal handler.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_signal_receive(struct nonet_signal *signal, nonet_time deadline,
