@@ -78,10 +78,8 @@ int nonet_process_take_pidfd(int *fd, struct nonet_process **ret_process, struct
 	pid_t pid;
 	int error = sys_pidfd_check(*fd);
 
-	if (error == -EBADF)
-		return error_set(reterr, error, "descriptor %d isn't open, or isn't a pidfd", *fd);
 	if (error < 0)
-		return error_set(reterr, error, "can't use descriptor %d: %s", *fd, error_reason(error));
+		return error_set(reterr, error, "descriptor %d isn't open, or isn't a pidfd", *fd);
 	/* How the kernel shows PIDFD_THREAD: ready once that thread has ended, though its process goes on. */
 	flags = sys_get_flags(*fd);
 	if (flags >= 0 && flags & O_EXCL)

@@ -3,13 +3,9 @@
 
 #include <errno.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/fault.h"
-
-/* Linux 5.4; older headers don't have it. */
-#define PROCESS_BY_PIDFD ((idtype_t)3)
 
 pid_t sys_process_id(void)
 {
@@ -49,7 +45,7 @@ int sys_reap(int pidfd, siginfo_t *ret_info)
 
 	if (error < 0)
 		return error;
-	if (waitid(PROCESS_BY_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
+	if (waitid(SYS_BY_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
 		return -errno;
 	if (info.si_pid == 0)
 		return 0;
@@ -63,7 +59,7 @@ int sys_pidfd_check(int fd)
 	int error = sys_fault(SYS_CALL_WAITID);
 
 	/* Of a pidfd anything but EBADF: mostly ECHILD, as it isn't our child's. WNOWAIT: nobody is reaped. */
-	if (error == 0 && waitid(PROCESS_BY_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+	if (error == 0 && waitid(SYS_BY_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
 		error = -errno;
 	return error == -EBADF ? -EBADF : 0;
 }

@@ -4,6 +4,10 @@
 
 #include <signal.h>
 #include <sys/types.h>
+#include <sys/wait.h>
+
+/* P_PIDFD of waitid(2), Linux 5.4; older headers don't have it. */
+#define SYS_BY_PIDFD ((idtype_t)3)
 
 /* The calling process, and thread. */
 pid_t sys_process_id(void);

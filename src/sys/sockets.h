@@ -22,7 +22,7 @@ int sys_listen(int fd, int backlog);
 
 /*
  * Of a non-blocking socket: -EAGAIN while the backlog of a UNIX listener is full; -EINPROGRESS of TCP: poll for
- * POLLOUT, then ask for SO_ERROR.
+ * POLLOUT, then make the call again, which tells how it went.
  */
 int sys_connect(int fd, const struct sockaddr *address, socklen_t size);
 

@@ -25,7 +25,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/fault.h"
@@ -49,9 +48,6 @@
 #define SPAWN_PATH "/bin:/usr/bin"
 
 #define SPAWN_SHELL "/bin/sh"
-
-/* P_PIDFD of waitid(2), Linux 5.4; older headers don't have it. */
-#define SPAWN_BY_PIDFD ((idtype_t)3)
 
 #define SPAWN_FAILED 127
 
@@ -360,7 +356,7 @@ int sys_spawn(const struct sys_spawn *spawn, struct sys_spawned *ret_spawned, en
 			error = child.error;
 			*ret_step = child.step;
 			/* It has ended; where SIGCHLD is ignored the kernel has reaped it. */
-			(void)waitid(SPAWN_BY_PIDFD, (id_t)spawned.pidfd, NULL, WEXITED);
+			(void)waitid(SYS_BY_PIDFD, (id_t)spawned.pidfd, NULL, WEXITED);
 			sys_close(&spawned.pidfd);
 		}
 		sys_signal_set_mask(before);
