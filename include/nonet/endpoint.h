@@ -93,7 +93,7 @@ NONET_PUBLIC struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *
  *   -ECONNREFUSED   nobody has the datagram's name any more; over udp: nobody was there for the last one
  *   -ENOTCONN    a bound datagram address: it only receives
  *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   tcp: udp: icmp: the host doesn't answer, or can't be reached
- *   -EPERM, -EACCES   udp: icmp: a firewall's rule, or a broadcast address
+ *   -EPERM, -EACCES   tcp: udp: icmp: a firewall's rule, or a broadcast address
  *   -EMSGSIZE    @size is over what this carrier can take in one message
  *   -EBADF       not opened for sending
  *   -EIDRM       sysvmsg: the queue was removed
@@ -117,6 +117,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  *   -ECONNRESET  it has gone without reading all that was sent to it
  *   -ECONNREFUSED   over udp: nobody was there for a datagram that was sent
  *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   tcp: udp: icmp: the host doesn't answer, or can't be reached
+ *   -EACCES      tcp: udp: icmp: a firewall on the way, of IPv6
+ *   -ENOTCONN    fd: a TCP connection that isn't one any more
  *   -EBADMSG     the other side died in the middle of a message, or what came isn't nonet's framing
  *   -EMSGSIZE    larger than @capacity; it stays, and nonet_endpoint_message_size() tells its size
  *   -EBADF       not opened for receiving
