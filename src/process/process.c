@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include <nonet/signal.h>
 
@@ -251,30 +252,31 @@ struct nonet_waitable *nonet_process_waitable(struct nonet_process *process)
 
 void nonet_process_explain(struct nonet_process *process, int code, struct nonet_error *ret_error)
 {
-	const int pid = (int)process->pid;
+	char whom[32] = "the process";
 
+	if (process->pid > 0)
+		snprintf(whom, sizeof(whom), "process %d", (int)process->pid);
 	switch (code) {
 	case -EAGAIN:
-		error_set(ret_error, code, "process %d still runs, or its queue of signals is full", pid);
+		error_set(ret_error, code, "%s still runs, or its queue of signals is full", whom);
 		return;
 	case -ETIMEDOUT:
-		error_set(ret_error, code, "process %d didn't end before the deadline", pid);
+		error_set(ret_error, code, "%s didn't end before the deadline", whom);
 		return;
 	case -ESRCH:
-		error_set(ret_error, code, "process %d has ended", pid);
+		error_set(ret_error, code, "%s has ended", whom);
 		return;
 	case -EPERM:
 		error_set(ret_error, code,
-			  "may not signal process %d: it runs as another user (only root, or who has CAP_KILL, may do "
-			  "that)",
-			  pid);
+			  "may not signal %s: it runs as another user (only root, or who has CAP_KILL, may do that)",
+			  whom);
 		return;
 	case -EINVAL:
 		error_set(ret_error, code,
-			  "can't signal process %d: there is no such signal, or it is outside our PID namespace", pid);
+			  "can't signal %s: there is no such signal, or it is outside our PID namespace", whom);
 		return;
 	default:
-		error_set(ret_error, code, "process %d: %s", pid, error_reason(code));
+		error_set(ret_error, code, "can't deal with %s: %s", whom, error_reason(code));
 		return;
 	}
 }

@@ -90,13 +90,18 @@ static void of_others_processes_the_end_is_told_and_the_status_left(void **state
 	nonet_process_close(taken);
 }
 
+struct other_thread {
+	sem_t told, end;
+	pid_t id;
+};
+
 static void *tell_own_number(void *argument)
 {
-	sem_t *both = argument;
+	struct other_thread *other = argument;
 
-	*(pid_t *)&both[2] = (pid_t)syscall(SYS_gettid);
-	sem_post(&both[0]);
-	sem_wait(&both[1]);
+	other->id = (pid_t)syscall(SYS_gettid);
+	sem_post(&other->told);
+	sem_wait(&other->end);
 	return NULL;
 }
 
@@ -104,7 +109,7 @@ static void what_is_no_process_is_refused(void **state)
 {
 	struct nonet_process *process = (void *)&process;
 	struct nonet_error error;
-	sem_t both[3];
+	struct other_thread other;
 	pthread_t thread;
 	int fd;
 
@@ -113,13 +118,13 @@ static void what_is_no_process_is_refused(void **state)
 	test_check_equal(nonet_process_open(-7, &process, &error), -EINVAL);
 	test_check_equal(nonet_process_open(1 << 30, &process, &error), -ESRCH);
 	test_check(strstr(error.text, "1073741824"));
-	sem_init(&both[0], 0, 0);
-	sem_init(&both[1], 0, 0);
-	test_check_equal(pthread_create(&thread, NULL, tell_own_number, both), 0);
-	sem_wait(&both[0]);
-	test_check_equal(nonet_process_open(*(pid_t *)&both[2], &process, &error), -EINVAL);
+	sem_init(&other.told, 0, 0);
+	sem_init(&other.end, 0, 0);
+	test_check_equal(pthread_create(&thread, NULL, tell_own_number, &other), 0);
+	sem_wait(&other.told);
+	test_check_equal(nonet_process_open(other.id, &process, &error), -EINVAL);
 	test_check(strstr(error.text, "thread"));
-	sem_post(&both[1]);
+	sem_post(&other.end);
 	pthread_join(thread, NULL);
 	fd = -1;
 	test_check_equal(nonet_process_take_pidfd(&fd, &process, &error), -EBADF);
@@ -285,6 +290,31 @@ static void a_storm_of_signals_disturbs_neither_spawn_nor_wait(void **state)
 	nonet_process_close(lasting);
 }
 
+/* Nobody has the number 0, and no sentence may name it. */
+static void one_whose_number_is_not_known_is_not_called_0(void **state)
+{
+	static const int codes[] = {-EAGAIN, -ETIMEDOUT, -ESRCH, -EPERM, -EINVAL, -ENOMEM};
+	struct nonet_process *process;
+	struct nonet_error error;
+	const pid_t child = (pid_t)test_must(fork());
+	int fd;
+
+	(void)state;
+	if (child == 0)
+		_exit(0);
+	fd = (int)test_must(syscall(SYS_pidfd_open, child, 0));
+	test_must(waitpid(child, NULL, 0));
+	test_check_equal(nonet_process_take_pidfd(&fd, &process, NULL), 0);
+	test_check_equal(nonet_process_pid(process), 0);
+	test_check_equal(nonet_process_signal(process, SIGTERM, NULL), -ESRCH);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		nonet_process_explain(process, codes[i], &error);
+		if (strstr(error.text, " 0") || !strstr(error.text, "the process"))
+			test_fail("%s", error.text);
+	}
+	nonet_process_close(process);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +322,7 @@ int main(void)
 		test_case(a_process_that_runs_is_waited_for_until_the_deadline),
 		test_case(of_others_processes_the_end_is_told_and_the_status_left),
 		test_case(what_is_no_process_is_refused),
+		test_case(one_whose_number_is_not_known_is_not_called_0),
 		test_case(the_pidfd_of_a_thread_is_refused),
 		test_case(the_proc_of_another_namespace_tells_no_number),
 		test_case(one_that_was_reaped_elsewhere_has_ended_all_the_same),
