@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-
 #include "socket/test_socket_net.h"
 
 /*
@@ -174,38 +172,10 @@ static void a_host_that_vanishes_keeps_nobody_past_a_deadline(void **state)
 	assert_int_equal(test_child_join(them), 0);
 }
 
-/* With one port to choose from, which is the one to connect to, TCP connects a socket with itself. */
-static int connect_to_oneself(struct test_child_side *side, void *argument)
-{
-	struct nonet_socket *socket = NULL;
-	struct nonet_error error = {0};
-	int fd;
-
-	(void)side;
-	(void)argument;
-	test_must(unshare(CLONE_NEWNET));
-	IP("link", "set", "lo", "up");
-	fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY | O_CLOEXEC);
-	test_must(fd);
-	test_must(write(fd, PORT " " PORT, strlen(PORT " " PORT)));
-	test_must(close(fd));
-	test_check_equal(nonet_socket_connect("127.0.0.1", PORT, NONET_SOCKET_TCP, NULL, soon(), &socket, &error),
-			 -ECONNREFUSED);
-	test_check(strstr(error.text, "nobody listens"));
-	return 0;
-}
-
-static void nobody_is_connected_with_oneself(void **state)
-{
-	(void)state;
-	assert_int_equal(test_child_join(test_child_start(connect_to_oneself, NULL)), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case_with(a_host_that_vanishes_keeps_nobody_past_a_deadline, &networked),
-		test_case_with(nobody_is_connected_with_oneself, &networked),
 	};
 
 	return test_main(tests);

@@ -24,15 +24,17 @@ static int connect_with_itself(struct test_child_side *side, void *argument)
 	static const char *const hosts[] = {"127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::1", "::"};
 	const struct nonet_socket_options waiting = {.size = sizeof(waiting), .flags = NONET_SOCKET_WAIT_LISTENER};
 	struct nonet_socket_listener *listener;
-	struct nonet_socket *socket;
+	struct nonet_socket *socket = NULL;
+	struct nonet_error error;
 
 	(void)side;
 	(void)argument;
 	be_a_machine_with_one_port();
 	for (size_t i = 0; i < (loopback_count() == 2 ? 5 : 2); i++) {
 		test_check_equal(
-			nonet_socket_connect(hosts[i], THE_PORT, NONET_SOCKET_TCP, NULL, soon(), &socket, NULL),
+			nonet_socket_connect(hosts[i], THE_PORT, NONET_SOCKET_TCP, NULL, soon(), &socket, &error),
 			-ECONNREFUSED);
+		test_check(strstr(error.text, "nobody listens"));
 		test_check_equal(nonet_socket_connect(hosts[i], THE_PORT, NONET_SOCKET_TCP, &waiting,
 						      nonet_after(NONET_MS(20)), &socket, NULL),
 				 -ETIMEDOUT);
