@@ -9,10 +9,10 @@ import struct
 NUMBERS = {
     "x86_64": {"pwritev2": 328, "pidfd_open": 434, "getsockopt": 55, "futex_waitv": 449, "membarrier": 324, "madvise": 28,
                "fcntl": 72, "memfd_create": 319, "fallocate": 285, "socket": 41, "io_uring_setup": 425, "pipe2": 293,
-               "unshare": 272},
+               "unshare": 272, "close_range": 436},
     "aarch64": {"pwritev2": 287, "pidfd_open": 434, "getsockopt": 209, "futex_waitv": 449, "membarrier": 283,
                 "madvise": 233, "fcntl": 25, "memfd_create": 279, "fallocate": 47, "socket": 198, "io_uring_setup": 425,
-                "pipe2": 59, "unshare": 97},
+                "pipe2": 59, "unshare": 97, "close_range": 436},
 }
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 # linux/bpf_common.h, linux/seccomp.h

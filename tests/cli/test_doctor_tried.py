@@ -15,6 +15,9 @@ import machine
 DENIED = (
     (("pwritev2", "EOPNOTSUPP", 5, 0x100), "nosignal", "note", "6.18", "SIGPIPE is blocked", None),
     (("pidfd_open", "ENOSYS"), "pidfd", "problem", "5.3", "its number", None),
+    (("close_range", "ENOSYS"), "close-range", "problem", "5.11", "nonet_process_spawn", None),
+    (("close_range", "EINVAL", 2, 4), "close-range", "problem", "5.11", "nonet_process_spawn", None),
+    (("close_range", "EPERM"), "close-range", "problem", "seccomp", "nonet_process_spawn", "docker run --security-opt"),
     (("getsockopt", "ENOPROTOOPT", 2, 77), "peer-pidfd", "note", "6.5", "nonet_unix_peer", None),
     (("futex_waitv", "ENOSYS"), "futex-waitv", "note", "5.16", "100 ms", None),
     (("futex_waitv", "EPERM"), "futex-waitv", "note", "seccomp", "100 ms", "docker run --security-opt"),
@@ -74,7 +77,7 @@ class Tried(cli.Case):
     def test_it_is_the_refusal_that_is_told(self):
         """Where the same call is let in, with another argument refused, nothing is told that wasn't before."""
         for (call, code, *_), check, *_ in DENIED:
-            if call not in ("pwritev2", "getsockopt", "madvise", "fcntl", "socket"):
+            if call not in ("pwritev2", "getsockopt", "madvise", "fcntl", "socket", "close_range"):
                 continue
             with self.subTest(check=check):
                 self.assertEqual(self.look_without(check, call, code, 1, 0x7fffffff), self.look(check))
@@ -149,7 +152,7 @@ class Tried(cli.Case):
             self.assertEqual(done.returncode, 3 if findings[0]["level"] == "problem" else 0, done.stdout)
             self.assertEqual(done.stderr, b"")
             for finding in findings:  # the kernels that are tested have them
-                if finding["check"] in ("pidfd", "futex-waitv", "ofd-locks", "wipe-on-fork"):
+                if finding["check"] in ("pidfd", "close-range", "futex-waitv", "ofd-locks", "wipe-on-fork"):
                     self.assertEqual(finding["level"], "ok", finding)
         self.assertEqual({name for name in set(os.listdir("/dev/shm")) - set(before) if "doctor" in name}, set())
 

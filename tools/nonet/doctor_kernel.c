@@ -54,6 +54,10 @@ FEATURE(nosignal, "pwritev2(RWF_NOSIGNAL)", "6.18", doctor_try_nosignal, DOCTOR_
 FEATURE(pidfd, "pidfd_open(2)", "5.3", doctor_try_pidfd, DOCTOR_PROBLEM,
 	"A process can be waited for and signalled only by its number, which another one may have by then. nonet "
 	"refuses to do so: -ENOSYS.")
+FEATURE(close_range, "close_range(CLOEXEC)", "5.11", doctor_try_close_range, DOCTOR_PROBLEM,
+	"nonet_process_spawn() starts nothing: a child has of its parent's descriptors only what it is given, and "
+	"nothing "
+	"else keeps the others from it, however many there are.")
 FEATURE(pidfs, "A pidfd's own inode (pidfs)", "6.9", doctor_try_pidfs, DOCTOR_NOTE,
 	"Instead a process is told from a later one of the same number by its start time, which two that follow each "
 	"other within 10 ms share.")
@@ -163,6 +167,7 @@ const struct doctor_check doctor_kernel[] = {
 	{"cpus", "how many CPUs we may run on", look_at_cpus},
 	{"nosignal", "writing without SIGPIPE, tried", look_at_nosignal},
 	{"pidfd", "descriptors of processes, tried", look_at_pidfd},
+	{"close-range", "closing a child's descriptors, tried", look_at_close_range},
 	{"pidfs", "telling a process from a later one, tried", look_at_pidfs},
 	{"peer-pidfd", "the pidfd of a UNIX socket's peer, tried", look_at_peer_pidfd},
 	{"futex-waitv", "sleeping on several futexes, tried", look_at_futex_waitv},

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 
@@ -48,6 +50,12 @@ int doctor_try_pidfd(void)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+/* Of the last number, which no descriptor has. */
+int doctor_try_close_range(void)
+{
+	return result_of(syscall(SYS_close_range, UINT_MAX, UINT_MAX, CLOSE_RANGE_CLOEXEC));
 }
 
 int doctor_try_pidfs(void)

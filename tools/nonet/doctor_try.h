@@ -10,6 +10,7 @@ typedef int doctor_try(void);
 
 doctor_try doctor_try_nosignal;
 doctor_try doctor_try_pidfd;
+doctor_try doctor_try_close_range;
 doctor_try doctor_try_pidfs;
 doctor_try doctor_try_peer_pidfd;
 doctor_try doctor_try_futex_waitv;
