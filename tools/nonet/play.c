@@ -2,6 +2,7 @@
 #include "play.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +56,19 @@ const char *play_duration(int64_t duration, char *text, size_t size)
 		/* No wider than the others, or the table would outgrow a terminal on a busy machine. */
 		snprintf(text, size, "%.*f ms", duration < 9995000 ? 2 : 0, (double)duration / 1e6);
 	return text;
+}
+
+int play_file(char *path, size_t size)
+{
+	const char *directory = getenv("TMPDIR");
+	int fd;
+
+	if (!directory || *directory != '/')
+		directory = "/tmp";
+	if ((size_t)snprintf(path, size, "%s/nonet-tour-XXXXXX", directory) >= size)
+		return -ENAMETOOLONG;
+	fd = mkostemp(path, O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int partner_start(struct partner *partner, void (*serve)(void *data), void *data)

@@ -25,6 +25,9 @@ struct score {
 /* Return: 0, or a negative errno: then score->rules says what failed. */
 typedef int play_function(struct score *score);
 
+play_function play_filelocks;
+play_function play_mapfiles;
+play_function play_memory;
 play_function play_pipes;
 play_function play_queues;
 play_function play_semaphores;
@@ -43,6 +46,9 @@ int play_failed(struct score *score, const char *what, int code);
 /* A duration for people: "85 us". */
 const char *play_duration(int64_t duration, char *text, size_t size);
 #define PLAY_DURATION(duration) play_duration(duration, (char[32]){0}, 32)
+
+/* An empty file of the tour's own, below TMPDIR or /tmp. Return: its descriptor, or a negative errno. */
+int play_file(char *path, size_t size);
 
 /* Messages both ways, whatever carries them. */
 struct link {

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nonet create and nonet remove."""
+
+import json
+import os
+import socket
+import stat
+
+import cli
+
+
+class Create(cli.Case):
+    KEY = 0x4D000000 | os.getpid() & 0xFFFFFF
+
+    def kinds(self):
+        """Address, options, and what show says then."""
+        name = os.path.basename(self.dir)
+        return [
+            (f"fifo:{self.path('fifo')}", [], {}),
+            (f"posixmq:/{name}", ["--depth", "3", "--message-size", "64"], {"messages": 0, "depth": 3}),
+            (f"sysvmsg:{self.KEY}", [], {"messages": 0}),
+            (f"posixsem:/{name}", ["--value", "5"], {"value": 5}),
+            (f"sysvsem:{self.KEY}", ["--value", "2", "--count", "3"], {"semaphores": 3}),
+            (f"posixshm:/{name}", ["--size", "64K"], {"bytes": 65536}),
+            (f"sysvshm:{self.KEY}", ["--size", "8192"], {"bytes": 8192, "attached": 0}),
+        ]
+
+    def setUp(self):
+        super().setUp()
+        for address, _, _ in self.kinds():
+            self.addCleanup(self.nonet, "remove", "--force", address)
+
+    def refused(self, sentence, *arguments, status=1):
+        result = self.nonet(*arguments)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertIn(sentence, result.stderr.decode())
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
+    def test_each_kind_is_made_shown_and_removed(self):
+        for address, options, expected in self.kinds():
+            with self.subTest(address=address):
+                made = self.nonet("create", "--mode", "0642", *options, address, umask=0o077)
+                self.assertEqual((made.returncode, made.stdout, made.stderr), (0, b"", b""))
+                shown = self.nonet("show", "--json", address)
+                self.assertEqual(shown.returncode, 0, shown.stderr)
+                shown = json.loads(shown.stdout)
+                self.assertEqual((shown["address"], shown["mode"]), (address, "0642"))
+                self.assertEqual({key: shown[key] for key in expected}, expected)
+                again = self.nonet("create", *options, address)
+                self.assertEqual(again.returncode, 1, "it was there already")
+                self.assertEqual(self.nonet("remove", address).returncode, 0)
+                self.assertEqual(self.nonet("show", address).returncode, 1)
+                self.assertEqual(self.nonet("remove", address).returncode, 1)
+                self.assertEqual(self.nonet("remove", "--force", address).returncode, 0)
+
+    def test_files(self):
+        for address, options, size in ((f"file:{self.path('map')}", ["--size", "1M"], 1 << 20),
+                                       (f"flock:{self.path('lock')}", [], 0)):
+            self.assertEqual(self.nonet("create", "--mode", "0604", *options, address, umask=0o077).returncode, 0)
+            status = os.stat(address.split(":")[1])
+            self.assertEqual((stat.S_IMODE(status.st_mode), status.st_size), (0o604, size))
+            self.assertGreaterEqual(status.st_blocks * 512, size)
+        self.assertEqual(self.nonet("remove", f"file:{self.path('map')}").returncode, 0)
+        self.assertFalse(os.path.exists(self.path("map")))
+
+    def test_only_what_the_address_says_is_removed(self):
+        os.mkfifo(self.path("fifo"))
+        with open(self.path("file"), "w", encoding="ascii") as file:
+            file.write("precious")
+        for address in (f"fifo:{self.path('file')}", f"file:{self.path('fifo')}", f"unix:{self.path('file')}"):
+            self.assertEqual(self.nonet("remove", address).returncode, 1, address)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["fifo", "file"])
+
+    def test_a_socket_is_removed_once_nobody_has_it(self):
+        address = f"unix:{self.path('s')}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+            bound.bind(self.path("s"))
+            self.refused("another process has a socket", "remove", address)
+        self.assertEqual(self.nonet("remove", address).returncode, 0)
+        self.assertFalse(os.path.exists(self.path("s")))
+        self.refused("there is no", "remove", address)
+
+    def test_one_that_fails_doesnt_keep_the_others(self):
+        os.mkfifo(self.path("a"))
+        result = self.nonet("remove", f"fifo:{self.path('none')}", f"fifo:{self.path('a')}")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_options_that_mean_nothing_are_refused(self):
+        self.refused("--size is for memory", "create", "--size", "4K", "posixsem:/x", status=2)
+        self.refused("needs --size", "create", "posixshm:/x", status=2)
+        self.refused("--depth and --message-size are for queues", "create", "--depth", "3", "fifo:/x", status=2)
+        self.refused("--value is for semaphores", "create", "--value", "0", "posixmq:/x", status=2)
+        self.refused("--count is for sysvsem", "create", "--count", "2", "posixsem:/x", status=2)
+        self.refused("not -1", "create", "--value", "-1", "posixsem:/x", status=2)
+        self.refused("nonet recv --listen", "create", "unix:/x")
+        self.refused("isn't something that can be removed", "remove", "tcp:a:1")
+        self.refused("needs an address", "remove", status=2)
+
+
+if __name__ == "__main__":
+    cli.main()

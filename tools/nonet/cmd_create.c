@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdio.h>
+
+#include <nonet/address.h>
+#include <nonet/filelock.h>
+#include <nonet/mapfile.h>
+#include <nonet/memory.h>
+#include <nonet/pipe.h>
+#include <nonet/queue.h>
+#include <nonet/semaphore.h>
+
+#include "parse.h"
+#include "say.h"
+#include "verb.h"
+
+static const char help[] =
+	"Usage: nonet create [OPTION]... ADDRESS\n"
+	"\n"
+	"Make a FIFO, queue, semaphore, shared memory, file to map, or file to lock. It is whole, and has its mode "
+	"whatever\n"
+	"the umask, before anybody can use it; what is there already is never changed.\n"
+	"\n"
+	"      --mode MODE      permissions in octal; 0600 by default\n"
+	"      --size SIZE      memory and files: how large; SIZE is a number with K, M or G\n"
+	"      --depth N        queues: how many messages they have room for\n"
+	"      --message-size SIZE\n"
+	"                       queues: the largest message\n"
+	"      --value N        semaphores: permits at first\n"
+	"      --count N        sysvsem: how many are in the set\n"
+	"  -h, --help           print this\n"
+	"\n"
+	"Example: nonet create --value 4 posixsem:/jobs\n";
+
+struct wish {
+	const char *given;
+	struct nonet_address *address;
+	uint32_t mode;
+	uint64_t size, depth, message_size, value, count; /* 0: not said */
+	int has_value;
+};
+
+enum {
+	OPTION_MODE = PARSE_LONG,
+	OPTION_SIZE,
+	OPTION_DEPTH,
+	OPTION_MESSAGE_SIZE,
+	OPTION_VALUE,
+	OPTION_COUNT,
+};
+
+static const struct option options[] = {
+	{"help", no_argument, NULL, PARSE_HELP},
+	{"mode", required_argument, NULL, OPTION_MODE},
+	{"size", required_argument, NULL, OPTION_SIZE},
+	{"depth", required_argument, NULL, OPTION_DEPTH},
+	{"message-size", required_argument, NULL, OPTION_MESSAGE_SIZE},
+	{"value", required_argument, NULL, OPTION_VALUE},
+	{"count", required_argument, NULL, OPTION_COUNT},
+	{NULL, 0, NULL, 0},
+};
+
+/* What the kernel's limits leave of a number is the library's to say; but it has to fit its options. */
+#define NUMBER_MAX UINT32_MAX
+
+static int create_fifo(const struct wish *wish, struct nonet_error *reterr)
+{
+	return nonet_pipe_create(nonet_address_name(wish->address, NULL), wish->mode ? wish->mode : 0600, reterr);
+}
+
+static int create_queue(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_queue_options queue_options = {
+		.size = sizeof(queue_options),
+		.mode = wish->mode,
+		.depth = (uint32_t)wish->depth,
+		.message_size = wish->message_size,
+	};
+	struct nonet_queue *queue;
+	int r = nonet_queue_create(wish->given, &queue_options, &queue, reterr);
+
+	if (r == 0)
+		nonet_queue_close(queue);
+	return r;
+}
+
+static int create_semaphore(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_semaphore_options semaphore_options = {
+		.size = sizeof(semaphore_options),
+		.mode = wish->mode,
+		.value = (uint32_t)wish->value,
+		.count = (uint32_t)wish->count,
+	};
+	struct nonet_semaphore *semaphore;
+	int r = nonet_semaphore_create(wish->given, &semaphore_options, NONET_NOW, &semaphore, reterr);
+
+	if (r == 0)
+		nonet_semaphore_close(semaphore);
+	return r;
+}
+
+static int create_memory(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_memory_options memory_options = {
+		.size = sizeof(memory_options),
+		.length = wish->size,
+		.mode = wish->mode,
+	};
+	struct nonet_memory *memory;
+	int r = nonet_memory_create(wish->given, &memory_options, &memory, reterr);
+
+	if (r == 0)
+		nonet_memory_close(memory);
+	return r;
+}
+
+static int create_file(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_mapfile_options file_options = {
+		.size = sizeof(file_options),
+		.length = wish->size,
+		.mode = wish->mode,
+	};
+	struct nonet_mapfile *file;
+	int r = nonet_mapfile_create(nonet_address_name(wish->address, NULL), &file_options, &file, reterr);
+
+	if (r == 0)
+		nonet_mapfile_close(file);
+	return r;
+}
+
+static int create_lock(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_filelock_options lock_options = {
+		.size = sizeof(lock_options),
+		.flags = NONET_FILELOCK_CREATE,
+		.mode = wish->mode,
+	};
+	struct nonet_filelock *lock;
+	int r = nonet_filelock_open(wish->given, &lock_options, &lock, reterr);
+
+	if (r == 0)
+		nonet_filelock_close(lock);
+	return r;
+}
+
+/* Which options mean something for a kind. */
+enum {
+	WITH_SIZE = 1, /* and it has to be said */
+	WITH_DEPTH = 2,
+	WITH_VALUE = 4,
+	WITH_COUNT = 8,
+};
+
+static const struct kind {
+	enum nonet_scheme scheme;
+	int with;
+	int (*create)(const struct wish *wish, struct nonet_error *reterr);
+} kinds[] = {
+	{NONET_SCHEME_FIFO, 0, create_fifo},
+	{NONET_SCHEME_POSIXMQ, WITH_DEPTH, create_queue},
+	{NONET_SCHEME_SYSVMSG, WITH_DEPTH, create_queue},
+	{NONET_SCHEME_POSIXSEM, WITH_VALUE, create_semaphore},
+	{NONET_SCHEME_SYSVSEM, WITH_VALUE | WITH_COUNT, create_semaphore},
+	{NONET_SCHEME_POSIXSHM, WITH_SIZE, create_memory},
+	{NONET_SCHEME_SYSVSHM, WITH_SIZE, create_memory},
+	{NONET_SCHEME_FILE, WITH_SIZE, create_file},
+	{NONET_SCHEME_OFDLOCK, 0, create_lock},
+	{NONET_SCHEME_POSIXLOCK, 0, create_lock},
+	{NONET_SCHEME_FLOCK, 0, create_lock},
+};
+
+static const struct kind *kind_of(const struct wish *wish)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].scheme == nonet_address_scheme(wish->address))
+			return &kinds[i];
+	return NULL;
+}
+
+static int refuse(const struct wish *wish)
+{
+	switch (nonet_address_scheme(wish->address)) {
+	case NONET_SCHEME_UNIX:
+	case NONET_SCHEME_UNIX_SEQPACKET:
+	case NONET_SCHEME_UNIX_DGRAM:
+	case NONET_SCHEME_TCP:
+	case NONET_SCHEME_UDP:
+		return say_failure("a socket is there as long as somebody has it open: \"nonet recv --listen %s\" has",
+				   wish->given);
+	default:
+		return say_failure("%s isn't something that can be made", wish->given);
+	}
+}
+
+/* An option that means nothing for this kind isn't passed over in silence. Return: 0, or STATUS_USAGE. */
+static int check_options(const struct wish *wish, int with)
+{
+	const char *scheme = nonet_scheme_name(nonet_address_scheme(wish->address));
+
+	if (wish->size && !(with & WITH_SIZE))
+		return say_usage("--size is for memory and files: %s: has none", scheme);
+	if (!wish->size && (with & WITH_SIZE))
+		return say_usage("needs --size for %s:, for example --size 64K", scheme);
+	if ((wish->depth || wish->message_size) && !(with & WITH_DEPTH))
+		return say_usage("--depth and --message-size are for queues, not for %s:", scheme);
+	if (wish->has_value && !(with & WITH_VALUE))
+		return say_usage("--value is for semaphores, not for %s:", scheme);
+	if (wish->count && !(with & WITH_COUNT))
+		return say_usage("--count is for sysvsem:, not for %s:", scheme);
+	return 0;
+}
+
+static int create(struct wish *wish)
+{
+	const struct kind *kind;
+	struct nonet_error error;
+	int status;
+
+	if (nonet_address_parse(wish->given, &wish->address, &error) < 0)
+		return say_error(&error, wish->given);
+	kind = kind_of(wish);
+	status = kind ? check_options(wish, kind->with) : refuse(wish);
+	if (status == 0 && kind->create(wish, &error) < 0)
+		status = say_error(&error, wish->given);
+	nonet_address_free(wish->address);
+	return status;
+}
+
+/* Return: 0, or STATUS_USAGE. */
+static int take_option(int option, void *request)
+{
+	struct wish *wish = request;
+	int value = 0, r;
+
+	switch (option) {
+	case OPTION_MODE:
+		return parse_mode("--mode", optarg, &wish->mode);
+	case OPTION_SIZE:
+		return parse_size("--size", optarg, INT64_MAX, &wish->size);
+	case OPTION_DEPTH:
+		r = parse_count("--depth", optarg, &wish->depth);
+		break;
+	case OPTION_MESSAGE_SIZE:
+		return parse_size("--message-size", optarg, INT64_MAX, &wish->message_size);
+	case OPTION_COUNT:
+		r = parse_count("--count", optarg, &wish->count);
+		break;
+	default:
+		r = parse_integer("--value", optarg, &value);
+		if (r == 0 && value < 0)
+			return say_usage("--value is how many permits there are: not %d", value);
+		wish->value = (uint64_t)value;
+		wish->has_value = 1;
+	}
+	if (r == 0 && (wish->depth > NUMBER_MAX || wish->count > NUMBER_MAX))
+		return say_usage("\"%s\" is too many", optarg);
+	return r;
+}
+
+static int run(int argc, char *argv[])
+{
+	const struct verb_options read = {":h", options, take_option};
+	struct wish wish = {0};
+	int status;
+
+	if (!verb_read_options(&verb_create, &read, argc, argv, &wish, &status))
+		return status;
+	if (optind + 1 != argc)
+		return say_usage("needs one address, for example posixmq:/jobs: nonet create ADDRESS");
+	wish.given = argv[optind];
+	return create(&wish);
+}
+
+const struct verb verb_create = {
+	.name = "create",
+	.summary = "make a FIFO, queue, semaphore, memory or file",
+	.help = help,
+	.run = run,
+};
