@@ -8,6 +8,7 @@
 #include "memory/memory.h"
 #include "sys/backing.h"
 #include "sys/files.h"
+#include "sys/ipc_key.h"
 #include "sys/mapping.h"
 #include "sys/segments.h"
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "queue/queue.h"
 #include "sys/fork.h"
+#include "sys/ipc_key.h"
 #include "sys/setting.h"
 #include "sys/sysv_queue.h"
 
@@ -62,7 +63,7 @@ static int sysv_key(const struct nonet_address *address, int32_t *ret_key, struc
 	}
 	error = nonet_address_number(address, NONET_ADDRESS_PROJECT, &number);
 	if (error == 0)
-		error = sys_sysv_queue_key(path, (int)number, ret_key);
+		error = sys_ipc_key(path, (int)number, ret_key);
 	if (error < 0)
 		return error_set(reterr, error, "can't make a key of the file of %s: %s", nonet_address_text(address),
 				 error_reason(error));

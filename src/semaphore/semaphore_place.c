@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "semaphore/semaphore.h"
+#include "sys/ipc_key.h"
 #include "sys/sysv_semaphore.h"
 
 static int place_posix(struct semaphore_place *place, struct nonet_error *reterr)
@@ -37,7 +38,7 @@ static int place_sysv(struct semaphore_place *place, struct nonet_error *reterr)
 		place->key = (int32_t)(uint32_t)number;
 	if (nonet_address_number(place->address, NONET_ADDRESS_PROJECT, &number) < 0)
 		return 0;
-	error = sys_sysv_semaphore_key(path, (uint32_t)number, &place->key);
+	error = sys_ipc_key(path, (int)number, &place->key);
 	if (error < 0)
 		return error_set(reterr, error, "can't make a key of %s: the file %s: %s", place->text, path,
 				 error_reason(error));

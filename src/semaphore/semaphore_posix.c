@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "semaphore/semaphore.h"
+#include "sys/backing.h"
 #include "sys/clock.h"
 #include "sys/files.h"
 
@@ -54,7 +55,7 @@ static int posix_refuse_create(const struct semaphore_place *place, int error, s
 static int posix_make(struct nonet_semaphore *semaphore, uint32_t value, mode_t mode)
 {
 	int directory = posix_directory();
-	int fd = directory < 0 ? directory : sys_nameless_create(directory);
+	int fd = directory < 0 ? directory : sys_create_unnamed(directory);
 	int error = fd < 0 ? fd : sys_posix_semaphore_write(fd, value);
 
 	/* The file system there isn't tmpfs, and has no such files. */
@@ -65,7 +66,7 @@ static int posix_make(struct nonet_semaphore *semaphore, uint32_t value, mode_t 
 	if (error == 0)
 		error = sys_posix_semaphore_map(fd, &semaphore->posix);
 	if (error == 0) {
-		error = sys_nameless_link(fd, directory, semaphore->place.file);
+		error = sys_link_at(fd, directory, semaphore->place.file);
 		if (error < 0)
 			sys_posix_semaphore_unmap(semaphore->posix);
 	}

@@ -10,34 +10,6 @@
 #include "sys/fault.h"
 #include "sys/files.h"
 
-int sys_nameless_create(int directory)
-{
-	int fd = sys_fault(SYS_CALL_OPEN);
-
-	if (fd < 0)
-		return fd;
-	do
-		fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
-	while (fd < 0 && errno == EINTR);
-	return fd < 0 ? -errno : fd;
-}
-
-int sys_nameless_link(int fd, int directory, const char *name)
-{
-	char path[SYS_FD_PATH_SIZE];
-	int error = sys_fault(SYS_CALL_LINK);
-
-	if (error < 0)
-		return error;
-	sys_fd_path(fd, path);
-	if (linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW) == 0)
-		return 0;
-	/* There is no /proc. */
-	if (errno == ENOENT && linkat(fd, "", directory, name, AT_EMPTY_PATH) == 0)
-		return 0;
-	return -errno;
-}
-
 int sys_posix_semaphore_write(int fd, uint32_t value)
 {
 	union {

@@ -18,12 +18,6 @@
 #define SYS_POSIX_SEMAPHORE_DIRECTORY "/dev/shm"
 #define SYS_POSIX_SEMAPHORE_PREFIX    "sem."
 
-/* A file in @directory that has no name, of mode 0; for reading and writing. */
-int sys_nameless_create(int directory);
-
-/* Give it one: -EEXIST. Needs /proc, or a kernel from 6.10 on. */
-int sys_nameless_link(int fd, int directory, const char *name);
-
 /* Write a semaphore of @value into an empty file. -EIO also where only a part of it went in. */
 int sys_posix_semaphore_write(int fd, uint32_t value);
 

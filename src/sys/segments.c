@@ -19,22 +19,6 @@
 #define SHM_DEST 01000
 #endif
 
-int sys_ipc_key(const char *path, int project, key_t *ret_key)
-{
-	int error = sys_fault(SYS_CALL_STAT);
-	key_t key;
-
-	if (error < 0)
-		return error;
-	errno = 0;
-	key = ftok(path, project);
-	/* -1 is a key like any other, if stat(2) succeeded. */
-	if (key == -1 && errno != 0)
-		return -errno;
-	*ret_key = key;
-	return 0;
-}
-
 int sys_shm_get(key_t key, size_t size, int flags, bool huge)
 {
 	int id = sys_fault(SYS_CALL_SHMGET);

@@ -8,9 +8,6 @@
 
 /* System V segments and memfds. Each returns 0 or more, or -errno; none waits. */
 
-/* The key of a file and a project (1 to 255): the kernel knows nothing of the file, and other files may have it too. */
-int sys_ipc_key(const char *path, int project, key_t *ret_key);
-
 /* shmget(2): @flags are IPC_CREAT, IPC_EXCL and the mode. Return: the id. */
 int sys_shm_get(key_t key, size_t size, int flags, bool huge);
 /* -EINVAL and -EIDRM alike are -ENOENT: there is no such segment. */

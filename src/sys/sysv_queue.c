@@ -7,20 +7,6 @@
 
 #include "sys/fault.h"
 
-int sys_sysv_queue_key(const char *path, int project, int32_t *ret_key)
-{
-	int error = sys_fault(SYS_CALL_STAT);
-	key_t key;
-
-	if (error < 0)
-		return error;
-	key = ftok(path, project);
-	if (key == -1)
-		return -errno;
-	*ret_key = key;
-	return 0;
-}
-
 static int sysv_queue_get(int32_t key, int flags)
 {
 	int id = sys_fault(SYS_CALL_SYSV_QUEUE_GET);

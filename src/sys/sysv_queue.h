@@ -13,10 +13,6 @@
  * EINTR is handed on by the calls that wait, since nothing but a signal ends them; see each.
  */
 
-/* ftok(3): -errno of stat(2). Two files may have one key: it is made of 16 bits of the file's number and 8 of the
- * device's. */
-int sys_sysv_queue_key(const char *path, int project, int32_t *ret_key);
-
 /* The id. @access: 0400 to receive, 0200 to send, which is asked for. */
 int sys_sysv_queue_open(int32_t key, unsigned access);
 

@@ -21,21 +21,6 @@ union semun {
 /* So many steps need no memory of their own: kernel.sem's default limit is 500, but most have one or two. */
 #define STEPS_ON_STACK 16
 
-int sys_sysv_semaphore_key(const char *path, uint32_t project, int32_t *ret_key)
-{
-	struct stat status;
-	int error = sys_fault(SYS_CALL_STAT);
-
-	if (error < 0)
-		return error;
-	if (stat(path, &status) < 0)
-		return -errno;
-	/* ftok(3) itself says -1 for an error, and for one key in four milliards. */
-	*ret_key = (int32_t)((uint32_t)(status.st_ino & 0xffff) | (uint32_t)(status.st_dev & 0xff) << 16 |
-			     (project & 0xff) << 24);
-	return 0;
-}
-
 int sys_sysv_semaphore_create(int32_t key, uint32_t count, mode_t mode)
 {
 	int id = sys_fault(SYS_CALL_SEMGET);

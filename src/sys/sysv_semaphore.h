@@ -18,9 +18,6 @@
 /* What the kernel counts to (SEMVMX), and how far undo goes (SEMAEM). Constants of the kernel. */
 #define SYS_SYSV_SEMAPHORE_MAX 32767
 
-/* The key of a path and project, as ftok(3) makes it. */
-int sys_sysv_semaphore_key(const char *path, uint32_t project, int32_t *ret_key);
-
 /*
  * The id of a new set, whose values are 0 and belong to no process. Permissions are @mode, whatever the umask.
  * -EINVAL: @count is over SEMMSL.
