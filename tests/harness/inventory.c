@@ -153,23 +153,18 @@ void inventory_abstract_sockets(struct inventory *inventory)
 	inventory_done(&own);
 }
 
+/* Of a file that isn't whole yet, where the file system can't make one without a name: src/guard/whole.c. */
+#define UNFINISHED ".nonet-"
+
 void inventory_shared_names(struct inventory *inventory)
 {
 	struct dirent *entry;
-	char standard[32];
 	DIR *directory = opendir("/dev/shm");
 
-	/* Programs outside the tests may make the default domain, and other tests their own names. */
-	snprintf(standard, sizeof(standard), "nonet-%u", (unsigned int)geteuid());
-	while (directory && (entry = readdir(directory))) {
-		if (!strstr(entry->d_name, "nonet") || strcmp(entry->d_name, standard) == 0 ||
-		    test_name_is_foreign(entry->d_name))
-			continue;
-		/* Whose process has ended since the name was read has taken it along. */
-		if (faccessat(dirfd(directory), entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		inventory_add(inventory, entry->d_name, "", 0);
-	}
+	/* What other programs have there, nonet's own command among them, comes and goes. */
+	while (directory && (entry = readdir(directory)))
+		if (test_name_is_own(entry->d_name) || strncmp(entry->d_name, UNFINISHED, strlen(UNFINISHED)) == 0)
+			inventory_add(inventory, entry->d_name, "", 0);
 	if (directory)
 		closedir(directory);
 }

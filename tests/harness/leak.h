@@ -14,10 +14,11 @@
  *   children           running or unreaped; of the harness's children those without test_kill() or test_child_join()
  *   threads            new ones; one that is just ending gets a second to go
  *   mappings           files and shared memory by what is mapped, private memory by its sum. Left out: the heap,
- * stacks, loaded libraries, and private growth by whole thread stacks (glibc keeps those of ended threads). Not looked
- * at with a sanitizer or under valgrind, where test_main() says so; private memory only under test_main(), which keeps
- * malloc from mapping any. names              in test_directory_new() directories; abstract sockets of this process; in
- * /dev/shm those that hold "nonet" (not the default domain, nor names made by test_name() in another process)
+ *                      stacks, loaded libraries, and private growth by whole thread stacks (glibc keeps those of ended
+ *                      threads). Not looked at with a sanitizer or under valgrind, where test_main() says so; private
+ *                      memory only under test_main(), which keeps malloc from mapping any.
+ *   names              in test_directory_new() directories; abstract sockets of this process; in /dev/shm those of
+ *                      test_name(), and what the library has not finished
  *
  * test_case() (harness/test.h) does all this around each test. By hand:
  *

@@ -178,13 +178,6 @@ bool test_name_is_own(const char *name)
 	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) == test_program();
 }
 
-bool test_name_is_foreign(const char *name)
-{
-	const char *found = strstr(name, NAME_PREFIX);
-
-	return found && strtol(found + strlen(NAME_PREFIX), NULL, 10) != test_program();
-}
-
 /* 'N', 16 bits of the process, a number. */
 #define KEY_TAG UINT32_C(0x4e000000)
 

@@ -44,7 +44,4 @@ bool test_sysv_key_is_own(int32_t key);
 /* Whether @name is one that test_name() made in this test program, or a child of it. */
 bool test_name_is_own(const char *name);
 
-/* Whether @name is one that test_name() made in another test program, or a child of one. */
-bool test_name_is_foreign(const char *name);
-
 #endif
