@@ -1,12 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """nonet wait."""
 
+import ctypes
+import fcntl
 import json
 import os
 import signal
 import socket
+import struct
+import sys
+import uuid
 
 import cli
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.sem_open.restype = ctypes.c_void_p
+for call in ("sem_close", "sem_post"):
+    getattr(LIBC, call).argtypes = [ctypes.c_void_p]
+
+IPC_PRIVATE, IPC_RMID, GETVAL, SETVAL, GETNCNT, IPC_NOWAIT = 0, 0, 12, 16, 14, 0o4000
+
+# Holds a lock of the kind that its first argument names until its input ends.
+HOLDS = """
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[2], os.O_RDWR)
+if sys.argv[1] == "flock":
+    fcntl.flock(fd, fcntl.LOCK_EX)
+else:
+    command = fcntl.F_SETLK if sys.argv[1] == "posixlock" else fcntl.F_OFD_SETLK
+    fcntl.fcntl(fd, command, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 100, 10, 0))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+LOCKS = ("ofdlock", "posixlock", "flock")
 
 
 class Wait(cli.Case):
@@ -111,6 +138,141 @@ class Wait(cli.Case):
         process.kill()
         self.assertEqual(self.finish(waiter)[:2], (0, f"pid:{process.pid}\n".encode()))
 
+    def ready(self, address, timeout=cli.BOUND):
+        done = self.nonet("wait", "--timeout", timeout, address)
+        if done.returncode == 0:
+            self.assertEqual((done.stdout, done.stderr), (address.encode() + b"\n", b""))
+        else:
+            self.one_line(done.stderr)
+        return done.returncode
+
+    def semaphores(self):
+        """A semaphore of each carrier without a permit: its address, who posts, and who tells how many it has."""
+        path = "/cli-wait-" + uuid.uuid4().hex
+        posix = LIBC.sem_open(path.encode(), os.O_CREAT | os.O_EXCL, 0o600, 0)
+        self.assertTrue(posix)
+        self.addCleanup(LIBC.sem_close, posix)
+        self.addCleanup(LIBC.sem_unlink, path.encode())
+        number = ctypes.c_int()
+
+        def value():
+            LIBC.sem_getvalue(ctypes.c_void_p(posix), ctypes.byref(number))
+            return number.value
+
+        yield "posixsem:" + path, lambda: LIBC.sem_post(posix), value
+        sysv = LIBC.semget(IPC_PRIVATE, 2, 0o600)
+        self.assertGreaterEqual(sysv, 0)
+        self.addCleanup(LIBC.semctl, sysv, 0, IPC_RMID)
+        yield (f"sysvsem:id={sysv}[1]", lambda: LIBC.semctl(sysv, 1, SETVAL, 1),
+               lambda: LIBC.semctl(sysv, 1, GETVAL))
+
+    def test_a_permit_is_waited_for_and_stays(self):
+        for address, post, value in self.semaphores():
+            for timeout in ("0", "50ms"):
+                self.assertEqual(self.ready(address, timeout), 124)
+            process = self.start("wait", "--timeout", cli.BOUND, address)
+            post()
+            self.assertEqual(self.finish(process), (0, address.encode() + b"\n", b""))
+            self.assertEqual(value(), 1)
+            self.assertEqual((self.ready(address), self.ready(address, "0"), value()), (0, 0, 1))
+
+    def test_who_waits_for_a_permit_sleeps_in_the_kernel(self):
+        """A System V semaphore's waiter: woken by the permit itself, as who takes it is."""
+        *_, (address, post, value) = self.semaphores()
+        number = int(address.split("=")[1].split("[")[0])
+        process = self.start("wait", address)
+        self.until(lambda: LIBC.semctl(number, 1, GETNCNT) == 1, "it waits")
+        post()
+        self.assertEqual(self.finish(process), (0, address.encode() + b"\n", b""))
+        self.assertEqual(value(), 1)
+
+    def queues(self):
+        """A queue of each carrier: its address, who sends, and who receives without waiting."""
+        path = "/cli-wait-" + uuid.uuid4().hex
+        posix = LIBC.mq_open(path.encode(), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NONBLOCK, 0o600, None)
+        self.assertGreaterEqual(posix, 0)
+        self.addCleanup(os.close, posix)
+        self.addCleanup(LIBC.mq_unlink, path.encode())
+        buffer = ctypes.create_string_buffer(65536)
+
+        def receive_posix():
+            size = LIBC.mq_receive(posix, buffer, ctypes.c_size_t(len(buffer)), None)
+            return buffer.raw[:size]
+
+        yield "posixmq:" + path, lambda text: LIBC.mq_send(posix, text, ctypes.c_size_t(len(text)), 0), receive_posix
+        sysv = LIBC.msgget(IPC_PRIVATE, 0o600)
+        self.assertGreaterEqual(sysv, 0)
+        self.addCleanup(LIBC.msgctl, sysv, IPC_RMID, None)
+
+        def send_sysv(text):
+            message = struct.pack("l", 7) + text
+            return LIBC.msgsnd(sysv, message, ctypes.c_size_t(len(text)), 0)
+
+        def receive_sysv():
+            size = LIBC.msgrcv(sysv, buffer, ctypes.c_size_t(100), ctypes.c_long(0), IPC_NOWAIT)
+            return buffer.raw[8:8 + size]
+
+        yield f"sysvmsg:id={sysv}", send_sysv, receive_sysv
+
+    def test_a_message_is_waited_for_and_stays(self):
+        for address, send, receive in self.queues():
+            with self.subTest(address=address):
+                self.assertEqual(self.ready(address, "50ms"), 124)
+                process = self.start("wait", "--timeout", cli.BOUND, address)
+                self.assertEqual(send(b"hello"), 0)
+                self.assertEqual(self.finish(process), (0, address.encode() + b"\n", b""))
+                self.assertEqual((self.ready(address), self.ready(address, "0")), (0, 0))
+                self.assertEqual(receive(), b"hello")
+
+    def hold(self, kind, path):
+        process = self.start("-c", HOLDS, kind, path, command=sys.executable)
+        self.read_until(process.stdout, b"held\n")
+        return process
+
+    def test_a_lock_is_waited_for_and_let_go_again(self):
+        path = self.path("lock")
+        open(path, "w", encoding="ascii").close()
+        for kind in LOCKS:
+            with self.subTest(kind=kind):
+                address = f"{kind}:{path}"
+                self.assertEqual(self.ready(address, "0"), 0)
+                holder = self.hold(kind, path)
+                for timeout in ("0", "50ms"):
+                    self.assertEqual(self.ready(address, timeout), 124)
+                process = self.start("wait", "--all", "--timeout", cli.BOUND, address, self.address("fifo", "later"))
+                self.until(lambda pid=process.pid: waits_for_lock(pid, kind), "it waits")
+                self.finish(holder)
+                self.assertEqual(self.read_until(process.stdout, b"\n"), address.encode() + b"\n")
+                # It still runs, for the other address, and has let go of the lock: another has it at once.
+                self.assertEqual(self.ready(address, "0"), 0)
+                self.assertIsNone(process.poll())
+                self.end(process)
+
+    def test_only_the_range_that_is_asked_for_is_waited_for(self):
+        path = self.path("lock")
+        open(path, "w", encoding="ascii").close()
+        for kind in LOCKS[:2]:
+            holder = self.hold(kind, path)
+            self.assertEqual(self.ready(f"{kind}:{path},0+100", "0"), 0)
+            self.assertEqual(self.ready(f"{kind}:{path},109+1", "0"), 124)
+            self.finish(holder)
+
+    def test_a_shared_lock_is_in_the_way(self):
+        path = self.path("lock")
+        with open(path, "w", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            self.assertEqual(self.ready(f"flock:{path}", "50ms"), 124)
+        self.assertEqual(self.ready(f"flock:{path}"), 0)
+
+    def test_a_lock_file_that_is_not_there(self):
+        done = self.nonet("wait", self.address("flock", "none"))
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn("none", self.one_line(done.stderr))
+        self.assertFalse(os.path.exists(self.path("none")))
+        process = self.start("wait", "--timeout", cli.BOUND, self.address("flock", "none"))
+        open(self.path("none"), "w", encoding="ascii").close()
+        self.assertEqual(self.finish(process)[0], 0)
+
     def test_json(self):
         ((first, into),) = self.pipes(1)
         os.write(into, b"x")
@@ -124,6 +286,19 @@ class Wait(cli.Case):
         process = self.start("wait", f"fd:{first}", pass_fds=(first,))
         process.send_signal(signal.SIGINT)
         self.assertEqual(self.finish(process)[0], cli.status_of_signal(signal.SIGINT))
+
+
+def waits_for_lock(pid, kind):
+    """Whether a thread of the process sleeps in fcntl(2) or flock(2)."""
+    wanted = "73" if kind == "flock" else "72"  # of x86-64
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/syscall", encoding="ascii") as file:
+                if file.read().split()[0] == wanted:
+                    return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return False
 
 
 if __name__ == "__main__":

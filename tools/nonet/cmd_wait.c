@@ -7,14 +7,12 @@
 #include <jansson.h>
 
 #include <nonet/address.h>
-#include <nonet/endpoint.h>
-#include <nonet/pipe.h>
-#include <nonet/process.h>
 #include <nonet/wait.h>
 
 #include "output.h"
 #include "parse.h"
 #include "say.h"
+#include "target.h"
 #include "verb.h"
 
 static const char help[] =
@@ -22,12 +20,12 @@ static const char help[] =
 	"\n"
 	"Wait until something can be received from one of the addresses, or its other side has ended, or the process "
 	"of\n"
-	"pid:N has, and print that address. Nothing is taken; but a connection, or a FIFO that nobody else reads, is "
-	"closed\n"
-	"again at the end.\n"
+	"pid:N has; until a semaphore has a permit, or a file lock is free; and print that address. Nothing is taken; "
+	"but a\n"
+	"connection, or a FIFO that nobody else reads, is closed again at the end.\n"
 	"\n"
 	"      --all            until each of them was ready, and print each when it is\n"
-	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds); with it sockets need not be there "
+	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds); with it names need not be there "
 	"yet\n"
 	"      --json           print each as a line of JSON\n"
 	"  -h, --help           print this\n"
@@ -38,19 +36,9 @@ static const char help[] =
 #define RETRY_MIN NONET_US(200)
 #define RETRY_MAX NONET_MS(5)
 
-/* Something to wait for, perhaps not open yet. */
-struct target {
-	const char *given;
-	struct nonet_address *address;
-	struct nonet_endpoint *endpoint;
-	struct nonet_pipe *fifo;
-	struct nonet_process *process;
-	int ready;
-};
-
 struct waiter {
 	struct target *targets;
-	size_t count, open, ready;
+	size_t count, wanted, open, ready;
 	struct nonet_wait_set *set;
 	int all, json, patient;
 	nonet_time start, deadline;
@@ -81,37 +69,22 @@ static int print_ready(const struct waiter *waiter, const struct target *target)
 	return output_finish_stdio(STATUS_DONE);
 }
 
-/*
- * A FIFO is opened without waiting for a writer, and stays open: to open it and close it again until one is there, as
- * an endpoint would have to, could kill a writer in between by SIGPIPE.
- */
-static int open_now(struct target *target, struct nonet_error *reterr)
-{
-	struct nonet_endpoint_options options_endpoint = {
-		.size = sizeof(options_endpoint),
-		.flags = NONET_ENDPOINT_RECEIVE,
-	};
-	struct nonet_pipe_options options_pipe = {.size = sizeof(options_pipe), .flags = NONET_PIPE_EARLY};
-	int64_t pid;
-
-	if (nonet_address_number(target->address, NONET_ADDRESS_PID, &pid) == 0)
-		return nonet_process_open((pid_t)pid, &target->process, reterr);
-	if (nonet_address_scheme(target->address) == NONET_SCHEME_FIFO)
-		return nonet_pipe_open(nonet_address_name(target->address, NULL), NONET_PIPE_READER, &options_pipe,
-				       NONET_NOW, &target->fifo, reterr);
-	return nonet_endpoint_open(target->given, &options_endpoint, NONET_NOW, &target->endpoint, reterr);
-}
-
-static struct nonet_waitable *waitable(const struct target *target)
-{
-	if (target->process)
-		return nonet_process_waitable(target->process);
-	return target->fifo ? nonet_pipe_waitable(target->fifo) : nonet_endpoint_waitable(target->endpoint);
-}
-
 static int is_absent(int code)
 {
 	return code == -EAGAIN || code == -ENOENT || code == -ECONNREFUSED;
+}
+
+static int be_ready(struct waiter *waiter, struct target *target)
+{
+	waiter->ready++;
+	return print_ready(waiter, target);
+}
+
+static int wait_set_add(struct waiter *waiter, struct target *target)
+{
+	int r = nonet_wait_set_add(waiter->set, target_waitable(target), NONET_WAIT_RECEIVE, target);
+
+	return r < 0 ? say_failure("can't wait for %s: %s", target->given, nonet_error_name(r)) : 0;
 }
 
 /* Opens what can be opened by now. Return: 0 or the exit status. */
@@ -124,17 +97,20 @@ static int open_targets(struct waiter *waiter)
 
 	for (i = 0; i < waiter->count; i++) {
 		target = &waiter->targets[i];
-		if (target->endpoint || target->fifo || target->process)
+		if (target->object)
 			continue;
-		r = open_now(target, &error);
+		r = target_open(target, &error);
 		if (is_absent(r) && (waiter->patient || r == -EAGAIN))
 			continue;
 		if (r < 0)
 			return say_error(&error, target->given);
-		r = nonet_wait_set_add(waiter->set, waitable(target), NONET_WAIT_RECEIVE, target);
+		r = target_is_ready(target, &error);
 		if (r < 0)
-			return say_failure("can't wait for %s: %s", target->given, nonet_error_name(r));
+			return say_error(&error, NULL);
 		waiter->open++;
+		r = r ? be_ready(waiter, target) : wait_set_add(waiter, target);
+		if (r || waiter->ready == waiter->wanted)
+			return r;
 	}
 	return 0;
 }
@@ -143,13 +119,14 @@ static int wait_for_targets(struct waiter *waiter)
 {
 	nonet_time retry = RETRY_MIN, until;
 	struct nonet_wait_event event;
+	struct nonet_error error;
 	struct target *target;
 	size_t count;
 	int r;
 
-	while (waiter->ready < (waiter->all ? waiter->count : 1)) {
+	for (;;) {
 		r = open_targets(waiter);
-		if (r)
+		if (r || waiter->ready == waiter->wanted)
 			return r;
 		until = waiter->deadline;
 		if (waiter->open < waiter->count && nonet_after(retry) < until) {
@@ -166,14 +143,16 @@ static int wait_for_targets(struct waiter *waiter)
 		if (r < 0)
 			return say_failure("can't wait: %s", nonet_error_name(r));
 		target = event.data;
-		nonet_wait_set_remove(waiter->set, waitable(target));
-		target->ready = 1;
-		waiter->ready++;
-		r = print_ready(waiter, target);
-		if (r)
+		r = target_is_ready_now(target, &error);
+		if (r < 0)
+			return say_error(&error, NULL);
+		if (r == 0)
+			continue;
+		nonet_wait_set_remove(waiter->set, target_waitable(target));
+		r = be_ready(waiter, target);
+		if (r || waiter->ready == waiter->wanted)
 			return r;
 	}
-	return STATUS_DONE;
 }
 
 static int take_addresses(struct waiter *waiter, char *addresses[])
@@ -204,9 +183,7 @@ static int wait_for(struct waiter *waiter, char *addresses[])
 	if (r == 0)
 		r = wait_for_targets(waiter);
 	for (i = 0; i < waiter->count; i++) {
-		nonet_endpoint_close(waiter->targets[i].endpoint);
-		nonet_pipe_close(waiter->targets[i].fifo);
-		nonet_process_close(waiter->targets[i].process);
+		target_close(&waiter->targets[i]);
 		nonet_address_free(waiter->targets[i].address);
 	}
 	nonet_wait_set_free(waiter->set);
@@ -246,12 +223,13 @@ static int run(int argc, char *argv[])
 	if (optind == argc)
 		return say_usage("needs an address, for example fifo:/tmp/x: nonet wait ADDRESS...");
 	waiter.count = (size_t)(argc - optind);
+	waiter.wanted = waiter.all ? waiter.count : 1;
 	return wait_for(&waiter, argv + optind);
 }
 
 const struct verb verb_wait = {
 	.name = "wait",
-	.summary = "wait until an address has something to receive, or a process has ended",
+	.summary = "wait for something to receive, a permit, a free lock, the end of a process",
 	.help = help,
 	.run = run,
 };
