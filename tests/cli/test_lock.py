@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""nonet lock and nonet post, on semaphores that a plain program has made."""
+"""nonet lock, on semaphores and files that a plain program has made, and nonet post."""
 
 import ctypes
+import fcntl
 import os
 import pty
+import shutil
 import signal
+import struct
 import subprocess
 import sys
+import tempfile
+import unittest
 import uuid
 
 import cli
@@ -73,12 +78,70 @@ class SystemV:
         LIBC.semctl(self.id, 0, IPC_RMID)
 
 
+class File:
+    """A file lock: free, it has one permit."""
+
+    def __init__(self, _):
+        self.directory = tempfile.mkdtemp(prefix="nonet-cli-")
+        self.path = os.path.join(self.directory, "lock")
+        self.address = f"{self.name}:{self.path}"
+
+    def value(self):
+        if not os.path.exists(self.path):
+            return 1
+        with open(self.path, "r+", encoding="ascii") as file:
+            try:
+                self.lock(file)
+            except BlockingIOError:
+                return 0
+        return 1
+
+    def remove(self):
+        shutil.rmtree(self.directory)
+
+
+class Flock(File):
+    name = "flock"
+
+    @staticmethod
+    def lock(file):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Ofd(File):
+    name = "ofdlock"
+
+    @staticmethod
+    def lock(file):
+        whole = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, whole)
+
+
+class Classic(File):
+    name = "posixlock"
+
+    @staticmethod
+    def lock(file):
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+FILES = (Flock, Ofd, Classic)
+
+
 class Case(cli.Case):
+    def each(self, kinds, value=1):
+        for kind in kinds:
+            lock = kind(value)
+            self.addCleanup(lock.remove)
+            yield lock
+
     def both(self, value):
-        for kind in (Posix, SystemV):
-            semaphore = kind(value)
-            self.addCleanup(semaphore.remove)
-            yield semaphore
+        """A semaphore of each kind with that many permits."""
+        yield from self.each((Posix, SystemV), value)
+
+    def all(self):
+        """What one can hold, of each kind."""
+        yield from self.each((Posix, SystemV) + FILES)
 
     def holder(self, semaphore, script="echo ready; exec sleep 100", **options):
         """A command that runs under the semaphore, once it does."""
@@ -99,21 +162,23 @@ class Lock(Case):
             self.assertEqual((status, out, err, semaphore.value()), (7, b"hello\n", b"", 2))
 
     def test_only_as_many_as_there_are_permits_hold_it(self):
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             process = self.holder(semaphore)
             for timeout in ("0", "50ms"):
                 done = self.nonet("lock", "-t", timeout, semaphore.address, "echo", "in")
                 self.assertEqual((done.returncode, done.stdout), (124, b""))
                 sentence = self.one_line(done.stderr)
                 # The last to change it is who took it.
-                self.assertIn(f"process {process.pid}" if semaphore.name == "sysvsem" else "Nobody knows", sentence)
+                holder = {"sysvsem": f"process {process.pid}", "posixsem": "Nobody knows"}
+                self.assertIn(holder.get(semaphore.name) or f"process {children_of(process.pid)[0]} (nonet) has it",
+                              sentence)
             process.kill()
             self.comes_back(semaphore)
             done = self.nonet("lock", "-t", cli.BOUND, semaphore.address, "echo", "in")
             self.assertEqual((done.returncode, done.stdout), (0, b"in\n"))
 
     def test_a_waiter_gets_it_when_it_is_given_back(self):
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             process = self.holder(semaphore, "echo ready; read line")
             waiter = self.start("lock", "-t", cli.BOUND, semaphore.address, "echo", "in")
             self.finish(process, b"\n")
@@ -121,7 +186,7 @@ class Lock(Case):
             self.assertEqual(semaphore.value(), 1)
 
     def test_a_killed_nonet_leaves_nothing_taken_and_nobody_running(self):
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             process = self.holder(semaphore, "echo $$; echo ready; exec sleep 100", stderr=subprocess.DEVNULL)
             process.kill()
             self.comes_back(semaphore)
@@ -130,7 +195,7 @@ class Lock(Case):
             self.assertEqual(process.wait(cli.PATIENCE), cli.status_of_signal(signal.SIGKILL))
 
     def test_signals_reach_the_command_and_its_death_is_ours(self):
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
                 process = self.holder(semaphore, "ulimit -c 0; echo ready; exec sleep 100")
                 process.send_signal(number)
@@ -138,7 +203,7 @@ class Lock(Case):
                 self.comes_back(semaphore)
 
     def test_a_command_may_handle_a_signal(self):
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             process = self.start("lock", semaphore.address, sys.executable, "-c", HANDLES)
             self.read_until(process.stdout, b"ready\n")
             process.send_signal(signal.SIGTERM)
@@ -146,7 +211,7 @@ class Lock(Case):
             self.assertEqual(semaphore.value(), 1)
 
     def test_a_terminals_interrupt_reaches_the_command_and_nonet_stays(self):
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             pid, terminal = pty.fork()
             if pid == 0:
                 os.execv(cli.NONET, ["nonet", "lock", semaphore.address, "--", sys.executable, "-c", HANDLES])
@@ -183,7 +248,7 @@ class Lock(Case):
 
     def test_what_can_not_be_run(self):
         self.touch("script", "#!/no/such/interpreter\n")
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             for command, status in (("no-such-command-here", 127), (self.path("nothing"), 127), (self.dir, 126),
                                     (self.path("script"), 126)):
                 done = self.nonet("lock", semaphore.address, command)
@@ -209,9 +274,172 @@ class Lock(Case):
     def test_the_command_gets_its_signals_and_descriptors_as_they_were(self):
         script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd"
         plain = subprocess.run(["sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=True)
-        for semaphore in self.both(1):
+        for semaphore in self.all():
             done = self.nonet("lock", semaphore.address, "--", "sh", "-c", script, stdin_file=subprocess.DEVNULL)
             self.assertEqual((done.returncode, done.stdout), (0, plain.stdout), done.stderr)
+
+
+class Files(Case):
+    """What is so only of file locks."""
+
+    def test_a_file_is_made_that_only_its_owner_can_use(self):
+        for lock in self.each(FILES):
+            mask = os.umask(0o277)
+            try:
+                done = self.nonet("lock", lock.address, "stat", "-c", "%a %s", lock.path)
+            finally:
+                os.umask(mask)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"600 0\n", b""))
+
+    def test_it_is_shared_by_who_wants_that(self):
+        for lock in self.each(FILES):
+            process = self.start("lock", "--shared", lock.address, "--", "sh", "-c", "echo ready; read line")
+            self.read_until(process.stdout, b"ready\n")
+            self.assertEqual(self.nonet("lock", "--shared", "-t", "0", lock.address, "true").returncode, 0)
+            done = self.nonet("lock", "-t", "0", lock.address, "true")
+            self.assertEqual(done.returncode, 124)
+            self.assertIn("(nonet) has it", self.one_line(done.stderr))
+            self.finish(process, b"\n")
+            process = self.holder(lock)
+            self.assertEqual(self.nonet("lock", "--shared", "-t", "20ms", lock.address, "true").returncode, 124)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can become another user")
+    def test_who_may_only_read_a_file_can_share_it(self):
+        def become_nobody():
+            os.setgid(65534)
+            os.setuid(65534)
+
+        for lock in self.each(FILES):
+            with open(lock.path, "w", encoding="ascii"):
+                os.chmod(lock.directory, 0o755)
+                os.chmod(lock.path, 0o644)
+            done = self.nonet("lock", "--shared", "-t", "0", lock.address, "true", preexec_fn=become_nobody)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            done = self.nonet("lock", "-t", "0", lock.address, "true", preexec_fn=become_nobody)
+            self.assertEqual(done.returncode, 0 if lock.name == "flock" else 125, done.stderr)
+            # Who has it can't be seen by everybody, and that is said.
+            process = self.holder(lock)
+            done = self.nonet("lock", "--shared", "-t", "0", lock.address, "true", preexec_fn=become_nobody)
+            self.assertEqual(done.returncode, 124)
+            self.assertRegex(self.one_line(done.stderr), r"process \d+ \(nonet\) has it|couldn't be looked into")
+            process.terminate()
+            process.wait(cli.PATIENCE)
+
+    def test_a_directory_can_have_a_flock(self):
+        self.assertEqual(self.nonet("lock", "-t", "0", "flock:" + self.dir, "true").returncode, 0)
+        done = self.nonet("lock", "-t", "0", "ofdlock:" + self.dir, "true")
+        self.assertEqual(done.returncode, 125)
+        self.one_line(done.stderr)
+
+    def test_ranges_that_do_not_overlap_do_not_meet(self):
+        for kind in (Ofd, Classic):
+            for lock in self.each((kind,)):
+                address = lock.address
+                lock.address += ",0+10"
+                self.holder(lock)
+                self.assertEqual(self.nonet("lock", "-t", "0", address + ",10+1", "true").returncode, 0)
+                self.assertEqual(self.nonet("lock", "-t", "0", address + ",9+1", "true").returncode, 124)
+                self.assertEqual(self.nonet("lock", "-t", "0", address, "true").returncode, 124)
+
+    def test_a_killed_guard_is_told_and_holds_no_more(self):
+        for lock in self.each(FILES):
+            process = self.holder(lock)
+            (guard,) = children_of(process.pid)
+            os.kill(guard, signal.SIGKILL)
+            status, out, err = self.finish(process)
+            # The end of its output: the command was killed as well.
+            self.assertEqual((status, out, lock.value()), (125, b"", 1))
+            self.assertIn("held no more", self.one_line(err))
+
+    def test_a_command_can_not_lose_it_nor_leave_it_behind(self):
+        """By closing what descriptors there are, and every descriptor of the file, for which classic locks end."""
+        script = "import os, sys; os.closerange(3, 1000); open(sys.argv[1]).close(); print('ready', flush=True); " \
+                 "sys.stdin.readline(); os.fork() or (print('left', flush=True), os.read(int(sys.argv[2]), 1))"
+        for lock in self.each(FILES):
+            behind, end = os.pipe()
+            os.set_inheritable(behind, True)
+            os.dup2(behind, 1000)
+            process = self.start("lock", lock.address, sys.executable, "-c", script, lock.path, "1000",
+                                 pass_fds=(1000,))
+            os.close(behind)
+            os.close(1000)
+            self.read_until(process.stdout, b"ready\n")
+            self.assertEqual(lock.value(), 0)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            self.assertEqual(process.wait(cli.PATIENCE), 0)
+            self.assertEqual(lock.value(), 1)
+            # It does run on.
+            self.read_until(process.stdout, b"left\n")
+            os.close(end)
+            self.assertEqual(process.stdout.read(), b"")
+
+    def test_a_file_that_is_replaced_meanwhile_is_locked_anew(self):
+        for lock in self.each(FILES):
+            process = self.holder(lock, "echo ready; read line")
+            waiter = self.start("lock", "-t", cli.BOUND, lock.address, "--", "sh", "-c", "echo in; read line")
+            self.until(lambda pid=waiter.pid: children_of(pid) and lock.path in files_of(children_of(pid)[0]),
+                       "it has the old file open")
+            with open(lock.path + ".new", "w", encoding="ascii"):
+                os.rename(lock.path + ".new", lock.path)
+            self.finish(process, b"\n")
+            self.read_until(waiter.stdout, b"in\n")
+            self.assertEqual(lock.value(), 0)
+            self.finish(waiter, b"\n")
+
+    def need(self, program):
+        if not shutil.which(program):
+            cli.skip_or_fail(self, f"{program} isn't installed")
+
+    def test_flock_and_nonet_exclude_each_other(self):
+        self.need("flock")
+        for lock in self.each((Flock,)):
+            process = self.holder(lock, "echo ready; read line")
+            self.assertEqual(subprocess.run(["flock", "-n", lock.path, "true"], check=False).returncode, 1)
+            other = self.start(lock.path, "echo", "in", command="flock")
+            self.finish(process, b"\n")
+            self.assertEqual(self.finish(other), (0, b"in\n", b""))
+            other = self.start(lock.path, "sh", "-c", "echo ready; read line; exit 0", command="flock")
+            self.read_until(other.stdout, b"ready\n")
+            done = self.nonet("lock", "-t", "50ms", lock.address, "true")
+            self.assertEqual(done.returncode, 124)
+            sentence = self.one_line(done.stderr)
+            # The command has inherited it: both have it.
+            self.assertIn(f"process {other.pid} (flock), process {children_of(other.pid)[0]} (sh) have it", sentence)
+            waiter = self.start("lock", "-t", cli.BOUND, lock.address, "echo", "in")
+            self.finish(other, b"\n")
+            self.assertEqual(self.finish(waiter), (0, b"in\n", b""))
+
+    def test_sqlite_and_nonet_exclude_each_other(self):
+        self.need("sqlite3")
+        for kind in ("posixlock", "ofdlock"):
+            path = self.path("db-" + kind)
+            subprocess.run(["sqlite3", path, "create table t (x)"], check=True)
+            # The bytes that readers share and writers have for themselves: 510 from PENDING_BYTE + 2.
+            address = f"{kind}:{path},1073741826+510"
+            insert = ["sqlite3", path, "insert into t values (1)"]
+            done = self.nonet("lock", address, *insert)
+            self.assertEqual(done.returncode, 5)
+            self.assertIn(b"locked", done.stderr)
+            self.assertEqual(subprocess.run(insert, check=False).returncode, 0)
+            process = self.start("-batch", path, command="sqlite3")
+            process.stdin.write(b"begin exclusive;\n.print ready\n")
+            process.stdin.flush()
+            self.read_until(process.stdout, b"ready\n")
+            done = self.nonet("lock", "-t", "50ms", address, "true")
+            self.assertEqual(done.returncode, 124)
+            self.assertIn(f"process {process.pid} (sqlite3) has it", self.one_line(done.stderr))
+            self.finish(process, b"commit;\n")
+
+
+def files_of(pid):
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+        except FileNotFoundError:
+            pass
+    return found
 
 
 def children_of(pid):

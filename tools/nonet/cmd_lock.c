@@ -17,16 +17,18 @@
 static const char help[] =
 	"Usage: nonet lock [OPTION]... ADDRESS [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Run a command while holding a permit of a semaphore, and give it back at the command's end, however it ends.\n"
+	"Run a command while holding a file lock or a permit of a semaphore, and give it back at the command's end, "
+	"however\n"
+	"it ends. A file to lock is made if there is none.\n"
 	"\n"
-	"      --shared         with others that share it, too: for locks, not for semaphores\n"
+	"      --shared         with others that share it, too: of file locks, not of semaphores\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds), 0; forever by default\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Exits as the command does; with 124 if it couldn't have it in time, 125 if it failed otherwise, 126 if the\n"
 	"command can't be run, 127 if there is no such command.\n"
 	"\n"
-	"Example: nonet lock --timeout 5s sysvsem:0x6e6f -- make install\n";
+	"Example: nonet lock --timeout 5s flock:/run/lock/backup -- rsync -a /srv /mnt\n";
 
 enum {
 	OPTION_HELP = PARSE_LONG,
@@ -57,6 +59,9 @@ static const struct {
 	const struct lock_kind *kind;
 	int may_share;
 } kinds[] = {
+	{NONET_SCHEME_OFDLOCK, &lock_file, 1},
+	{NONET_SCHEME_POSIXLOCK, &lock_file, 1},
+	{NONET_SCHEME_FLOCK, &lock_file, 1},
 	{NONET_SCHEME_POSIXSEM, &lock_posix_semaphore, 0},
 	{NONET_SCHEME_SYSVSEM, &lock_sysv_semaphore, 0},
 };
@@ -82,7 +87,8 @@ const struct lock_kind *lock_kind(const struct lock_request *request)
 		say_usage("a semaphore isn't shared: as many hold it at once as it has permits");
 		return NULL;
 	}
-	say_usage("can't lock %s: write posixsem:/NAME or sysvsem:KEY[N]", request->address);
+	say_usage("can't lock %s: write flock:PATH, ofdlock:PATH, posixlock:PATH, posixsem:/NAME or sysvsem:KEY[N]",
+		  request->address);
 	return NULL;
 }
 
@@ -93,8 +99,11 @@ int lock_execute(const struct lock_kind *kind, const struct lock_request *reques
 	int r;
 
 	r = kind->open(request, deadline, &error);
-	if (r == 0)
-		r = kind->take(deadline, &error);
+	if (r == 0) {
+		r = kind->take(deadline);
+		if (r < 0)
+			kind->explain(r, &error);
+	}
 	if (r < 0)
 		return lock_failed(r, &error, r == -EINVAL ? request->address : NULL);
 	/* It isn't ours to ignore for others. */

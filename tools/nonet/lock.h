@@ -21,23 +21,26 @@ struct lock_request {
 };
 
 /*
- * What one kind of address takes, and gives back. One is open at a time. The calls return 0 or a negative errno, and
- * then fill in the sentence.
+ * What one kind of address takes, and gives back. One is open at a time. The calls return 0 or a negative errno: why
+ * take() or give() failed, explain() says.
  */
 struct lock_kind {
 	int (*open)(const struct lock_request *request, nonet_time deadline, struct nonet_error *ret_error);
-	int (*take)(nonet_time deadline, struct nonet_error *ret_error);
-	int (*give)(struct nonet_error *ret_error);
+	int (*take)(nonet_time deadline);
+	int (*give)(void);
+	void (*explain)(int code, struct nonet_error *ret_error);
 	/*
 	 * The kernel gives it back at the end of the process that took it, and execve(2) doesn't change that: so the
 	 * process becomes the command. Without that a guard runs the command, and gives back.
 	 */
 	int ends_with_process;
+	int ends_with_guard; /* as the first, but the command could lose it: a guard's death gives it back */
 };
 
 /* The kind that @request's address is of, or NULL after saying what is wrong. */
 const struct lock_kind *lock_kind(const struct lock_request *request);
 
+extern const struct lock_kind lock_file;
 extern const struct lock_kind lock_posix_semaphore;
 extern const struct lock_kind lock_sysv_semaphore;
 

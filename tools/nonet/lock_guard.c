@@ -15,12 +15,13 @@
 #include "verb.h"
 
 /*
- * For what nobody gives back at a process's end. Two processes, so that one can be killed: this command, which the
+ * For what nobody gives back at a process's end, or what a command can lose without knowing it (a file lock, see
+ * lock_filelock.c). Two processes, so that one can be killed: this command, which the
  * caller knows, and its child, the guard, which takes, runs the command, and gives back.
  *
  * Up one pipe come HELD or NOT_HELD, and then how it ended; if that doesn't come, the guard was killed, and what it had
- * taken is lost. Down the other goes GO after HELD: from then on signals are the command's, a byte each. If that pipe
- * ends, the front has died: the guard kills the command, and gives back.
+ * taken is lost, unless the kernel gives it back. Down the other goes GO after HELD: from then on signals are the
+ * command's, a byte each. If that pipe ends, the front has died: the guard kills the command, and gives back.
  */
 #define HELD     'H'
 #define NOT_HELD 'N'
@@ -99,13 +100,15 @@ static int guard_take(const struct lock_kind *kind, const struct lock_request *r
 		return lock_failed(r, &error, r == -EINVAL ? request->address : NULL);
 	for (;;) {
 		look = nonet_after(LOOK_INTERVAL);
-		r = kind->take(deadline < look ? deadline : look, &error);
+		r = kind->take(deadline < look ? deadline : look);
 		if (r == 0)
 			return 0;
 		if (front_is_gone(down))
 			return LOCK_FAILED;
-		if (r != -ETIMEDOUT || (deadline != NONET_FOREVER && nonet_clock() >= deadline))
-			return lock_failed(r, &error, NULL);
+		if (r == -ETIMEDOUT && nonet_clock() < deadline)
+			continue;
+		kind->explain(r, &error);
+		return lock_failed(r, &error, NULL);
 	}
 }
 
@@ -138,7 +141,7 @@ static int guard_wait(struct nonet_process *command, int down, struct nonet_proc
 
 static int guard_run(const struct lock_request *request, int down)
 {
-	/* Should the guard be killed, what it had taken is lost; but nobody must run on without it. */
+	/* Should the guard be killed, it holds no more; but nobody must run on without. */
 	const struct nonet_process_options options = {.size = sizeof(options), .death_signal = SIGKILL};
 	struct nonet_process_status status;
 	struct nonet_process *command;
@@ -166,6 +169,7 @@ static void guard(const struct lock_kind *kind, const struct lock_request *reque
 	struct nonet_error error;
 	char first = NOT_HELD, go;
 	sigset_t all;
+	int r;
 
 	/* A terminal's signals come to us too. The command's mask is empty all the same: nonet_process_spawn(3). */
 	sigfillset(&all);
@@ -178,16 +182,30 @@ static void guard(const struct lock_kind *kind, const struct lock_request *reque
 		/* SIGPIPE is blocked. */
 		if (write(up, &first, 1) == 1 && read_whole(down, &go, sizeof(go)) == 0)
 			ending.status = guard_run(request, down);
-		ending.lost = kind->give(&error) < 0;
-		if (ending.lost)
+		r = kind->give();
+		ending.lost = r < 0;
+		if (ending.lost) {
+			kind->explain(r, &error);
 			say_error(&error, NULL);
+		}
 	} else {
 		(void)!write(up, &first, 1);
 	}
 	(void)!write(up, &ending, sizeof(ending));
 }
 
-static int front(const struct lock_request *request, pid_t pid, int up)
+static void say_lost(const struct lock_kind *kind, const struct lock_request *request, pid_t pid)
+{
+	if (kind->ends_with_guard)
+		say_failure("its guard, process %d, was killed, so that %s is held no more, and the command is killed",
+			    (int)pid, request->address);
+	else
+		say_failure(
+			"its guard, process %d, was killed, and the permit is lost: \"nonet post %s\" gives it back",
+			(int)pid, request->address);
+}
+
+static int front(const struct lock_kind *kind, const struct lock_request *request, pid_t pid, int up)
 {
 	const char go = GO;
 	struct ending ending;
@@ -205,9 +223,7 @@ static int front(const struct lock_request *request, pid_t pid, int up)
 	if (r == 0)
 		return ending.lost ? LOCK_FAILED : ending.status;
 	if (holds)
-		say_failure(
-			"its guard, process %d, was killed, and the permit is lost: \"nonet post %s\" gives it back",
-			(int)pid, request->address);
+		say_lost(kind, request, pid);
 	else
 		say_failure("its guard, process %d, was killed", (int)pid);
 	return LOCK_FAILED;
@@ -237,7 +253,7 @@ int lock_guarded(const struct lock_kind *kind, const struct lock_request *reques
 	close(up[1]);
 	down_fd = down[1];
 	catch_signals();
-	status = front(request, pid, up[0]);
+	status = front(kind, request, pid, up[0]);
 	close(up[0]);
 	close(down[1]);
 	return status;

@@ -32,38 +32,30 @@ static int semaphore_open(const struct lock_request *request, nonet_time deadlin
 	return lock_open_semaphore(request->address, deadline, &semaphore, ret_error);
 }
 
-static int semaphore_take(nonet_time deadline, uint32_t flags, struct nonet_error *ret_error)
+static void semaphore_explain(int code, struct nonet_error *ret_error)
 {
-	int r = nonet_semaphore_wait(semaphore, 1, flags, deadline);
-
-	if (r < 0)
-		nonet_semaphore_explain(semaphore, r, ret_error);
-	return r;
+	nonet_semaphore_explain(semaphore, code, ret_error);
 }
 
-static int sysv_take(nonet_time deadline, struct nonet_error *ret_error)
+static int sysv_take(nonet_time deadline)
 {
-	return semaphore_take(deadline, NONET_SEMAPHORE_UNDO, ret_error);
+	return nonet_semaphore_wait(semaphore, 1, NONET_SEMAPHORE_UNDO, deadline);
 }
 
-static int posix_take(nonet_time deadline, struct nonet_error *ret_error)
+static int posix_take(nonet_time deadline)
 {
-	return semaphore_take(deadline, 0, ret_error);
+	return nonet_semaphore_wait(semaphore, 1, 0, deadline);
 }
 
-static int posix_give(struct nonet_error *ret_error)
+static int posix_give(void)
 {
-	int r = nonet_semaphore_post(semaphore, 1, 0);
-
-	if (r < 0)
-		nonet_semaphore_explain(semaphore, r, ret_error);
-	semaphore = nonet_semaphore_close(semaphore);
-	return r;
+	return nonet_semaphore_post(semaphore, 1, 0);
 }
 
 const struct lock_kind lock_sysv_semaphore = {
 	.open = semaphore_open,
 	.take = sysv_take,
+	.explain = semaphore_explain,
 	.ends_with_process = 1,
 };
 
@@ -71,4 +63,5 @@ const struct lock_kind lock_posix_semaphore = {
 	.open = semaphore_open,
 	.take = posix_take,
 	.give = posix_give,
+	.explain = semaphore_explain,
 };
