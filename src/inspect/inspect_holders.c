@@ -10,10 +10,11 @@
 
 #include "base/error.h"
 #include "inspect/inspect_lock.h"
+#include "inspect/processes.h"
 #include "sys/files.h"
 #include "sys/look.h"
 #include "sys/memory.h"
-#include "sys/procfs.h"
+#include "sys/proc.h"
 
 /*
  * What knows what:
@@ -133,17 +134,6 @@ static bool is_denied(int error)
 	return error == -EACCES || error == -EPERM;
 }
 
-/* What stands behind "KEY:" and white space, or NULL. */
-static const char *value_of(const char *line, const char *key)
-{
-	const size_t length = strlen(key);
-
-	if (strncmp(line, key, length) != 0 || line[length] != ':')
-		return NULL;
-	line += length + 1;
-	return line + strspn(line, " \t");
-}
-
 /* The device of a mount that the process sees: 1, or 0 if there is none of that number. */
 static int mount_device(int process, int mount, struct inspect_file *file)
 {
@@ -181,11 +171,11 @@ static int descriptor_file(int process, const char *path, struct inspect_file *r
 	if (error < 0)
 		return error;
 	while ((error = sys_lines_next(&lines)) > 0) {
-		const char *value = value_of(lines.line, "mnt_id");
+		const char *value = sys_lines_value(&lines, "mnt_id");
 
 		if (value)
 			mount = (int)strtol(value, NULL, 10);
-		value = value_of(lines.line, "ino");
+		value = sys_lines_value(&lines, "ino");
 		if (value)
 			file.inode = strtoull(value, NULL, 10);
 	}
@@ -240,8 +230,8 @@ static int look_at_descriptor(struct search *search, struct process *process, in
 	if (error < 0)
 		return error;
 	while ((error = sys_lines_next(&lines)) > 0) {
-		const char *inode = value_of(lines.line, "ino");
-		const char *text = value_of(lines.line, "lock");
+		const char *inode = sys_lines_value(&lines, "ino");
+		const char *text = sys_lines_value(&lines, "lock");
 
 		if (inode && strtoull(inode, NULL, 10) != search->file.inode)
 			break;
@@ -345,46 +335,19 @@ static int open_process(const struct search *search, int32_t pid, struct process
 	return 0;
 }
 
-static int look_at_process(struct search *search, int32_t pid)
+static int look_at_process(void *data, pid_t pid, int directory)
 {
-	struct process process;
-	int error = open_process(search, pid, &process);
+	struct search *search = data;
+	struct process process = {.directory = directory, .pid = pid};
+	int error;
 
-	if (error == 0) {
-		search->found->coverage.processes++;
-		error = look_at_descriptors(search, &process);
-		if (error == 0 && process.has_file && search->ofd_waits)
-			error = look_at_tasks(search, &process);
-		sys_close(&process.directory);
-		if (is_denied(error))
-			search->found->coverage.unreadable++;
-	} else if (is_denied(error)) {
-		/* A /proc that is mounted with hidepid. */
-		search->found->coverage.processes++;
-		search->found->coverage.unreadable++;
-	}
-	return is_gone(error) || is_denied(error) ? 0 : error;
-}
-
-static int look_at_processes(struct search *search)
-{
-	struct sys_directory names;
-	unsigned char type;
-	const char *name;
-	int error = sys_directory_open(search->proc, ".", &names);
-
-	if (error < 0)
-		return error;
-	while (!search_is_over(search) && (error = sys_directory_next(&names, &name, &type)) > 0) {
-		char *end;
-		const long pid = strtol(name, &end, 10);
-
-		error = pid > 0 && *end == 0 ? look_at_process(search, (int32_t)pid) : 0;
-		if (error < 0)
-			break;
-	}
-	sys_directory_close(&names);
-	return error < 0 ? error : 0;
+	if (search_is_over(search))
+		return -EACCES;
+	name_process(&process);
+	error = look_at_descriptors(search, &process);
+	if (error == 0 && process.has_file && search->ofd_waits)
+		error = look_at_tasks(search, &process);
+	return error;
 }
 
 /* Whether it is a process that we couldn't look into: else, if it had the lock, it would have been found. */
@@ -471,7 +434,7 @@ static int search_holders(struct search *search)
 		search->ofd_waits |= before.list[i].waits && before.list[i].scheme == NONET_SCHEME_OFDLOCK;
 	/* An inherited flock whose taker has ended isn't in the list that a PID namespace sees. */
 	if (error == 0 && (before.count > 0 || search->scheme == NONET_SCHEME_FLOCK))
-		error = look_at_processes(search);
+		error = processes_each(search->proc, NONET_FOREVER, look_at_process, search, &search->found->coverage);
 	if (error == 0)
 		error = read_locks(search, &after);
 	if (error == 0)

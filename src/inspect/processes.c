@@ -16,20 +16,22 @@ struct walk {
 	char text[PATH_MAX];
 };
 
-static int walk_links(struct walk *walk, struct process_link *link)
+static int walk_links(void *data, pid_t pid, int process)
 {
+	struct process_link link = {.pid = pid, .process = process};
+	struct walk *walk = data;
 	struct sys_directory fds;
 	unsigned char type;
-	int more = sys_directory_open(link->process, "fd", &fds);
+	int more = sys_directory_open(process, "fd", &fds);
 
 	if (more < 0)
 		return more;
-	while ((more = sys_directory_next(&fds, &link->number, &type)) > 0) {
+	while ((more = sys_directory_next(&fds, &link.number, &type)) > 0) {
 		/* Closed meanwhile. */
-		if (sys_read_link(fds.fd, link->number, walk->text, sizeof(walk->text)) < 0)
+		if (sys_read_link(fds.fd, link.number, walk->text, sizeof(walk->text)) < 0)
 			continue;
-		link->text = walk->text;
-		more = walk->each(walk->data, link);
+		link.text = walk->text;
+		more = walk->each(walk->data, &link);
 		if (more < 0)
 			break;
 	}
@@ -37,39 +39,50 @@ static int walk_links(struct walk *walk, struct process_link *link)
 	return more;
 }
 
-/* Return: 0, or -EACCES: only others may see. */
-static int walk_process(struct walk *walk, int proc, const char *name)
-{
-	struct process_link link = {.pid = (pid_t)strtol(name, NULL, 10)};
-	int error;
-
-	/* Held, it stays this process's directory: after its end nothing is found in it, whoever has the number. */
-	link.process = sys_open_at(proc, name, O_PATH | O_DIRECTORY);
-	if (link.process < 0)
-		return link.process;
-	error = walk_links(walk, &link);
-	sys_close(&link.process);
-	return error;
-}
-
 int processes_each_link(nonet_time deadline, int (*each)(void *data, const struct process_link *link), void *data,
 			struct nonet_inspect_coverage *coverage)
 {
 	struct walk walk = {.each = each, .data = data};
-	struct sys_directory proc;
+	int proc = sys_open("/proc", O_PATH | O_DIRECTORY);
+	int error;
+
+	if (proc < 0)
+		return proc;
+	error = processes_each(proc, deadline, walk_links, &walk, coverage);
+	sys_close(&proc);
+	return error;
+}
+
+static int look_at_process(int proc, const char *name, int (*each)(void *data, pid_t pid, int process), void *data)
+{
+	/* Held, it stays this process's directory: after its end nothing is found in it, whoever has the number. */
+	int process = sys_open_at(proc, name, O_PATH | O_DIRECTORY);
+	int error;
+
+	if (process < 0)
+		return process;
+	error = each(data, (pid_t)strtol(name, NULL, 10), process);
+	sys_close(&process);
+	return error;
+}
+
+int processes_each(int proc, nonet_time deadline, int (*each)(void *data, pid_t pid, int process), void *data,
+		   struct nonet_inspect_coverage *coverage)
+{
+	struct sys_directory names;
 	const char *name;
 	unsigned char type;
-	int error = sys_directory_open(AT_FDCWD, "/proc", &proc);
+	int error = sys_directory_open(proc, ".", &names);
 
 	if (error < 0)
 		return error;
 	coverage->processes = 0;
 	coverage->unreadable = 0;
-	while ((error = sys_directory_next(&proc, &name, &type)) > 0) {
+	while ((error = sys_directory_next(&names, &name, &type)) > 0) {
 		if (*name < '1' || *name > '9')
 			continue;
 		coverage->processes++;
-		error = nonet_clock() < deadline ? walk_process(&walk, proc.fd, name) : -EACCES;
+		error = nonet_clock() < deadline ? look_at_process(names.fd, name, each, data) : -EACCES;
 		if (error == -EACCES || error == -EPERM)
 			coverage->unreadable++;
 		else if (error == -ENOENT || error == -ESRCH)
@@ -77,6 +90,6 @@ int processes_each_link(nonet_time deadline, int (*each)(void *data, const struc
 		else if (error < 0)
 			break;
 	}
-	sys_directory_close(&proc);
+	sys_directory_close(&names);
 	return error;
 }

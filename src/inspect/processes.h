@@ -8,6 +8,16 @@
 
 struct nonet_inspect_coverage;
 
+/*
+ * Call @each for every process in @proc, a directory that is or looks like /proc, until the deadline; @process is its
+ * directory. Whom @each returns -EACCES or -EPERM for is counted as unreadable, as are those that it wasn't called for
+ * in time; -ENOENT or -ESRCH: he ended meanwhile, and is passed over.
+ *
+ * Return: 0, or another error of @each, or -ENOENT without /proc, -ENOMEM, -EMFILE, -ENFILE.
+ */
+int processes_each(int proc, nonet_time deadline, int (*each)(void *data, pid_t pid, int process), void *data,
+		   struct nonet_inspect_coverage *coverage);
+
 /* A descriptor of some process, while it is looked at. */
 struct process_link {
 	pid_t pid;
@@ -16,12 +26,7 @@ struct process_link {
 	const char *text;   /* what /proc/PID/fd/NUMBER leads to: "socket:[4711]", "/a/path" */
 };
 
-/*
- * Call @each for every descriptor of every process that may be looked at, until the deadline; processes that end
- * meanwhile are passed over. *@coverage counts what there was and what couldn't be read.
- *
- * Return: 0, or what @each returned below 0, or -ENOENT without /proc, -ENOMEM, -EMFILE, -ENFILE.
- */
+/* The same for every descriptor of every process that may be looked at. */
 int processes_each_link(nonet_time deadline, int (*each)(void *data, const struct process_link *link), void *data,
 			struct nonet_inspect_coverage *coverage);
 

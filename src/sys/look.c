@@ -125,6 +125,70 @@ int sys_read_text(int at, const char *name, char **ret_text)
 	return 0;
 }
 
+int sys_lines_open(int at, const char *name, struct sys_lines *ret_lines)
+{
+	const int fd = sys_open_at(at, name, O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	ret_lines->fd = fd;
+	ret_lines->next = 0;
+	ret_lines->end = 0;
+	return 0;
+}
+
+static int lines_fill(struct sys_lines *lines)
+{
+	int size = sys_read_begin(lines->fd, lines->buffer, sizeof(lines->buffer));
+
+	if (size < 0)
+		return size;
+	lines->next = 0;
+	lines->end = (size_t)size;
+	return size > 0;
+}
+
+int sys_lines_next(struct sys_lines *lines)
+{
+	size_t length = 0;
+	bool any = false;
+
+	for (;;) {
+		if (lines->next == lines->end) {
+			int more = lines_fill(lines);
+
+			if (more < 0)
+				return more;
+			/* A last line may have no end, as in "comm" of some kernels. */
+			if (more == 0)
+				break;
+		}
+		any = true;
+		if (lines->buffer[lines->next++] == '\n')
+			break;
+		if (length + 1 < sizeof(lines->line))
+			lines->line[length++] = lines->buffer[lines->next - 1];
+	}
+	lines->line[length] = 0;
+	return any;
+}
+
+void sys_lines_close(struct sys_lines *lines)
+{
+	sys_close(&lines->fd);
+}
+
+const char *sys_lines_value(const struct sys_lines *lines, const char *key)
+{
+	const size_t length = strlen(key);
+	const char *value = lines->line + length;
+
+	if (strncmp(lines->line, key, length) != 0 || *value != ':')
+		return NULL;
+	value++;
+	return value + strspn(value, " \t");
+}
+
 int sys_read_link(int at, const char *name, char *buffer, size_t capacity)
 {
 	ssize_t size = sys_fault(SYS_CALL_STAT);

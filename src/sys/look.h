@@ -30,10 +30,26 @@ int sys_directory_next(struct sys_directory *directory, const char **ret_name, u
 /* All of a small file, with a NUL behind it; freed with sys_free(). -EFBIG over 64 MiB. */
 int sys_read_text(int at, const char *name, char **ret_text);
 
+/* The lines of a file, without reading all of it; what is longer than @line is cut off. */
+struct sys_lines {
+	int fd;
+	size_t next, end;
+	char buffer[4096];
+	char line[512];
+};
+
+int sys_lines_open(int at, const char *name, struct sys_lines *ret_lines);
+/* Return: 1 with the next in @lines->line, without its end; 0 at the end. */
+int sys_lines_next(struct sys_lines *lines);
+void sys_lines_close(struct sys_lines *lines);
+
+/* Of a line "KEY: VALUE" of that key its value, up to the line's end; or NULL. */
+const char *sys_lines_value(const struct sys_lines *lines, const char *key);
+
 /* At most @capacity - 1 bytes of what a link says, and a NUL. Return: how many. */
 int sys_read_link(int at, const char *name, char *buffer, size_t capacity);
 
-/* The first bytes of a file: how many. */
+/* The next bytes of a file, at first the first: how many. */
 int sys_read_begin(int fd, void *buffer, size_t size);
 
 /* When a file was made, in nanoseconds of CLOCK_REALTIME; 0: the file system doesn't tell. */

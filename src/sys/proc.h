@@ -5,7 +5,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What only /proc tells. Each returns 0 or more, or -errno; -ENOENT without /proc. EINTR is retried. */
+#include "sys/filelocks.h"
+
+/*
+ * What only /proc tells. Each returns 0 or more, or -errno; -ENOENT without /proc. Of others a process that ends
+ * meanwhile is -ENOENT or -ESRCH, one that we may not look at -EACCES or -EPERM. EINTR is retried.
+ */
 
 struct sys_thread {
 	pid_t id;
@@ -20,6 +25,15 @@ struct sys_thread {
  * Return: 1 with *@ret_thread, 0 there is none.
  */
 int sys_thread_find_unblocked(uint64_t mask, struct sys_thread *ret_thread);
+
+/*
+ * Whether a thread waits for a lock of an open file description now. @tasks is its process's directory "task".
+ *
+ * Return: 1 with the descriptor, and the mode and range that it waits for; 0 it does something else. A 32-bit program's
+ * waiting isn't seen. A range that isn't given from the file's beginning is told as the whole file.
+ */
+int sys_task_waits_for_ofd_lock(int tasks, const char *task, int *ret_fd, enum sys_lock_mode *ret_mode,
+				struct sys_lock_range *ret_range);
 
 /* The number in our PID namespace of a pidfd's process: 0 if it has none there, or none any more. */
 int sys_pidfd_number(int pidfd, pid_t *ret_pid);
