@@ -81,15 +81,21 @@ static int compare(const void *a, const void *b)
 {
 	const struct nonet_inspect_object *x = a, *y = b;
 
+	int order;
+
 	if (x->scheme != y->scheme)
 		return x->scheme < y->scheme ? -1 : 1;
-	return strcmp(x->address, y->address);
+	order = strcmp(x->address, y->address);
+	/* Of locks several have one address. */
+	if (order == 0)
+		order = (x->count > y->count) - (x->count < y->count);
+	return order ? order : (x->pid > y->pid) - (x->pid < y->pid);
 }
 
 int nonet_inspect_objects(uint64_t schemes, nonet_time deadline, struct nonet_inspect_list **ret_list,
 			  struct nonet_error *reterr)
 {
-	static int (*const probes[])(struct look * look) = {look_at_sysv, look_at_posix, look_at_names};
+	static int (*const probes[])(struct look * look) = {look_at_sysv, look_at_posix, look_at_names, look_at_locks};
 	struct nonet_inspect_list *list = sys_allocate(sizeof(*list));
 	struct look look = {.list = list, .schemes = schemes, .deadline = deadline};
 	int error = list ? 0 : -ENOMEM;

@@ -43,5 +43,9 @@ bool look_may_go_on(int error);
 int look_at_sysv(struct look *look);
 int look_at_posix(struct look *look);
 int look_at_names(struct look *look);
+int look_at_locks(struct look *look);
+
+/* With another folder in the place of /proc: for tests, which make one. */
+int look_at_locks_in(const char *proc, struct look *look);
 
 #endif

@@ -351,7 +351,7 @@ int look_at_names(struct look *look)
 	if (error == 0 && sockets)
 		error = names_add_sockets(&names);
 	if (error == 0)
-		error = processes_each_link(look->deadline, names_count_link, &names, &look->list->coverage);
+		error = processes_each_link("/proc", look->deadline, names_count_link, &names, &look->list->coverage);
 	if (error == 0)
 		error = names_look_for_files(&names);
 	for (size_t i = 0; i < names.count && error == 0; i++)

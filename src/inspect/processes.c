@@ -39,17 +39,17 @@ static int walk_links(void *data, pid_t pid, int process)
 	return more;
 }
 
-int processes_each_link(nonet_time deadline, int (*each)(void *data, const struct process_link *link), void *data,
-			struct nonet_inspect_coverage *coverage)
+int processes_each_link(const char *proc, nonet_time deadline, int (*each)(void *data, const struct process_link *link),
+			void *data, struct nonet_inspect_coverage *coverage)
 {
 	struct walk walk = {.each = each, .data = data};
-	int proc = sys_open("/proc", O_PATH | O_DIRECTORY);
+	int directory = sys_open(proc, O_PATH | O_DIRECTORY);
 	int error;
 
-	if (proc < 0)
-		return proc;
-	error = processes_each(proc, deadline, walk_links, &walk, coverage);
-	sys_close(&proc);
+	if (directory < 0)
+		return directory;
+	error = processes_each(directory, deadline, walk_links, &walk, coverage);
+	sys_close(&directory);
 	return error;
 }
 

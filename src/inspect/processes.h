@@ -26,8 +26,8 @@ struct process_link {
 	const char *text;   /* what /proc/PID/fd/NUMBER leads to: "socket:[4711]", "/a/path" */
 };
 
-/* The same for every descriptor of every process that may be looked at. */
-int processes_each_link(nonet_time deadline, int (*each)(void *data, const struct process_link *link), void *data,
-			struct nonet_inspect_coverage *coverage);
+/* The same for every descriptor of every process that may be looked at; @proc is mostly "/proc". */
+int processes_each_link(const char *proc, nonet_time deadline, int (*each)(void *data, const struct process_link *link),
+			void *data, struct nonet_inspect_coverage *coverage);
 
 #endif
