@@ -2,15 +2,27 @@
 """nonet ls and nonet show: what is there, what it is, and what couldn't be looked at."""
 
 import ctypes
+import fcntl
 import json
 import os
 import socket
+import struct
+import sys
 import unittest
 
 import cli
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 IPC_CREAT, IPC_EXCL, IPC_RMID = 0o1000, 0o2000, 0
+
+# Takes a classic lock, and then waits for one that is taken.
+WAITS = """
+import fcntl, sys
+own, taken = open(sys.argv[1], "r+"), open(sys.argv[2], "r+")
+fcntl.lockf(own, fcntl.LOCK_SH, 5, 10)
+print("held", flush=True)
+fcntl.flock(taken, fcntl.LOCK_EX)
+"""
 
 
 class Ls(cli.Case):
@@ -66,6 +78,77 @@ class Ls(cli.Case):
             self.assertEqual(self.find(f"unix:{live}", "sockets")["processes"], 1)
             self.assertTrue(self.find(f"unix:{left}", "sockets")["stale"])
             self.assertIn(b"nobody has it open", self.nonet("show", f"unix:{left}").stdout)
+
+    def locks(self):
+        """A file with a classic lock of another process, and one with a flock of ours, which that waits for."""
+        own, taken = self.path("own"), self.path("taken")
+        for path in (own, taken):
+            open(path, "w", encoding="ascii").close()
+        file = open(taken, "r+", encoding="ascii")
+        self.addCleanup(file.close)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        process = self.start("-c", WAITS, own, taken, command=sys.executable)
+        self.read_until(process.stdout, b"held\n")
+        self.until(lambda: self.waits(process.pid), "it waits")
+        return own, taken, process.pid
+
+    @staticmethod
+    def waits(pid):
+        with open("/proc/locks", encoding="ascii") as file:
+            return any(line.split()[1] == "->" and line.split()[5] == str(pid) for line in file)
+
+    def test_locks_are_listed_with_their_holder_and_range(self):
+        own, taken, pid = self.locks()
+        listed = self.find("posixlock:" + own, "locks")
+        self.assertEqual({**listed, "address": ""}, {"address": "", "kind": "posixlock", "start": 10, "length": 5,
+                                                     "holder": pid, "shared": True, "waiters": 0})
+        listed = self.find("flock:" + taken, "locks")
+        self.assertEqual({**listed, "address": ""}, {"address": "", "kind": "flock", "start": 0, "length": 0,
+                                                     "holder": os.getpid(), "shared": False, "waiters": 1})
+        table = self.nonet("ls", "locks").stdout.decode()
+        self.assertRegex(table, rf"(?m)^posixlock:{own} .*held by {pid}, shared, bytes 10 to 14$")
+        self.assertRegex(table, rf"(?m)^flock:{taken} .*held by {os.getpid()}, exclusive, 1 waits$")
+        self.assertNotIn("posixlock:", self.nonet("ls", "flock").stdout.decode())
+
+    def test_all_who_have_a_lock_or_wait_for_it_are_shown(self):
+        own, taken, pid = self.locks()
+        with open(own, "r+", encoding="ascii") as file:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+            for scheme in ("ofdlock", "posixlock"):
+                shown = json.loads(self.nonet("show", "--json", f"{scheme}:{own}").stdout)
+                self.assertEqual(set(shown), {"address", "kind", "holders", "coverage"})
+                self.assertEqual([(entry["kind"], entry["pid"], entry["start"], entry["length"], entry["shared"],
+                                   entry["waits"]) for entry in shown["holders"]],
+                                 [("ofdlock", os.getpid(), 0, 0, True, False),
+                                  ("posixlock", pid, 10, 5, True, False)])
+            # Of this range only one.
+            shown = json.loads(self.nonet("show", "--json", f"posixlock:{own},0+5").stdout)
+            self.assertEqual([entry["pid"] for entry in shown["holders"]], [os.getpid()])
+        text = self.nonet("show", f"flock:{taken}").stdout.decode()
+        self.assertRegex(text, rf"(?m)^holder +process {os.getpid()} \(.+\): flock, exclusive$")
+        self.assertRegex(text, rf"(?m)^waiter +process {pid} \(.+\): flock, exclusive$")
+
+    def test_a_file_that_nobody_locks_and_one_that_is_not_there(self):
+        path = self.path("free")
+        open(path, "w", encoding="ascii").close()
+        done = self.nonet("show", f"ofdlock:{path}")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(b"nobody has it", done.stdout)
+        done = self.nonet("show", f"ofdlock:{path}-none")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.one_line(done.stderr)
+
+    def test_a_holder_that_has_a_rude_name(self):
+        path = self.path("lock")
+        script = "import fcntl, sys; open('/proc/self/comm', 'wb').write(b'a\\x1b[2J\\xff'); " \
+                 "file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); " \
+                 "sys.stdin.read()"
+        process = self.start("-c", script, path, command=sys.executable)
+        self.read_until(process.stdout, b"held\n")
+        done = self.nonet("show", f"flock:{path}")
+        self.assertIn(b"(a?[2J?)", done.stdout)
+        shown = json.loads(self.nonet("show", "--json", f"flock:{path}").stdout)
+        self.assertEqual(shown["holders"][0]["name"], "a?[2J?")
 
     def test_kinds_choose(self):
         self.semaphores(1)

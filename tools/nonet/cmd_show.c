@@ -12,6 +12,7 @@
 #include "objects.h"
 #include "output.h"
 #include "say.h"
+#include "show_lock.h"
 #include "verb.h"
 
 static const char help[] =
@@ -116,6 +117,8 @@ static int show_wanted(const struct wanted *wanted, int json)
 	if (!object_kinds(nonet_scheme_name(scheme)))
 		return say_failure("%s isn't something that is listed: \"nonet help ls\" says what is",
 				   nonet_address_text(wanted->address));
+	if (scheme == NONET_SCHEME_OFDLOCK || scheme == NONET_SCHEME_POSIXLOCK || scheme == NONET_SCHEME_FLOCK)
+		return show_lock(wanted->address, json);
 	if (nonet_inspect_objects(NONET_INSPECT_SCHEME(scheme), nonet_after(OBJECTS_PATIENCE), &list, &error) < 0)
 		return say_error(&error, NULL);
 	for (i = 0; (object = nonet_inspect_get(list, i)) && !is_wanted(wanted, object); i++)

@@ -163,11 +163,21 @@ static void note_room(const struct nonet_inspect_object *object, char text[OBJEC
 		note(text, "%" PRIu64 " semaphores", object->room);
 }
 
+const char *lock_range(int64_t start, int64_t length, char text[OBJECT_TEXT])
+{
+	if (length > 0)
+		return set(text, ", bytes %" PRId64 " to %" PRId64, start, start + (length - 1));
+	return start > 0 ? set(text, ", from byte %" PRId64 " on", start) : "";
+}
+
 static void note_range(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
 {
+	char range[OBJECT_TEXT];
+
 	if (knows(object, NONET_INSPECT_PID))
 		note(text, "held by %" PRId32, object->pid);
-	note(text, "%s", object->flags & NONET_INSPECT_SHARED ? "shared" : "exclusive");
+	note(text, "%s%s", object->flags & NONET_INSPECT_SHARED ? "shared" : "exclusive",
+	     lock_range((int64_t)object->count, (int64_t)object->bytes, range));
 }
 
 const char *object_notes(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])

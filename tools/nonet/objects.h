@@ -19,6 +19,9 @@ const char *object_queued(const struct nonet_inspect_object *object, char text[O
 const char *object_age(const struct nonet_inspect_object *object, char text[OBJECT_TEXT]);
 const char *object_notes(const struct nonet_inspect_object *object, char text[OBJECT_TEXT]);
 
+/* Of a file lock which bytes, after a comma; nothing if it is all. */
+const char *lock_range(int64_t start, int64_t length, char text[OBJECT_TEXT]);
+
 /* Everything that is known; nonet-ls(1) has the members. NULL: no memory. */
 json_t *object_json(const struct nonet_inspect_object *object);
 json_t *coverage_json(const struct nonet_inspect_coverage *coverage);
