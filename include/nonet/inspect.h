@@ -60,7 +60,7 @@ struct nonet_inspect_object {
 struct nonet_inspect_coverage {
 	uint64_t processes;  /* that there were */
 	uint64_t unreadable; /* of these, whose descriptors only others may see */
-	uint64_t places;     /* directories and tables that couldn't be read, or not before the deadline */
+	uint64_t places;     /* directories and tables not read, or not before the deadline; locks without a path */
 	uint32_t no_queues;  /* 1: POSIX queues are shown only where mqueue is mounted, or to who may mount it */
 	uint32_t reserved;
 };
@@ -80,8 +80,9 @@ struct nonet_inspect_list;
  *
  * Listed are posixmq: posixsem: posixshm: sysvmsg: sysvsem: sysvshm: of the caller's IPC namespace and /dev/shm; unix:
  * unix-seqpacket: unix-dgram: that are bound in the caller's network namespace; fifo: that some process has open; and
- * of both the names below /run, /tmp, /var/tmp and /dev/shm that nobody has open; the file locks of /proc/locks, as
- * ofdlock: posixlock: flock: with the path by which their holder knows the file.
+ * of both the names below /run, /tmp, /var/tmp and /dev/shm that nobody has open; the file locks that somebody has, as
+ * ofdlock: posixlock: flock: with the path by which a holder knows the file, each once, with one of its holders. A lock
+ * whose path nobody tells who may be looked into is counted in the coverage's places.
  *
  * It isn't a snapshot: objects come and go meanwhile.
  *

@@ -399,6 +399,12 @@ static int add_all_unmet(struct search *search, const struct lock_list *before, 
 		/* Who waits is told by the second reading alone; equal ones are told together, with the first. */
 		if (lock->waits && lock->taker > 0)
 			count = after_count;
+		/*
+		 * The table isn't read at one stroke, and as others come and go a line may come again. Two can't have
+		 * an exclusive one.
+		 */
+		if (!lock->waits && lock->mode == SYS_LOCK_EXCLUSIVE && count > 1)
+			count = 1;
 		if (count_locks(after, lock, i) > 0)
 			continue;
 		for (size_t j = 0; j < search->found->count; j++)

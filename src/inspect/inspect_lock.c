@@ -61,16 +61,39 @@ bool inspect_lock_read(const char *text, struct inspect_lock *ret_lock)
 	return true;
 }
 
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int inspect_file_compare(const struct inspect_file *a, const struct inspect_file *b)
+{
+	int order = compare_numbers(a->inode, b->inode);
+
+	order = order ? order : compare_numbers(a->major, b->major);
+	return order ? order : compare_numbers(a->minor, b->minor);
+}
+
+int inspect_lock_compare(const struct inspect_lock *a, const struct inspect_lock *b)
+{
+	int order = inspect_file_compare(&a->file, &b->file);
+
+	order = order ? order : compare_numbers((uint64_t)a->range.start, (uint64_t)b->range.start);
+	order = order ? order : compare_numbers((uint64_t)a->range.length, (uint64_t)b->range.length);
+	order = order ? order : compare_numbers(a->scheme, b->scheme);
+	order = order ? order : compare_numbers(a->mode, b->mode);
+	order = order ? order : compare_numbers((uint32_t)a->taker, (uint32_t)b->taker);
+	return order ? order : compare_numbers(a->waits, b->waits);
+}
+
 bool inspect_file_is_same(const struct inspect_file *a, const struct inspect_file *b)
 {
-	return a->inode == b->inode && a->major == b->major && a->minor == b->minor;
+	return inspect_file_compare(a, b) == 0;
 }
 
 bool inspect_lock_is_same(const struct inspect_lock *a, const struct inspect_lock *b)
 {
-	return inspect_file_is_same(&a->file, &b->file) && a->scheme == b->scheme && a->mode == b->mode &&
-	       a->range.start == b->range.start && a->range.length == b->range.length && a->waits == b->waits &&
-	       a->taker == b->taker;
+	return inspect_lock_compare(a, b) == 0;
 }
 
 /* The last byte; a range that ends behind the last possible one ends there. */

@@ -33,6 +33,10 @@ struct inspect_lock {
 bool inspect_lock_read(const char *text, struct inspect_lock *ret_lock);
 
 bool inspect_lock_is_same(const struct inspect_lock *a, const struct inspect_lock *b);
+/* An order for qsort(3) and bsearch(3), by files first. Return: as strcmp(3). */
+int inspect_lock_compare(const struct inspect_lock *a, const struct inspect_lock *b);
+int inspect_file_compare(const struct inspect_file *a, const struct inspect_file *b);
+
 bool inspect_file_is_same(const struct inspect_file *a, const struct inspect_file *b);
 
 /* Whether there is a byte that both have. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "inspect/inspect_lock.h"
@@ -34,6 +35,7 @@ struct locks {
 	struct mounts mounts;
 	struct held *list;
 	size_t count, capacity;
+	size_t known; /* the first so many are from /proc/locks, and in order */
 };
 
 static int locks_add(struct locks *locks, const struct inspect_lock *lock)
@@ -55,14 +57,59 @@ static void locks_forget(struct locks *locks)
 {
 	for (size_t i = 0; i < locks->count; i++)
 		sys_free(locks->list[i].path);
-	locks->count = 0;
 	locks->list = sys_free(locks->list);
-	locks->capacity = 0;
+	locks->count = locks->known = locks->capacity = 0;
 }
 
 static bool locks_want(const struct locks *locks, const struct inspect_lock *lock)
 {
 	return look_wants(locks->look, lock->scheme);
+}
+
+static int compare_held(const void *a, const void *b)
+{
+	return inspect_lock_compare(&((const struct held *)a)->lock, &((const struct held *)b)->lock);
+}
+
+/* Anybody may have very many: what is done for each must not take all of them. */
+static void locks_sort(struct locks *locks)
+{
+	size_t kept = 0;
+
+	if (locks->count > 0)
+		qsort(locks->list, locks->count, sizeof(*locks->list), compare_held);
+	/* The table isn't read at one stroke, and as others come and go a line may come again. Two can't have this. */
+	for (size_t i = 0; i < locks->count; i++) {
+		if (kept > 0 && locks->list[i].lock.mode == SYS_LOCK_EXCLUSIVE &&
+		    inspect_lock_is_same(&locks->list[kept - 1].lock, &locks->list[i].lock))
+			continue;
+		locks->list[kept++] = locks->list[i];
+	}
+	locks->count = kept;
+	locks->known = kept;
+}
+
+/* The first that isn't before @lock, of those that are in order. */
+static size_t locks_find(const struct locks *locks, const struct inspect_lock *lock)
+{
+	size_t low = 0, high = locks->known;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (inspect_lock_compare(&locks->list[middle].lock, lock) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool locks_have(const struct locks *locks, const struct inspect_lock *lock)
+{
+	const size_t at = locks_find(locks, lock);
+
+	return at < locks->known && inspect_lock_is_same(&locks->list[at].lock, lock);
 }
 
 /* Who waits stands behind who has it; and of what isn't ours (leases) both are passed over. */
@@ -92,27 +139,50 @@ static int locks_read(struct locks *locks)
 			break;
 	}
 	sys_lines_close(&lines);
+	locks_sort(locks);
 	return error;
 }
 
-/* Where to note that @pid has such a lock: NULL if that is known, or all of the kind have been met. */
-static struct held *locks_find_unmet(struct locks *locks, const struct inspect_lock *lock, pid_t pid, bool *ret_known)
+/*
+ * Where to note that @pid has such a lock, from the @at-th on, where such ones are. NULL: that is known, or as many
+ * have been met as there are; *@ret_any: there is one.
+ */
+static struct held *locks_find_unmet(struct locks *locks, size_t at, const struct inspect_lock *lock, pid_t pid,
+				     bool *ret_any)
 {
 	struct held *unmet = NULL;
 
-	*ret_known = false;
-	for (size_t i = 0; i < locks->count; i++) {
-		struct held *held = &locks->list[i];
-
-		if (!inspect_lock_is_same(&held->lock, lock))
-			continue;
-		*ret_known = true;
-		if (held->pid == pid)
+	*ret_any = false;
+	for (; at < locks->count && inspect_lock_is_same(&locks->list[at].lock, lock); at++) {
+		*ret_any = true;
+		if (locks->list[at].pid == pid)
 			return NULL;
-		if (held->pid == 0 && !unmet)
-			unmet = held;
+		if (locks->list[at].pid == 0) {
+			unmet = &locks->list[at];
+			break;
+		}
 	}
 	return unmet;
+}
+
+/*
+ * A flock that isn't in the list: its taker has no number in our PID namespace, or has ended. Whoever else has it has
+ * inherited it. There is one for each descriptor at most; of other locks those that were taken since are passed over.
+ */
+static int locks_add_hidden(struct locks *locks, const struct inspect_lock *lock, struct held **ret_held)
+{
+	int error;
+
+	*ret_held = NULL;
+	if (lock->scheme != NONET_SCHEME_FLOCK)
+		return 0;
+	for (size_t i = locks->known; i < locks->count; i++)
+		if (inspect_lock_is_same(&locks->list[i].lock, lock))
+			return 0;
+	error = locks_add(locks, lock);
+	if (error == 0)
+		*ret_held = &locks->list[locks->count - 1];
+	return error;
 }
 
 /* What stands in a link for a file without a path (unlink(2)). */
@@ -138,19 +208,12 @@ static int held_set_path(struct locks *locks, struct held *held, const char *tex
 
 static int locks_meet(struct locks *locks, const struct process_link *link, const struct inspect_lock *lock)
 {
-	bool known;
-	struct held *held = locks_find_unmet(locks, lock, link->pid, &known);
-	int error;
+	bool any;
+	struct held *held = locks_find_unmet(locks, locks_find(locks, lock), lock, link->pid, &any);
+	int error = any ? 0 : locks_add_hidden(locks, lock, &held);
 
-	if (known && !held)
-		return 0;
-	/* Taken since; or by a process that has no number in our PID namespace, of which /proc/locks doesn't tell. */
-	if (!known) {
-		error = locks_add(locks, lock);
-		if (error < 0)
-			return error;
-		held = &locks->list[locks->count - 1];
-	}
+	if (error < 0 || !held)
+		return error;
 	held->pid = link->pid;
 	return held_set_path(locks, held, link->text);
 }
@@ -173,6 +236,11 @@ static int locks_look_at(void *data, const struct process_link *link)
 	while ((error = sys_lines_next(&lines)) > 0) {
 		const char *text = sys_lines_value(&lines, "lock");
 
+		/* The rest of this process isn't seen. */
+		if (text && nonet_clock() >= locks->look->deadline) {
+			sys_lines_close(&lines);
+			return -EACCES;
+		}
 		if (!text || !inspect_lock_read(text, &lock) || !locks_want(locks, &lock))
 			continue;
 		error = locks_meet(locks, link, &lock);
@@ -181,23 +249,6 @@ static int locks_look_at(void *data, const struct process_link *link)
 	}
 	sys_lines_close(&lines);
 	return error < 0 && look_may_go_on(error) ? 0 : error;
-}
-
-/* By which another who was met knows the file, or NULL. */
-static const struct held *locks_find_path(const struct locks *locks, const struct inspect_file *file)
-{
-	for (size_t i = 0; i < locks->count; i++)
-		if (locks->list[i].path && inspect_file_is_same(&locks->list[i].lock.file, file))
-			return &locks->list[i];
-	return NULL;
-}
-
-static bool locks_have(const struct locks *locks, const struct inspect_lock *lock)
-{
-	for (size_t i = 0; i < locks->count; i++)
-		if (inspect_lock_is_same(&locks->list[i].lock, lock))
-			return true;
-	return false;
 }
 
 static int locks_report(const struct locks *locks, const struct held *held, const struct held *named)
@@ -223,24 +274,45 @@ static int locks_report(const struct locks *locks, const struct held *held, cons
 	return list_add_name(locks->look->list, &object, named->path);
 }
 
+/* Those of one file, from the @first to before @end. What nobody was met with may have gone before he was looked at. */
+static int locks_report_file(const struct locks *locks, size_t first, size_t end, const struct locks *now)
+{
+	const struct held *named = NULL;
+	int error = 0;
+
+	for (size_t i = first; i < end && !named; i++)
+		if (locks->list[i].path)
+			named = &locks->list[i];
+	for (size_t i = first; i < end && error == 0; i++) {
+		const struct held *held = &locks->list[i];
+
+		if (held->path)
+			error = locks_report(locks, held, held);
+		else if (locks_have(now, &held->lock) && named)
+			error = locks_report(locks, held, named);
+		else if (locks_have(now, &held->lock))
+			locks->look->list->coverage.places++;
+	}
+	return error;
+}
+
 static int locks_report_all(struct locks *locks)
 {
 	struct locks now = {.look = locks->look, .proc = locks->proc};
 	int error = locks_read(&now);
+	size_t end;
 
 	if (error < 0 && look_may_go_on(error)) {
 		locks->look->list->coverage.places++;
 		error = 0;
 	}
-	for (size_t i = 0; i < locks->count && error == 0; i++) {
-		const struct held *held = &locks->list[i];
-		const struct held *named = held->path ? held : locks_find_path(locks, &held->lock.file);
-
-		/* What nobody was met with may have gone before he was looked at. */
-		if (named && (held->path || locks_have(&now, &held->lock)))
-			error = locks_report(locks, held, named);
-		else if (locks_have(&now, &held->lock))
-			locks->look->list->coverage.places++;
+	/* Hidden ones among the others of their file. */
+	locks_sort(locks);
+	for (size_t first = 0; first < locks->count && error == 0; first = end) {
+		for (end = first + 1; end < locks->count; end++)
+			if (!inspect_file_is_same(&locks->list[first].lock.file, &locks->list[end].lock.file))
+				break;
+		error = locks_report_file(locks, first, end, &now);
 	}
 	locks_forget(&now);
 	return error;
