@@ -257,6 +257,17 @@ int watcher_disarm(struct watcher *watcher)
 	return collected;
 }
 
+void watcher_rest(struct watcher *watcher)
+{
+	if (watcher_is_foreign(watcher))
+		return;
+	pthread_mutex_lock(&watcher->mutex);
+	/* A helper that is in block() finds it rung when it comes out. */
+	if (watcher->state == WATCHER_ARMED)
+		watcher_ring(watcher);
+	pthread_mutex_unlock(&watcher->mutex);
+}
+
 int watcher_collect(struct watcher *watcher)
 {
 	int collected = 0;

@@ -63,6 +63,12 @@ int watcher_arm(struct watcher *watcher);
 int watcher_disarm(struct watcher *watcher);
 
 /*
+ * Nobody waits any more: watch no more, without waiting for the helper to come out. Should somebody wait nevertheless,
+ * the descriptor tells him that something may be ready. What was acquired is kept as before.
+ */
+void watcher_rest(struct watcher *watcher);
+
+/*
  * As watcher_disarm(), but only if there is something to collect; else the helper goes on as it was.
  *
  * Return: 1 or 0 as there.
