@@ -21,11 +21,12 @@ static int filelock_block(void *object)
 }
 
 /* By the helper, or by who frees it: back to what the handle has. That needs no wait, and can't fail. */
-static void filelock_give_back(void *object)
+static bool filelock_give_back(void *object)
 {
 	struct nonet_filelock *lock = object;
 
 	(void)lock->carrier->set(lock->file->fd, lock->held, &lock->range, false);
+	return true;
 }
 
 static const struct watcher_job filelock_job = {

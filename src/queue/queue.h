@@ -57,10 +57,10 @@ struct queue_sysv {
 	unsigned generation; /* of the process that opened it: what is below is that one's */
 	/* A helper that is free to make calls that wait; see queue_sysv_call.c. */
 	_Atomic(struct sysv_call *) call;
-	pthread_mutex_t mutex; /* held while the watcher is made */
+	pthread_mutex_t mutex; /* held while the watcher is made, armed, and asked for what it holds */
 	_Atomic(struct watcher *) watcher;
-	long taken;        /* by the watcher's helper: the type of an empty message */
-	_Atomic long hand; /* the type of an empty message that couldn't be put back; 0: none */
+	long taken; /* by the watcher's helper: the type of an empty message */
+	long hand;  /* the type of an empty message that couldn't be put back; 0: none. Under the mutex */
 };
 
 struct nonet_queue {
@@ -120,7 +120,7 @@ int queue_sysv_arm(struct nonet_waitable *waitable);
  */
 long queue_sysv_take_hand(struct nonet_queue *queue, const struct nonet_queue_select *select);
 
-/* Send an empty message: it goes behind the others of its type; or, with -errno, it stays in hand. */
-int queue_sysv_put_back(struct nonet_queue *queue, long type);
+/* An empty message that is in hand is put back. Whether it couldn't be, and is what @select means. */
+bool queue_sysv_has_hand(struct nonet_queue *queue, const struct nonet_queue_select *select);
 
 #endif

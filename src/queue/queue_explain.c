@@ -64,6 +64,18 @@ void nonet_queue_explain(struct nonet_queue *queue, int code, struct nonet_error
 			  "for its descriptor",
 			  address);
 		return;
+	case -ENOMEM:
+		error_set(ret_error, code,
+			  "no memory is left for %s%s", address,
+			  posix ? ""
+				: ", or no thread to wait for it: this user may have more by ulimit -u, its control "
+				  "group by pids.max");
+		return;
+	case -EMFILE:
+		error_set(ret_error, code,
+			  "no descriptor is left to wait for %s: raise RLIMIT_NOFILE (ulimit -n), or close some",
+			  address);
+		return;
 	case -ECHILD:
 		error_set(ret_error, code,
 			  "the helper behind the descriptor of %s is the parent's: a forked child opens the queue "

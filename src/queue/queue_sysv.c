@@ -291,8 +291,7 @@ static int sysv_message_size(struct nonet_queue *queue, const struct nonet_queue
 	if (error < 0)
 		return error;
 	/* What is in hand is empty; behind the others of its type it is found as they are. */
-	type = queue_sysv_take_hand(queue, select);
-	if (type != 0 && queue_sysv_put_back(queue, type) < 0) {
+	if (queue_sysv_has_hand(queue, select)) {
 		*ret_size = 0;
 		return 0;
 	}

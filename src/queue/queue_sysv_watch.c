@@ -9,9 +9,12 @@
 
 /*
  * A descriptor for a queue that has none. A helper asks for a message of at most 0 bytes: the kernel wakes it with
- * E2BIG when one comes, and the message stays. Only an empty message it gets, since that fits. It is in hand then: with
- * the watcher until it is collected or patience ends, and if it can't be put back, in @hand. While there is one the
- * watcher isn't armed, so there is never a second.
+ * E2BIG when one comes, and the message stays. Only an empty message it gets, since that fits. It is in hand then:
+ *
+ * 1. With the watcher, its type in @taken, until it is collected or put back. While there is one the watcher isn't
+ *    armed, so there is never a second. It is collected, and the watcher armed, under the mutex only: so whoever has
+ *    collected reads @taken before the helper writes it again.
+ * 2. In @hand, if who looked at it couldn't put it back. Whoever takes one out of the queue empties @hand before.
  *
  * All this is of the process that opened the queue. In a forked child none of it is touched.
  *
@@ -26,13 +29,10 @@ static bool sysv_is_foreign(const struct nonet_queue *queue)
 	return queue->with.sysv.generation != sys_generation();
 }
 
-int queue_sysv_put_back(struct nonet_queue *queue, long type)
+/* Behind the others of its type. */
+static bool sysv_put_back(struct nonet_queue *queue, long type)
 {
-	int error = sys_sysv_queue_send(queue->with.sysv.id, &type, 0, 0);
-
-	if (error < 0)
-		atomic_store_explicit(&queue->with.sysv.hand, type, memory_order_relaxed);
-	return error;
+	return sys_sysv_queue_send(queue->with.sysv.id, &type, 0, 0) == 0;
 }
 
 static int watch_block(void *object)
@@ -48,11 +48,11 @@ static int watch_block(void *object)
 	return size == 0 ? 1 : (int)size;
 }
 
-static void watch_release(void *object)
+static bool watch_release(void *object)
 {
 	struct nonet_queue *queue = object;
 
-	(void)queue_sysv_put_back(queue, queue->with.sysv.taken);
+	return sysv_put_back(queue, queue->with.sysv.taken);
 }
 
 static const struct watcher_job watch_job = {
@@ -67,29 +67,73 @@ static struct watcher *sysv_watcher(struct nonet_queue *queue)
 				    memory_order_acquire); /* [QUEUE-WATCH] pair: queue_sysv_descriptor() */
 }
 
-long queue_sysv_take_hand(struct nonet_queue *queue, const struct nonet_queue_select *select)
+/* Under the mutex: what is in hand isn't any more. Its type, or 0. */
+static long hand_out(struct nonet_queue *queue)
 {
-	struct watcher *watcher = sysv_watcher(queue);
-	const struct nonet_queue_select *ready = &queue->ready;
-	long type;
+	struct queue_sysv *sysv = &queue->with.sysv;
+	long type = sysv->hand;
 
-	/* Nobody has asked for the descriptor: there can't be anything. */
-	if (!watcher || sysv_is_foreign(queue))
-		return 0;
-	type = atomic_exchange_explicit(&queue->with.sysv.hand, 0, memory_order_relaxed);
-	if (type == 0 && watcher_collect(watcher) == 1)
-		type = queue->with.sysv.taken;
-	if (type == 0)
-		return 0;
-	if ((select->which == ready->which && select->type == ready->type) ||
-	    (select->which == NONET_QUEUE_TYPE && select->type == type))
-		return type;
-	(void)queue_sysv_put_back(queue, type);
-	return 0;
+	sysv->hand = 0;
+	if (type == 0 && watcher_collect(sysv_watcher(queue)) == 1)
+		type = sysv->taken;
+	return type;
 }
 
-/* Whether such a message is there now: 1 or 0. What can't be found out, the next receive finds out. */
-static int sysv_is_ready(struct nonet_queue *queue)
+/* Under the mutex: put one back that hand_out() gave, or that came when there was none; else it stays in hand. */
+static bool hand_back(struct nonet_queue *queue, long type)
+{
+	if (sysv_put_back(queue, type))
+		return true;
+	queue->with.sysv.hand = type;
+	return false;
+}
+
+static bool sysv_suits(const struct nonet_queue *queue, const struct nonet_queue_select *select, long type)
+{
+	const struct nonet_queue_select *ready = &queue->ready;
+
+	return (select->which == ready->which && select->type == ready->type) ||
+	       (select->which == NONET_QUEUE_TYPE && select->type == type);
+}
+
+/* Unless nobody has asked for the descriptor: then there can't be anything. */
+static bool sysv_may_have_hand(struct nonet_queue *queue)
+{
+	return sysv_watcher(queue) && !sysv_is_foreign(queue);
+}
+
+long queue_sysv_take_hand(struct nonet_queue *queue, const struct nonet_queue_select *select)
+{
+	long type;
+
+	if (!sysv_may_have_hand(queue))
+		return 0;
+	pthread_mutex_lock(&queue->with.sysv.mutex);
+	type = hand_out(queue);
+	if (type != 0 && !sysv_suits(queue, select, type)) {
+		(void)hand_back(queue, type);
+		type = 0;
+	}
+	pthread_mutex_unlock(&queue->with.sysv.mutex);
+	return type;
+}
+
+bool queue_sysv_has_hand(struct nonet_queue *queue, const struct nonet_queue_select *select)
+{
+	bool has;
+	long type;
+
+	if (!sysv_may_have_hand(queue))
+		return false;
+	pthread_mutex_lock(&queue->with.sysv.mutex);
+	type = hand_out(queue);
+	has = type != 0 && !hand_back(queue, type) && sysv_suits(queue, select, type);
+	pthread_mutex_unlock(&queue->with.sysv.mutex);
+	return has;
+}
+
+/* Under the mutex, with nothing in @hand: whether such a message is there. What is wrong, the next receive finds out. */
+static bool sysv_is_ready(struct nonet_queue *queue)
 {
 	struct sys_sysv_queue_status status;
 	unsigned flags;
@@ -101,26 +145,37 @@ static int sysv_is_ready(struct nonet_queue *queue)
 	(void)queue_sysv_selection(&queue->ready, &type, &flags);
 	size = sys_sysv_queue_receive(queue->with.sysv.id, &type, 0, type, flags);
 	if (size == 0)
-		(void)queue_sysv_put_back(queue, type);
+		(void)hand_back(queue, type);
 	return size != -ENOMSG;
+}
+
+/* Under the mutex. */
+static int sysv_arm(struct nonet_queue *queue)
+{
+	const long type = queue->with.sysv.hand;
+
+	queue->with.sysv.hand = 0;
+	if (type != 0)
+		(void)hand_back(queue, type);
+	if (type != 0 || sysv_is_ready(queue))
+		return 1;
+	return watcher_arm(sysv_watcher(queue));
 }
 
 int queue_sysv_arm(struct nonet_waitable *waitable)
 {
 	struct nonet_queue *queue = container_of(waitable, struct nonet_queue, waitable);
-	long type;
+	int ready;
 
 	if (sysv_is_foreign(queue))
 		return -ECHILD;
 	/* Nor a descriptor, and the reason is in its place. */
 	if (!sysv_watcher(queue))
 		return waitable->fd;
-	type = atomic_exchange_explicit(&queue->with.sysv.hand, 0, memory_order_relaxed);
-	if (type != 0)
-		(void)queue_sysv_put_back(queue, type);
-	if (type != 0 || sysv_is_ready(queue))
-		return 1;
-	return watcher_arm(sysv_watcher(queue));
+	pthread_mutex_lock(&queue->with.sysv.mutex);
+	ready = sysv_arm(queue);
+	pthread_mutex_unlock(&queue->with.sysv.mutex);
+	return ready;
 }
 
 int queue_sysv_descriptor(struct nonet_queue *queue)
@@ -151,13 +206,10 @@ int queue_sysv_descriptor(struct nonet_queue *queue)
 
 void queue_sysv_watch_close(struct nonet_queue *queue)
 {
-	long type;
-
 	watcher_free(sysv_watcher(queue));
 	if (sysv_is_foreign(queue))
 		return;
 	pthread_mutex_destroy(&queue->with.sysv.mutex);
-	type = atomic_load_explicit(&queue->with.sysv.hand, memory_order_relaxed);
-	if (type != 0)
-		(void)sys_sysv_queue_send(queue->with.sysv.id, &type, 0, 0);
+	if (queue->with.sysv.hand != 0)
+		(void)sysv_put_back(queue, queue->with.sysv.hand);
 }

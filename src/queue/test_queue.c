@@ -359,7 +359,8 @@ static void each_documented_code_has_its_sentence(void **state)
 		{-EBUSY, {"wait for its descriptor", "wait for its descriptor"}},
 		{-ECHILD, {"the parent's", "the parent's"}},
 		{-EACCES, {"don't let this user", "don't let this user"}},
-		{-ENOMEM, {"memory", "memory"}},
+		{-ENOMEM, {"memory", "ulimit -u"}},
+		{-EMFILE, {"ulimit -n", "ulimit -n"}},
 	};
 
 	(void)state;

@@ -2,7 +2,9 @@
 /* What only a System V queue has: types, peeking, waiting by helpers. */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -338,6 +340,94 @@ static void an_empty_message_that_finds_no_way_back_stays_in_hand(void **state)
 	unmake(queue, address);
 }
 
+/* One in hand of whoever armed, one in hand of the helper, and the queue is full: neither displaces the other. */
+static void two_empty_messages_that_find_no_way_back_are_both_there(void **state)
+{
+	const struct nonet_queue_options options = {.size = sizeof(options), .depth = 1, .message_size = 1};
+	const char *address = new_sysv();
+	struct nonet_queue *sender;
+	struct nonet_queue *queue;
+
+	(void)state;
+	test_check_equal(nonet_queue_create(address, &options, &sender, NULL), 0);
+	queue = open_ready(address, 0, NONET_QUEUE_TYPE, 7);
+	test_check_equal(nonet_queue_arm(queue), 0);
+	send_as(sender, 7, "");
+	test_check_equal(readable_by(queue, SOON), 1);
+	send_as(sender, 7, "");
+	sys_fault_arm_kind(SYS_CALL_SYSV_QUEUE_SEND, EAGAIN);
+	test_check_equal(nonet_queue_arm(queue), 1);
+	sys_fault_disarm();
+	send_as(sender, 9, "");
+	/* Longer than the helper's patience. */
+	test_poll(NULL, 0, test_after(NONET_MS(250)));
+	expect(queue, NONET_QUEUE_TYPE, 7, 7, "");
+	expect(queue, NONET_QUEUE_TYPE, 7, 7, "");
+	expect(queue, NONET_QUEUE_TYPE, 9, 9, "");
+	expect_none(queue, NONET_QUEUE_FIRST, 0);
+	nonet_queue_close(queue);
+	unmake(sender, address);
+}
+
+struct sharing {
+	struct nonet_queue *queue;
+	atomic_int ending;
+	atomic_int got[5]; /* of each type */
+};
+
+static void *arm_and_take(void *data)
+{
+	const struct nonet_queue_select any = selecting(NONET_QUEUE_FIRST, 0);
+	struct sharing *sharing = data;
+	struct nonet_queue_message message;
+	char byte;
+
+	for (unsigned int i = 0; !atomic_load(&sharing->ending); i++) {
+		const struct nonet_queue_select one = selecting(NONET_QUEUE_TYPE, 1 + i % 4);
+
+		test_check(nonet_queue_arm(sharing->queue) >= 0);
+		if (nonet_queue_receive(sharing->queue, &byte, 1, i % 2 ? &any : &one, NONET_NOW, &message) == 0)
+			atomic_fetch_add(&sharing->got[message.type], 1);
+	}
+	return NULL;
+}
+
+/* Each gets what it took: no empty message is lost, and none comes twice as another's type. */
+static void threads_share_the_hand(void **state)
+{
+	const int each = (int)test_scaled(25000);
+	const char *address = new_sysv();
+	struct nonet_queue *sender = make(address);
+	struct sharing sharing = {.queue = open_ready(address, 0, NONET_QUEUE_FIRST, 0)};
+	pthread_t threads[3];
+	uint64_t rest;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		test_check_equal(pthread_create(&threads[i], NULL, arm_and_take, &sharing), 0);
+	for (int i = 0; i < 4 * each; i++) {
+		const struct nonet_queue_label label = labelled(0, 1 + i % 4);
+
+		test_check_equal(nonet_queue_send(sender, "", 0, &label, SOON), 0);
+	}
+	atomic_store(&sharing.ending, 1);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	for (int type = 1; type <= 4; type++) {
+		const struct nonet_queue_select one = selecting(NONET_QUEUE_TYPE, type);
+		struct nonet_queue_message message;
+		char byte;
+
+		while (nonet_queue_receive(sharing.queue, &byte, 1, &one, NONET_NOW, &message) == 0)
+			sharing.got[type]++;
+		test_check_equal(sharing.got[type], each);
+	}
+	test_check_equal(nonet_queue_drain(sharing.queue, &rest), 0);
+	test_check_equal(rest, 0);
+	nonet_queue_close(sharing.queue);
+	unmake(sender, address);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +438,8 @@ int main(void)
 		test_case(a_descriptor_tells_of_the_type_that_was_asked_for),
 		test_case(an_empty_message_in_hand_is_given_or_put_back),
 		test_case(an_empty_message_that_finds_no_way_back_stays_in_hand),
+		test_case(two_empty_messages_that_find_no_way_back_are_both_there),
+		test_case(threads_share_the_hand),
 	};
 
 	return test_main(tests);

@@ -45,6 +45,11 @@ static int semaphore_waitable_arm(struct nonet_waitable *waitable)
 	return watcher_arm(semaphore->watcher);
 }
 
+static void semaphore_waitable_rest(struct nonet_waitable *waitable)
+{
+	watcher_rest(container_of(waitable, struct nonet_semaphore, waitable)->watcher);
+}
+
 static int semaphore_new(const char *address, struct nonet_semaphore **ret_semaphore, struct nonet_error *reterr)
 {
 	struct nonet_semaphore *semaphore = sys_allocate(sizeof(*semaphore));
@@ -61,6 +66,7 @@ static int semaphore_new(const char *address, struct nonet_semaphore **ret_semap
 	semaphore->generation = sys_generation();
 	/* Until there is a helper; in a child there won't be. */
 	waitable_init(&semaphore->waitable, -ECHILD, semaphore_waitable_arm);
+	semaphore->waitable.rest = semaphore_waitable_rest;
 	pthread_mutex_init(&semaphore->starting, NULL);
 	*ret_semaphore = semaphore;
 	return 0;

@@ -25,6 +25,12 @@ void nonet_semaphore_explain(struct nonet_semaphore *semaphore, int code, struct
 			  "wait for it together with others",
 			  text);
 		return;
+	case -ENOMEM:
+		error_set(ret_error, code,
+			  "no memory is left for %s, or no thread to wait for it: this user may have more by ulimit -u, "
+			  "its control group by pids.max",
+			  text);
+		return;
 	case -EMFILE:
 		error_set(ret_error, code,
 			  "no descriptor is left to wait for %s: raise RLIMIT_NOFILE (ulimit -n), or close some", text);

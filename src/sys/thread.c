@@ -17,7 +17,6 @@ static pthread_once_t interrupts_once = PTHREAD_ONCE_INIT;
 
 /* The program's disposition, while ours is in its place. */
 static struct sigaction interrupts_before;
-static bool interrupts_on;
 
 static _Thread_local bool thread_is_helper;
 
@@ -28,18 +27,34 @@ static void interrupted(int number, siginfo_t *info, void *context)
 	/* Ours, or one of the program's that came to a helper: it could as well have come to nobody. */
 	if (thread_is_helper)
 		return;
+	/* Whether there is one first: the two share their place, and SA_SIGINFO may be set without. */
+	if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN)
+		return;
 	if (before->sa_flags & SA_SIGINFO)
 		before->sa_sigaction(number, info, context);
-	else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+	else
 		before->sa_handler(number);
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+	return action->sa_flags & SA_SIGINFO && action->sa_sigaction == interrupted;
+}
+
+/* Unless the program has set another meanwhile. */
+static void interrupts_remove(void)
+{
+	struct sigaction now;
+
+	sigaction(SIGURG, NULL, &now);
+	if (is_ours(&now))
+		sigaction(SIGURG, &interrupts_before, NULL);
 }
 
 /* Whoever was interrupting isn't in the child, and the helper neither. */
 static void interrupts_forked(void)
 {
-	if (interrupts_on)
-		sigaction(SIGURG, &interrupts_before, NULL);
-	interrupts_on = false;
+	interrupts_remove();
 	pthread_mutex_init(&interrupts, NULL);
 }
 
@@ -92,33 +107,38 @@ void sys_thread_allow_interrupts(void)
 	pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
 }
 
-void sys_thread_interrupts_begin(void)
+static void interrupts_install(void)
 {
 	/* Without SA_RESTART, which fcntl(2) and flock(2) would obey. */
 	struct sigaction ours = {.sa_sigaction = interrupted, .sa_flags = SA_SIGINFO};
+	struct sigaction now;
 
-	pthread_mutex_lock(&interrupts);
+	sigaction(SIGURG, NULL, &now);
+	/* Also if somebody saved it when it was there, and has put it back: it stands for what was there before. */
+	if (is_ours(&now))
+		return;
 	/* In this order: the handler reads it as soon as it is there. */
-	sigaction(SIGURG, NULL, &interrupts_before);
-	interrupts_on = true;
+	interrupts_before = now;
 	ours.sa_mask = interrupts_before.sa_mask;
 	ours.sa_flags |= interrupts_before.sa_flags & (SA_ONSTACK | SA_NODEFER);
 	sigaction(SIGURG, &ours, NULL);
 }
 
+void sys_thread_interrupts_begin(void)
+{
+	pthread_mutex_lock(&interrupts);
+	interrupts_install();
+}
+
 void sys_thread_interrupts_end(void)
 {
-	struct sigaction now;
-
-	sigaction(SIGURG, NULL, &now);
-	/* Else the program has set another meanwhile. */
-	if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == interrupted)
-		sigaction(SIGURG, &interrupts_before, NULL);
-	interrupts_on = false;
+	interrupts_remove();
 	pthread_mutex_unlock(&interrupts);
 }
 
 void sys_thread_interrupt(pthread_t thread)
 {
+	/* The program may have set another since, and one that is ignored gets nobody out. */
+	interrupts_install();
 	pthread_kill(thread, SIGURG);
 }

@@ -113,5 +113,7 @@ void wait_link_set(struct nonet_waitable *waitable, struct wait_member *member)
 
 void wait_link_clear(struct nonet_waitable *waitable)
 {
+	if (waitable->rest)
+		waitable->rest(waitable);
 	atomic_store_explicit(&waitable->member, NULL, memory_order_release); /* [WAIT-LINK] waitable_is_member() */
 }

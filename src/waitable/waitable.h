@@ -25,6 +25,8 @@ struct nonet_waitable {
 	int fd; /* or the -errno for which the object couldn't have one: nonet_wait_set_add() returns it */
 	/* 1 = ready now, 0 = the descriptor will tell; NULL = always 0. */
 	int (*arm)(struct nonet_waitable *waitable);
+	/* It leaves its set: what costs something while it is armed may end. NULL = nothing does. Locks as for @arm. */
+	void (*rest)(struct nonet_waitable *waitable);
 
 	/* Of src/wait, guarded by its lock of links; the two atomics are looked at without it. NULL: in no set. */
 	_Atomic(struct wait_member *) member;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,7 @@ struct thing {
 	int fds[2];
 	atomic_int in_block;
 	atomic_int released;
+	atomic_int refused; /* how often it can't be given back yet */
 	atomic_int interrupted;
 	int result; /* of block(), if not 0 */
 };
@@ -36,12 +38,17 @@ static int thing_block(void *object)
 	return -errno;
 }
 
-static void thing_release(void *object)
+static bool thing_release(void *object)
 {
 	struct thing *thing = object;
 
+	if (atomic_load(&thing->refused) > 0) {
+		atomic_fetch_sub(&thing->refused, 1);
+		return false;
+	}
 	assert_int_equal(write(thing->fds[1], "x", 1), 1);
 	atomic_fetch_add(&thing->released, 1);
+	return true;
 }
 
 /* Only looks: acquires nothing. */
@@ -187,6 +194,32 @@ static void what_nobody_collects_is_given_back(void **state)
 	thing_close(&thing);
 }
 
+static void what_cannot_be_given_back_is_kept(void **state)
+{
+	struct thing thing = {.refused = INT_MAX};
+	struct watcher *watcher;
+
+	(void)state;
+	thing_open(&thing);
+	watcher = watch(&acquires_impatiently, &thing);
+	assert_int_equal(watcher_arm(watcher), 0);
+	thing_give(&thing);
+	while (atomic_load(&thing.refused) > INT_MAX - 3)
+		test_poll(NULL, 0, test_after(NONET_US(100)));
+	assert_int_equal(watcher_arm(watcher), 1);
+	assert_int_equal(rung(watcher), 1);
+	assert_int_equal(watcher_collect(watcher), 1);
+	assert_int_equal(watcher_collect(watcher), 0);
+	/* Or it is given back when that can be. */
+	atomic_store(&thing.refused, 3);
+	assert_int_equal(watcher_arm(watcher), 0);
+	thing_give(&thing);
+	until_counted(&thing.released, 1);
+	assert_int_equal(thing_has(&thing), 1);
+	watcher_free(watcher);
+	thing_close(&thing);
+}
+
 static void freed_it_gives_back(void **state)
 {
 	struct thing thing = {0};
@@ -234,6 +267,39 @@ static void a_blocked_helper_is_called_out(void **state)
 	assert_true(thing.interrupted > 0);
 	watcher_free(watcher);
 	thing_close(&thing);
+}
+
+/* Looks again and again. */
+static int thing_glance(void *object)
+{
+	struct thing *thing = object;
+
+	atomic_fetch_add(&thing->in_block, 1);
+	test_poll(NULL, 0, test_after(NONET_US(100)));
+	return 0;
+}
+
+static const struct watcher_job glances = {.block = thing_glance};
+
+static void told_to_rest_it_looks_no_more(void **state)
+{
+	struct thing thing = {0};
+	struct watcher *watcher = watch(&glances, &thing);
+	int looked;
+
+	(void)state;
+	for (int turn = 1; turn <= 3; turn++) {
+		assert_int_equal(watcher_arm(watcher), 0);
+		assert_int_equal(rung(watcher), 0);
+		until_counted(&thing.in_block, turn * 10);
+		watcher_rest(watcher);
+		assert_int_equal(rung(watcher), 1);
+		/* It may have been about to look. */
+		looked = atomic_load(&thing.in_block);
+		test_poll(NULL, 0, test_after(NONET_MS(10)));
+		assert_in_range(atomic_load(&thing.in_block), looked, looked + 1);
+	}
+	watcher_free(watcher);
 }
 
 static void an_error_is_readiness(void **state)
@@ -390,8 +456,10 @@ int main(void)
 		test_case(it_rings_when_the_call_returns_and_once),
 		test_case(what_it_acquired_is_collected),
 		test_case(what_nobody_collects_is_given_back),
+		test_case(what_cannot_be_given_back_is_kept),
 		test_case(freed_it_gives_back),
 		test_case(a_blocked_helper_is_called_out),
+		test_case(told_to_rest_it_looks_no_more),
 		test_case(an_error_is_readiness),
 		test_case(the_programs_own_handler_stays),
 		test_case(threads_may_share_it),

@@ -92,12 +92,16 @@ static void watcher_block(struct watcher *watcher)
 
 static void watcher_release(struct watcher *watcher)
 {
+	bool released;
+
 	watcher->holding = false;
 	watcher->releasing = true;
 	pthread_mutex_unlock(&watcher->mutex);
-	watcher->job->release(watcher->object);
+	released = watcher->job->release(watcher->object);
 	pthread_mutex_lock(&watcher->mutex);
 	watcher->releasing = false;
+	watcher->holding = !released;
+	watcher->rung_at = nonet_clock();
 	pthread_cond_broadcast(&watcher->returned);
 }
 
@@ -253,6 +257,17 @@ int watcher_disarm(struct watcher *watcher)
 	return collected;
 }
 
+void watcher_rest(struct watcher *watcher)
+{
+	if (watcher_is_foreign(watcher))
+		return;
+	pthread_mutex_lock(&watcher->mutex);
+	/* A helper that is in block() finds it rung when it comes out. */
+	if (watcher->state == WATCHER_ARMED)
+		watcher_ring(watcher);
+	pthread_mutex_unlock(&watcher->mutex);
+}
+
 int watcher_collect(struct watcher *watcher)
 {
 	int collected = 0;
@@ -276,7 +291,7 @@ struct watcher *watcher_free(struct watcher *watcher)
 		pthread_mutex_lock(&watcher->mutex);
 		watcher->ending = true;
 		if (watcher_withdraw(watcher))
-			watcher->job->release(watcher->object);
+			(void)watcher->job->release(watcher->object);
 		pthread_mutex_unlock(&watcher->mutex);
 		sys_thread_join(watcher->thread);
 		watcher_done_locks(watcher);

@@ -2,6 +2,8 @@
 #ifndef WATCHER_WATCHER_H
 #define WATCHER_WATCHER_H
 
+#include <stdbool.h>
+
 #include <nonet/time.h>
 
 /*
@@ -26,8 +28,10 @@ struct watcher_job {
 	/*
 	 * By the helper: give back what block() acquired, since nobody came for it. NULL: it acquires nothing. The
 	 * descriptor stays readable, and the helper idle until it is armed again.
+	 *
+	 * Return: false: it can't now. It is kept, to be collected, or given back after as long again.
 	 */
-	void (*release)(void *object);
+	bool (*release)(void *object);
 	nonet_time patience; /* after how many nanoseconds; with @release only */
 };
 
@@ -59,13 +63,19 @@ int watcher_arm(struct watcher *watcher);
 int watcher_disarm(struct watcher *watcher);
 
 /*
+ * Nobody waits any more: watch no more, without waiting for the helper to come out. Should somebody wait nevertheless,
+ * the descriptor tells him that something may be ready. What was acquired is kept as before.
+ */
+void watcher_rest(struct watcher *watcher);
+
+/*
  * As watcher_disarm(), but only if there is something to collect; else the helper goes on as it was.
  *
  * Return: 1 or 0 as there.
  */
 int watcher_collect(struct watcher *watcher);
 
-/* Stop the helper, release what wasn't collected. In a forked child only the descriptor is closed. Returns NULL. */
+/* Stop the helper, release what wasn't collected, if that can be. In a forked child only the descriptor is closed. Returns NULL. */
 struct watcher *watcher_free(struct watcher *watcher);
 
 #endif

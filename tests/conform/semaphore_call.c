@@ -160,6 +160,8 @@ void what_makes_no_sense_is_refused_and_explained(void)
 		test_check(error.code == code &&
 			   strstr(error.text, semaphore_kind->is_sysv ? "sysvsem:" : "posixsem:"));
 	}
+	nonet_semaphore_explain(semaphore, -ENOMEM, &error);
+	test_check(strstr(error.text, "ulimit -u"));
 	semaphore_end(semaphore);
 }
 

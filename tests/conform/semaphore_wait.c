@@ -145,6 +145,35 @@ static void arm_set(struct nonet_wait_set *set)
 	test_check_equal(code, -EAGAIN);
 }
 
+/* Who removes it waits no more: its helper needn't look on. Whoever waits again hears of the next permit as ever. */
+void out_of_its_set_nobody_watches_it(void)
+{
+	struct nonet_semaphore *semaphore = semaphore_make(0);
+	const int fd = nonet_semaphore_fd(semaphore);
+	struct nonet_wait_set *set = NULL;
+
+	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
+	for (int i = 0; i < 10; i++) {
+		test_check_equal(nonet_wait_set_add(set, nonet_semaphore_waitable(semaphore), NONET_WAIT_RECEIVE, NULL),
+				 0);
+		arm_set(set);
+		test_check_equal(poll_until(fd, 0), 0);
+		if (i % 2 == 0) {
+			test_check_equal(nonet_wait_set_remove(set, nonet_semaphore_waitable(semaphore)), 0);
+		} else {
+			nonet_wait_set_free(set);
+			test_check_equal(nonet_wait_set_new(&set, NULL), 0);
+		}
+		test_check_equal(poll_until(fd, 0), 1);
+		test_check_equal(nonet_semaphore_arm(semaphore), 0);
+		test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
+		test_check_equal(poll_until(fd, test_deadline()), 1);
+		test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
+	}
+	nonet_wait_set_free(set);
+	semaphore_end(semaphore);
+}
+
 /* One permit, and two who want to hear of it: one takes it, the other only waits. Both must. */
 void waiting_takes_nothing_and_steals_no_wake(void)
 {

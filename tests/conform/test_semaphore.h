@@ -23,6 +23,7 @@
 	X(a_post_ends_a_wait)                              \
 	X(a_storm_of_signals_ends_no_wait)                 \
 	X(readiness_is_told_and_never_lost)                \
+	X(out_of_its_set_nobody_watches_it)                \
 	X(waiting_takes_nothing_and_steals_no_wake)        \
 	X(a_killed_one_that_was_waiting_takes_nothing)     \
 	X(a_forked_child_takes_and_gives_but_does_not_arm) \
