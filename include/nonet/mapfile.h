@@ -200,7 +200,8 @@ enum nonet_mapfile_advice {
  * @length:  in bytes; 0: to the end of the region
  * @advice:  how
  *
- * Nothing depends on it but speed. DONE on a PRIVATE mapping is refused, as it would lose what was stored.
+ * Nothing depends on it but speed. It holds until the mapping is changed; of a PRIVATE mapping it is for all of it, but
+ * SOON. DONE on a PRIVATE mapping is refused, as it would lose what was stored.
  *
  * Return: 0, or
  *   -EINVAL      bad @advice; the range isn't in the region; the kernel has no large pages
