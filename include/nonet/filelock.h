@@ -185,7 +185,8 @@ NONET_PUBLIC void nonet_filelock_explain(struct nonet_filelock *lock, int code, 
  * nonet_filelock_close() - let go of it and close the file
  * @lock: may be NULL; removed from its wait set
  *
- * What it holds, a forked child that shares the handle goes on holding.
+ * What it holds, a forked child that shares the handle goes on holding; but not if this process has a posixlock: handle
+ * for the file, which keeps the descriptor open: then it is let go of for both.
  *
  * Return: NULL.
  */

@@ -58,7 +58,7 @@ struct nonet_mapfile_options {
  *   -EEXIST      something has that name, and NONET_MAPFILE_EXISTING isn't set
  *   -EINVAL      bad @options: no length, an offset that is no multiple of the page size, PRIVATE
  *   -ENOSPC, -EDQUOT   no room on the file system
- *   -EFBIG       the length is more than the file system or the address space holds
+ *   -EFBIG       the length is more than the file system, the address space or RLIMIT_FSIZE allows; no SIGXFSZ
  *   -ENODATA, -ERANGE, -ENOTSUP   as nonet_mapfile_open(), with NONET_MAPFILE_EXISTING
  *   -ENOENT, -ENOTDIR, -EACCES, -EPERM, -ELOOP, -ENAMETOOLONG, -EROFS, -EIO, -EMFILE, -ENFILE, -ENOMEM, -EAGAIN,
  *   -ENODEV, -ETXTBSY, -EBUSY   as open(2), linkat(2), fallocate(2), mmap(2)
@@ -200,7 +200,8 @@ enum nonet_mapfile_advice {
  * @length:  in bytes; 0: to the end of the region
  * @advice:  how
  *
- * Nothing depends on it but speed. DONE on a PRIVATE mapping is refused, as it would lose what was stored.
+ * Nothing depends on it but speed. It holds until the mapping is changed; of a PRIVATE mapping it is for all of it, but
+ * SOON. DONE on a PRIVATE mapping is refused, as it would lose what was stored.
  *
  * Return: 0, or
  *   -EINVAL      bad @advice; the range isn't in the region; the kernel has no large pages

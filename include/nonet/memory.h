@@ -64,7 +64,7 @@ struct nonet_memory_options {
  * Return: 0, or
  *   -EEXIST      there is such an object, and NONET_MEMORY_EXISTING isn't set
  *   -EINVAL      bad @address or @options; no length; id=N, which the kernel chooses
- *   -EFBIG       the length is more than any address space, or the kernel's limit (shmmax)
+ *   -EFBIG       the length is more than any address space, the kernel's limit (shmmax), or RLIMIT_FSIZE (no SIGXFSZ)
  *   -ENOSPC      no room in /dev/shm, or for another segment (shmmni, shmall); no huge pages, with HUGE_ONLY
  *   -ENOMEM      no memory, or no address space
  *   -ERANGE      there is an object, and it is smaller than the length

@@ -257,8 +257,12 @@ static int filelock_check_path(struct nonet_filelock *lock)
 
 static int filelock_take_checked(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline)
 {
-	/* What is held was checked when it was taken: who removes the path then, does so under our lock. */
-	const bool check = lock->flags & NONET_FILELOCK_CHECK_PATH && lock->held == SYS_LOCK_NONE;
+	/*
+	 * What is held was checked when it was taken: who removes the path then, does so under our lock. Unless it goes
+	 * before the new mode is there.
+	 */
+	const bool check = lock->flags & NONET_FILELOCK_CHECK_PATH &&
+			   (lock->held == SYS_LOCK_NONE || (lock->carrier->drops_on_change && lock->held != mode));
 	bool ours = filelock_stop_waiting(lock, mode);
 	int error;
 

@@ -89,7 +89,10 @@ static inline const char *filelock_path(const struct nonet_filelock *lock)
  */
 int filelock_file_open(const struct nonet_filelock *lock, struct filelock_file **ret_file);
 
-/* Close it as soon as that drops nobody's locks. What @lock holds on it is let go of, unless a child shares it. */
+/*
+ * Close it as soon as that drops nobody's locks. If that isn't now, what @lock holds on it is let go of, but by a child
+ * that has it from its parent.
+ */
 void filelock_file_close(const struct nonet_filelock *lock, struct filelock_file *file);
 
 /* Whether @lock's path leads to its very file: 1, 0 if to another or none, or -errno. */

@@ -14,7 +14,8 @@
  * nothing). So:
  *
  * 1. The table has the file of each classic handle of this process, each file once.
- * 2. No handle closes a descriptor of a file in the table: it is parked with the one there, and closed right after it.
+ * 2. Nothing in the library closes a descriptor of a file in the table: it is parked with the one there, and closed
+ *    right after it. Of other objects (a mapped file, a descriptor that was received) sys_close() hands it over.
  *
  * A child has no classic locks: its table begins empty.
  */
@@ -59,10 +60,29 @@ static bool table_has(const struct stat *status)
 	return has;
 }
 
+/* By sys_close(). Without memory to remember it by, the descriptor stays open for good: better than a lock less. */
+static bool table_keep(int fd, dev_t device, ino_t inode)
+{
+	struct filelock_file *classic;
+	struct filelock_file *file;
+
+	pthread_mutex_lock(&table_mutex);
+	classic = table_find(device, inode);
+	file = classic ? sys_allocate(sizeof(*file)) : NULL;
+	if (file) {
+		file->fd = fd;
+		list_init(&file->parked);
+		list_add_last(&classic->parked, &file->in_table);
+	}
+	pthread_mutex_unlock(&table_mutex);
+	return classic != NULL;
+}
+
 static int table_enter(struct filelock_file *file)
 {
 	int error = -EBUSY;
 
+	sys_set_close_keeper(table_keep);
 	pthread_mutex_lock(&table_mutex);
 	if (!table_find(file->device, file->inode)) {
 		list_add_last(&table, &file->in_table);
@@ -73,9 +93,10 @@ static int table_enter(struct filelock_file *file)
 	return error;
 }
 
+/* Under the mutex; nobody's lock is dropped by it. */
 static void file_free(struct filelock_file *file)
 {
-	sys_close(&file->fd);
+	sys_close_now(&file->fd);
 	sys_free(file);
 }
 
@@ -116,7 +137,8 @@ void filelock_file_close(const struct nonet_filelock *lock, struct filelock_file
 	if (!classic) {
 		file_free_with_parked(file);
 	} else {
-		if (lock->held != SYS_LOCK_NONE && !lock->carrier->of_process)
+		/* A child's is its parent's too. */
+		if (lock->held != SYS_LOCK_NONE && !lock->carrier->of_process && file->generation == sys_generation())
 			(void)lock->carrier->set(file->fd, SYS_LOCK_NONE, &lock->range, false);
 		file_move_parked(file, &classic->parked);
 		list_add_last(&classic->parked, &file->in_table);

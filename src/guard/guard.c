@@ -88,6 +88,32 @@ static void guard_give(struct guard *guard, enum guard_state state)
 	atomic_store_explicit(&guard->word, guard_word(state), memory_order_release);
 }
 
+/* All of the region, as the size of a piece. */
+#define GUARD_ALL 0
+
+/* Put zeros in the piece around @address; the pieces of a size, a power of two, are aligned to it. */
+static bool guard_replace_piece(const struct guard *guard, uintptr_t address, size_t piece, bool *ret_all)
+{
+	const uintptr_t begin = atomic_load_explicit(&guard->begin, memory_order_relaxed);
+	const uintptr_t end = begin + atomic_load_explicit(&guard->size, memory_order_relaxed);
+	const bool writable = atomic_load_explicit(&guard->writable, memory_order_relaxed);
+	uintptr_t from = address & ~(piece - 1);
+	uintptr_t size = piece;
+
+	if (piece == GUARD_ALL) {
+		from = begin;
+		size = end - begin;
+	} else if (from < begin) {
+		size -= begin - from;
+		from = begin;
+	}
+	if (size > end - from)
+		size = end - from;
+	*ret_all = from == begin && size == end - begin;
+	/* Two threads faulted on one page, and the other was here first: what it wrote meanwhile stays. */
+	return sys_bus_is_replaced((void *)from, size) || sys_bus_replace((void *)from, size, writable) == 0;
+}
+
 /*
  * Put zeros where there is nothing: the page, or the larger piece that the kernel insists on, where its pages are large
  * (-EINVAL) or the process has as many mappings as it may (-ENOMEM); in the end the whole region. So it is at once if
@@ -96,47 +122,51 @@ static void guard_give(struct guard *guard, enum guard_state state)
 static bool guard_replace(struct guard *guard, uintptr_t address)
 {
 	const bool many = atomic_fetch_add_explicit(&guard->pieces, 1, memory_order_relaxed) >= GUARD_PIECES;
-	const uintptr_t begin = atomic_load_explicit(&guard->begin, memory_order_relaxed);
-	const uintptr_t end = begin + atomic_load_explicit(&guard->size, memory_order_relaxed);
-	const bool writable = atomic_load_explicit(&guard->writable, memory_order_relaxed);
+	bool all;
 
-	for (size_t piece = many ? SIZE_MAX / 2 + 1 : (size_t)sys_page_size();; piece *= 2) {
-		uintptr_t from = address & ~(piece - 1);
-		uintptr_t size = piece;
-
-		if (from < begin) {
-			size -= begin - from;
-			from = begin;
-		}
-		if (size > end - from)
-			size = end - from;
-		/* Two threads faulted on one page, and the other was here first: what it wrote meanwhile stays. */
-		if (sys_bus_is_replaced((void *)from, size))
+	/* Less of it may still be had (overcommit_memory in proc(5)). */
+	if (many && guard_replace_piece(guard, address, GUARD_ALL, &all))
+		return true;
+	for (size_t piece = (size_t)sys_page_size();; piece *= 2) {
+		if (guard_replace_piece(guard, address, piece, &all))
 			return true;
-		if (sys_bus_replace((void *)from, size, writable) == 0)
-			return true;
-		if (from == begin && size == end - begin)
+		if (all)
 			return false;
 	}
+}
+
+/* The region is ours. Return: false: the fault isn't in it after all. */
+static bool guard_mend_taken(struct guard *guard, uintptr_t address, bool *ret_mended)
+{
+	const bool covers = guard_covers(guard, address);
+
+	if (covers) {
+		guard_poison(guard);
+		*ret_mended = guard_replace(guard, address);
+	}
+	guard_give(guard, GUARD_LIVE);
+	return covers;
 }
 
 /* A fault at @address in this region, or so it seems. */
 static bool guard_mend_in(struct guard *guard, uintptr_t address, bool *ret_mended)
 {
-	if (!guard_take(guard, GUARD_MENDING)) {
+	sigset_t before;
+	bool taken;
+	bool done = true;
+
+	/* A handler that faulted here while we have the region would wait for us, below itself, for ever. */
+	sys_bus_hold(&before);
+	taken = guard_take(guard, GUARD_MENDING);
+	if (taken)
+		done = guard_mend_taken(guard, address, ret_mended);
+	sys_bus_let(&before);
+	if (!taken) {
 		/* Another handler, or its owner, has it: the access is tried again, until it succeeds or we have it. */
 		sys_bus_pause();
 		*ret_mended = true;
-		return true;
 	}
-	if (!guard_covers(guard, address)) {
-		guard_give(guard, GUARD_LIVE);
-		return false;
-	}
-	guard_poison(guard);
-	*ret_mended = guard_replace(guard, address);
-	guard_give(guard, GUARD_LIVE);
-	return true;
+	return done;
 }
 
 static bool guard_mend(void *address)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "guard/test_guard.h"
@@ -238,6 +240,96 @@ static void more_holes_than_a_process_may_have_mappings(void **state)
 	test_directory_free(directory);
 }
 
+/* All of it at once is more than the kernel would promise. */
+static void a_region_larger_than_the_machine(void **state)
+{
+	const size_t size = (size_t)1 << 40;
+	int ours = (int)test_must(memfd_create("large", MFD_CLOEXEC));
+	int fd = (int)test_must(dup(ours));
+	struct nonet_memory *memory;
+	uint8_t *base;
+
+	(void)state;
+	test_must(ftruncate(ours, (off_t)size));
+	assert_int_equal(nonet_guard_install(NULL), 0);
+	assert_int_equal(nonet_memory_take_fd(&fd, NULL, &memory, NULL), 0);
+	test_must(ftruncate(ours, 0));
+	base = nonet_memory_base(memory);
+	for (size_t i = 0; i < 5000; i++)
+		assert_int_equal(touch(base + i * 2 * PAGE), 0);
+	store(base + size - PAGE, 1);
+	assert_int_equal(nonet_memory_check(memory), -EBADMSG);
+	nonet_memory_close(memory);
+	close(ours);
+}
+
+static int fault_behind_the_limit(struct test_child_side *side, void *argument)
+{
+	const struct rlimit none = {0};
+	struct nonet_memory *memory = new_guarded(64);
+
+	(void)side;
+	(void)argument;
+	test_must(setrlimit(RLIMIT_DATA, &none));
+	truncate_memory(memory, 0);
+	for (size_t i = 0; i < 64; i++)
+		store((uint8_t *)nonet_memory_base(memory) + i * PAGE, 1);
+	test_check_equal(nonet_memory_check(memory), -EBADMSG);
+	nonet_memory_close(memory);
+	return 0;
+}
+
+static void a_limit_of_private_memory_is_no_death(void **state)
+{
+	(void)state;
+	assert_int_equal(test_child_join(test_child_start(fault_behind_the_limit, NULL)), 0);
+}
+
+/* The storm's handler has holes of its own, from the region's end downwards. */
+#define STORM_PAGES 512
+
+static uint8_t *_Atomic storm_base;
+static atomic_size_t storm_touched;
+
+static void touch_next(int number)
+{
+	uint8_t *base = atomic_load(&storm_base);
+
+	(void)number;
+	if (base)
+		(void)touch(base + (STORM_PAGES - 1 - atomic_fetch_add(&storm_touched, 1) % (STORM_PAGES / 2)) * PAGE);
+}
+
+/* A signal that comes while a hole is being mended has a handler that falls into the next one. */
+static int fault_in_a_storm(struct test_child_side *side, void *argument)
+{
+	const struct itimerval often = {.it_interval.tv_usec = 30, .it_value.tv_usec = 30};
+	const struct itimerval never = {.it_value.tv_usec = 0};
+
+	(void)side;
+	(void)argument;
+	test_check(signal(SIGALRM, touch_next) != SIG_ERR);
+	while (atomic_load(&storm_touched) < 2000) {
+		struct nonet_memory *memory = new_guarded(STORM_PAGES);
+
+		truncate_memory(memory, 0);
+		atomic_store(&storm_base, (uint8_t *)nonet_memory_base(memory));
+		test_must(setitimer(ITIMER_REAL, &often, NULL));
+		for (size_t i = 0; i < STORM_PAGES / 2; i++)
+			(void)touch((uint8_t *)nonet_memory_base(memory) + i * PAGE);
+		test_must(setitimer(ITIMER_REAL, &never, NULL));
+		atomic_store(&storm_base, NULL);
+		nonet_memory_close(memory);
+	}
+	return 0;
+}
+
+static void a_handler_faults_while_its_thread_mends(void **state)
+{
+	(void)state;
+	assert_int_equal(test_child_join(test_child_start(fault_in_a_storm, NULL)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +342,9 @@ int main(void)
 		test_case(many_threads_fault_at_once),
 		test_case(regions_come_and_go_while_others_fault),
 		test_case(more_holes_than_a_process_may_have_mappings),
+		test_case(a_region_larger_than_the_machine),
+		test_case(a_limit_of_private_memory_is_no_death),
+		test_case(a_handler_faults_while_its_thread_mends),
 	};
 
 	return test_main(tests);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <nonet/nonet.h>
+
 #include "guard/whole.h"
 #include "harness/test.h"
+#include "sys/backing.h"
 #include "sys/fault.h"
 
 #define MIB (1u << 20)
@@ -70,11 +74,55 @@ static void a_file_without_unnamed_ones_is_made_under_another_name(void **state)
 	test_directory_free(directory);
 }
 
+/* Its default is death with a core. */
+static int grow_behind_the_limit(struct test_child_side *side, void *argument)
+{
+	const struct rlimit limit = {.rlim_cur = MIB, .rlim_max = MIB};
+	struct nonet_memory_options memory_options = {.size = sizeof(memory_options), .length = MIB};
+	struct nonet_mapfile_options options = {.size = sizeof(options), .length = MIB};
+	const char *path = test_path(argument, "file");
+	struct nonet_mapfile *mapfile;
+	struct nonet_memory *memory;
+	int fd;
+
+	(void)side;
+	test_must(setrlimit(RLIMIT_FSIZE, &limit));
+	test_check_equal(nonet_memory_new(&memory_options, &memory, NULL), 0);
+	test_check_equal(nonet_memory_grow(memory, MIB + 1), -EFBIG);
+	test_check_equal(nonet_memory_check(memory), 0);
+	nonet_memory_close(memory);
+	memory_options.length++;
+	test_check_equal(nonet_memory_new(&memory_options, &memory, NULL), -EFBIG);
+	test_check_equal(nonet_mapfile_create(path, &options, &mapfile, NULL), 0);
+	test_check_equal(nonet_mapfile_grow(mapfile, 2 * MIB), -EFBIG);
+	test_check_equal(nonet_mapfile_length(mapfile), MIB);
+	nonet_mapfile_close(mapfile);
+	test_must(unlink(path));
+	options.length++;
+	test_check_equal(nonet_mapfile_create(path, &options, &mapfile, NULL), -EFBIG);
+	/* Where the file system can't reserve. */
+	fd = (int)test_must(memfd_create("test", MFD_CLOEXEC));
+	test_check_equal(sys_truncate(fd, MIB + 1), -EFBIG);
+	test_check_equal(sys_truncate(fd, MIB), 0);
+	close(fd);
+	return 0;
+}
+
+static void a_limit_of_file_sizes_is_an_error_and_no_signal(void **state)
+{
+	const char *directory = test_directory_new();
+
+	(void)state;
+	assert_int_equal(test_child_join(test_child_start(grow_behind_the_limit, (void *)directory)), 0);
+	test_directory_free(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(an_interrupted_reservation_goes_on_in_pieces),
 		test_case(a_file_without_unnamed_ones_is_made_under_another_name),
+		test_case(a_limit_of_file_sizes_is_an_error_and_no_signal),
 	};
 
 	return test_main(tests);

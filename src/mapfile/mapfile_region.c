@@ -172,7 +172,14 @@ int nonet_mapfile_advise(struct nonet_mapfile *mapfile, size_t offset, size_t le
 		return error;
 	if (advice == NONET_MAPFILE_DONE && mapfile->how & SYS_MAP_PRIVATE)
 		return -EPERM;
-	return size == 0 ? 0 : sys_map_advise(begin, size, advices[advice]);
+	if (size == 0)
+		return 0;
+	/* A part advised otherwise is a mapping of its own, and what is private couldn't be moved in pieces. */
+	if (mapfile->how & SYS_MAP_PRIVATE && advice != NONET_MAPFILE_SOON) {
+		begin = mapfile->map.base;
+		size = mapfile->map.mapped;
+	}
+	return sys_map_advise(begin, size, advices[advice]);
 }
 
 int nonet_mapfile_info(struct nonet_mapfile *mapfile, struct nonet_mapfile_info *ret_info)

@@ -277,6 +277,35 @@ static void it_grows_with_what_is_in_it(void **state)
 }
 
 /* A region at an offset grows where it is, and doesn't swallow the rest of the file. */
+/* Advice for a part makes several mappings of one, which mremap(2) refuses. */
+static void what_is_in_parts_grows_too(void **state)
+{
+	const enum nonet_mapfile_advice advices[] = {NONET_MAPFILE_SEQUENTIAL, NONET_MAPFILE_RANDOM};
+	struct nonet_mapfile *mapfile = create(4 * PAGE);
+	struct nonet_mapfile *private = map(0, 0, NONET_MAPFILE_PRIVATE);
+
+	(void)state;
+	strcpy(nonet_mapfile_base(mapfile), "stored");
+	strcpy((char *)nonet_mapfile_base(mapfile) + 3 * PAGE, "at the end");
+	strcpy((char *)nonet_mapfile_base(private) + PAGE, "private");
+	for (size_t i = 0; i < 2; i++) {
+		const size_t length = nonet_mapfile_length(mapfile) + 100 * PAGE;
+
+		assert_int_equal(nonet_mapfile_advise(mapfile, PAGE, PAGE, advices[i]), 0);
+		assert_int_equal(nonet_mapfile_advise(private, 2 * PAGE, PAGE, advices[i]), 0);
+		assert_int_equal(nonet_mapfile_grow(mapfile, length), 0);
+		assert_int_equal(nonet_mapfile_length(mapfile), length);
+		((uint8_t *)nonet_mapfile_base(mapfile))[length - 1] = 1;
+		assert_string_equal(nonet_mapfile_base(mapfile), "stored");
+		assert_string_equal((char *)nonet_mapfile_base(mapfile) + 3 * PAGE, "at the end");
+		assert_int_equal(nonet_mapfile_refresh(private), 0);
+		assert_int_equal(nonet_mapfile_length(private), length);
+		assert_string_equal((char *)nonet_mapfile_base(private) + PAGE, "private");
+	}
+	nonet_mapfile_close(private);
+	nonet_mapfile_close(mapfile);
+}
+
 static void a_region_grows_as_far_as_it_was_told(void **state)
 {
 	struct nonet_mapfile *mapfile;
@@ -440,6 +469,7 @@ int main(void)
 		IN_A_DIRECTORY(read_only_is_enforced),
 		IN_A_DIRECTORY(processes_share_it),
 		IN_A_DIRECTORY(it_grows_with_what_is_in_it),
+		IN_A_DIRECTORY(what_is_in_parts_grows_too),
 		IN_A_DIRECTORY(a_region_grows_as_far_as_it_was_told),
 		IN_A_DIRECTORY(truncation_is_told_by_every_call),
 		IN_A_DIRECTORY(ranges_are_written_out),

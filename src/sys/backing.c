@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -60,10 +62,22 @@ int sys_rename_new(int directory, const char *from, const char *to)
 	return renameat2(directory, from, directory, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
 }
 
+/* Past RLIMIT_FSIZE the kernel sends SIGXFSZ besides -EFBIG, which ends a process that doesn't expect it. */
+static int backing_fits(uint64_t end)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	return limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur ? 0 : -EFBIG;
+}
+
 int sys_allocate_file(int fd, off_t from, off_t size, bool keep_size)
 {
 	int error = sys_fault(SYS_CALL_FALLOCATE);
 
+	if (error == 0)
+		error = backing_fits((uint64_t)from + (uint64_t)size);
 	if (error < 0)
 		return error;
 	/* Not posix_fallocate(3), which where the file system can't writes into each block, into a peer's data too. */
@@ -74,6 +88,8 @@ int sys_truncate(int fd, off_t size)
 {
 	int result = sys_fault(SYS_CALL_TRUNCATE);
 
+	if (result == 0)
+		result = backing_fits((uint64_t)size);
 	if (result < 0)
 		return result;
 	do

@@ -22,9 +22,10 @@ int sys_rename_new(int directory, const char *from, const char *to);
 /*
  * Have room for @size bytes from @from on, and make the file that long unless @keep_size: -ENOSPC now rather than a
  * SIGBUS later. -EINTR, with all undone on tmpfs of older kernels: a shorter piece has to be tried. -EOPNOTSUPP: the
- * file system can't.
+ * file system can't. -EFBIG, and no SIGXFSZ: it would end behind RLIMIT_FSIZE.
  */
 int sys_allocate_file(int fd, off_t from, off_t size, bool keep_size);
+/* Make it longer, with a hole: -EFBIG as above. */
 int sys_truncate(int fd, off_t size);
 
 /* What was written is on the device; with the file's times, or without. A directory's are its names. */

@@ -213,19 +213,37 @@ bool sys_bus_is_installed(void)
 int sys_bus_replace(void *page, size_t size, bool writable)
 {
 	const int protection = PROT_READ | (writable ? PROT_WRITE : 0);
+	/* Not promised by the kernel: a region may be larger than the machine's memory, and little of it is touched. */
+	const int flags = MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
 	int error = sys_fault(SYS_CALL_MMAP);
 
 	if (error < 0)
 		return error;
-	if (mmap(page, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return -errno;
-	return 0;
+	if (mmap(page, size, protection, MAP_PRIVATE | flags, -1, 0) != MAP_FAILED)
+		return 0;
+	/* RLIMIT_DATA counts private memory alone (setrlimit(2)). A child then shares the zeros. */
+	if (errno == ENOMEM && mmap(page, size, protection, MAP_SHARED | flags, -1, 0) != MAP_FAILED)
+		return 0;
+	return -errno;
 }
 
 bool sys_bus_is_replaced(void *page, size_t size)
 {
 	/* Allowed on private anonymous memory alone (madvise(2)); that a child finds zeros in it does no harm. */
 	return madvise(page, size, MADV_WIPEONFORK) == 0;
+}
+
+void sys_bus_hold(sigset_t *ret_before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, ret_before);
+}
+
+void sys_bus_let(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 void sys_bus_pause(void)

@@ -2,6 +2,7 @@
 #ifndef SYS_BUS_H
 #define SYS_BUS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,6 +29,10 @@ int sys_bus_replace(void *page, size_t size, bool writable);
 
 /* For menders: whether sys_bus_replace() was there before. */
 bool sys_bus_is_replaced(void *page, size_t size);
+
+/* For menders: between the two no handler runs in this thread, which could fault in its turn. */
+void sys_bus_hold(sigset_t *ret_before);
+void sys_bus_let(const sigset_t *before);
 
 /* For menders, and whoever waits for one: let others run for a millisecond, those of lower priority too. */
 void sys_bus_pause(void);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -59,7 +60,28 @@ int sys_open_parent(const char *path, const char **ret_name)
 	return sys_open(parent, O_PATH | O_DIRECTORY);
 }
 
-void sys_close(int *fd)
+/* Set once, and a function only: nothing comes with it. */
+static _Atomic(sys_close_keeper *) close_keeper;
+
+void sys_set_close_keeper(sys_close_keeper *keeper)
+{
+	atomic_store_explicit(&close_keeper, keeper, memory_order_relaxed);
+}
+
+/* No points of fault: neither call can fail on what is open, and what isn't is nobody's to keep. */
+static bool close_is_kept(int fd)
+{
+	sys_close_keeper *keeper = atomic_load_explicit(&close_keeper, memory_order_relaxed);
+	struct stat status;
+	int flags;
+
+	if (!keeper || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return false;
+	flags = fcntl(fd, F_GETFL);
+	return flags >= 0 && !(flags & O_PATH) && keeper(fd, status.st_dev, status.st_ino);
+}
+
+void sys_close_now(int *fd)
 {
 	if (*fd < 0)
 		return;
@@ -67,6 +89,13 @@ void sys_close(int *fd)
 	/* Linux frees the number before anything can fail, so an error, EINTR too, must not be answered by a retry. */
 	close(*fd);
 	*fd = -1;
+}
+
+void sys_close(int *fd)
+{
+	if (*fd >= 0 && close_is_kept(*fd))
+		*fd = -1;
+	sys_close_now(fd);
 }
 
 int sys_stat_fd(int fd, struct stat *ret_stat)

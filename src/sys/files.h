@@ -2,6 +2,7 @@
 #ifndef SYS_FILES_H
 #define SYS_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -33,6 +34,14 @@ int sys_open_parent(const char *path, const char **ret_name);
 
 /* Closes *fd unless it is -1, and makes it -1. Never fails in a way that a caller could act on. */
 void sys_close(int *fd);
+
+/*
+ * Whose files mustn't be closed now asks to be told: from then on sys_close() asks @keeper first, for each descriptor of
+ * a regular file that isn't O_PATH. true: the keeper has the descriptor from here on, and sys_close_now()s it some day.
+ */
+typedef bool sys_close_keeper(int fd, dev_t device, ino_t inode);
+void sys_set_close_keeper(sys_close_keeper *keeper);
+void sys_close_now(int *fd);
 
 int sys_stat_fd(int fd, struct stat *ret_stat);
 /* Doesn't follow a symbolic link at the end. */
