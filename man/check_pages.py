@@ -4,7 +4,7 @@
 
 Every public function is in the NAME of exactly one page, with its prototype in SYNOPSIS as in the header. ERRORS is the
 header's list: no code that the header has is missing, and none is there that neither the function's comment has nor
-that of a function to which the comment refers. Structs are as in the header. What a page refers to exists. Each page is
+that of a function to which the comment refers. Structs are as in the header. Each flag and value is in a page. What a page refers to exists. Each page is
 built, has its sections in order, no literal line too long for 80 columns, and renders without a warning.
 """
 
@@ -42,16 +42,21 @@ class Function:
 
 class Headers:
     def __init__(self, folder):
-        self.functions, self.text = {}, ""
+        self.functions, self.text, code = {}, "", ""
         for path in sorted(Path(folder, "nonet").glob("*.h")):
             text = path.read_text(encoding="utf-8")
             self.text += text
+            if path.name != "macro.h":  # how declarations are spelled, which means nothing to a program
+                code += re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
             # A doc comment belongs to the declaration right after it.
             pattern = r"(/\*\*(?:(?!\*/).)*\*/\n)?NONET_PUBLIC ([^;{]*?\b(nonet_\w+)\([^;]*\);)"
             for comment, prototype, name in re.findall(pattern, text, re.DOTALL):
                 self.functions[name] = Function(name, path.name, prototype, comment)
         self.squeezed = squeeze(self.text)
         self.constants = set(re.findall(r"\bNONET_\w+", self.text))
+        # Flags and the values of an enum; but not what an address begins with, for which it has the scheme itself.
+        self.values = set(re.findall(r"^#define (NONET_\w+)[ \t]+\S", code, re.MULTILINE))
+        self.values |= set(re.findall(r"^\t(NONET_(?!SCHEME_)\w+)(?:,| =| *$)", code, re.MULTILINE))
 
     def allowed_codes(self, name):
         """The codes of a function and of all that its comment refers to, to any depth."""
@@ -96,6 +101,15 @@ def check_synopsis(headers, page):
         yield f"{page.path.name}: SYNOPSIS has {name}(), NAME doesn't"
     if "pkg-config --cflags --libs nonet" not in page.sections.get("SYNOPSIS", ""):
         yield f"{page.path.name}: SYNOPSIS doesn't say how to link"
+
+
+def check_values(headers, pages):
+    named = set()
+    for page in pages:
+        for heading in page.sections:
+            named |= set(re.findall(r"\bNONET_\w+", page.prose(heading)))
+    for name in sorted(headers.values - named):
+        yield f"{name}: no page says what it means"
 
 
 def check_errors(headers, page):
@@ -170,7 +184,7 @@ def check_build(folder, pages):
 def check(include, folder, render):
     headers, pages = Headers(include), library_pages(folder)
     names = {name: page.number for page in pages for name in page.names()}
-    failures = [*check_names(headers, pages), *check_build(folder, pages)]
+    failures = [*check_names(headers, pages), *check_values(headers, pages), *check_build(folder, pages)]
     if not headers.functions:
         failures.append(f"{include}: no public function found")
     for page in pages:
@@ -200,6 +214,7 @@ PLANTED = [
     ("nonet_pipe_send.3.scd", "*NONET_PIPE_ATOMIC*", "*NONET_PIPE_SMALL*", "which isn't there"),
     ("nonet_pipe_send.3.scd", "    free(buffer);", "    free(buffer); " + "/" * 80, "columns"),
     ("nonet_pipe_send.3.scd", "# CONTEXT", "# THREADS", "no section CONTEXT"),
+    ("nonet_memory_changed.3.scd", "*NONET_MEMORY_SHRANK*", "", "SHRANK: no page says"),
     ("meson.build", "  'nonet_wait.3',\n", "", "isn't in meson.build"),
 ]
 

@@ -95,13 +95,14 @@ static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct n
 		return endpoint_open_queue(endpoint, options, deadline, reterr);
 	case NONET_SCHEME_CHANNEL:
 	case NONET_SCHEME_QUEUE:
-		return error_set(reterr, -EOPNOTSUPP,
-				 "this version of nonet can't send or receive over %s: yet; it can over fifo:, unix:, "
-				 "unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd:",
-				 nonet_scheme_name(scheme));
+		return error_set_at(
+			reterr, -EOPNOTSUPP, 0,
+			"this version of nonet can't send or receive over %s: yet; it can over fifo:, unix:, "
+			"unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd:",
+			nonet_scheme_name(scheme));
 	default:
-		return error_set(
-			reterr, -EOPNOTSUPP,
+		return error_set_at(
+			reterr, -EOPNOTSUPP, 0,
 			"%s: names something that carries no messages; fifo:, unix:, unix-seqpacket:, unix-dgram:, "
 			"tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd: do",
 			nonet_scheme_name(scheme));

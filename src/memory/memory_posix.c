@@ -72,6 +72,11 @@ static int posix_refuse(const char *what, const char *text, int error, struct no
 		return error_set(reterr, error,
 				 "can't %s %s: what has the name in " POSIX_DIRECTORY " is no regular file", what,
 				 text);
+	if (error == -ENOENT)
+		return error_set(reterr, error, "can't %s %s: there is none (no file in " POSIX_DIRECTORY ")", what,
+				 text);
+	if (error == -EPERM)
+		return error_set(reterr, error, "can't %s %s: it is another user's", what, text);
 	return error_set(reterr, error, "can't %s %s: %s", what, text, error_reason(error));
 }
 
@@ -122,10 +127,13 @@ static int posix_create_failed(const struct nonet_memory *memory, const struct n
 	const unsigned long long length = options->length;
 
 	if (error == -EEXIST)
-		return error_set(reterr, error, "%s is there already: open it, or unlink it first", memory->text);
+		return error_set(reterr, error, "%s is there already: open it, or remove it first", memory->text);
 	if (error == -ENOSPC || error == -EDQUOT)
 		return error_set(reterr, error, "no room for the %llu bytes of %s in " POSIX_DIRECTORY ": %s", length,
 				 memory->text, error_reason(error));
+	if (error == -ENOENT || error == -EPERM)
+		return error_set(reterr, error, "can't make %s in " POSIX_DIRECTORY ": %s", memory->text,
+				 error_reason(error));
 	return posix_refuse("make", memory->text, error, reterr);
 }
 

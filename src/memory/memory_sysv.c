@@ -264,6 +264,8 @@ static int sysv_unlink(const struct nonet_address *address, struct nonet_error *
 	int id = sysv_find_id(address);
 	int error = id < 0 ? id : sys_shm_remove(id);
 
+	if (error == -EPERM)
+		return error_set(reterr, error, "can't remove %s: it is another user's", nonet_address_text(address));
 	return error < 0 ? sysv_refuse("remove", nonet_address_text(address), error, reterr) : 0;
 }
 

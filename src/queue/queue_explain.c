@@ -12,14 +12,31 @@
 	"a System V queue has types; priorities and being notified by a signal are posixmq:'s, and a descriptor of " \
 	"it only tells who receives that something is there; peeking needs a kernel with CONFIG_CHECKPOINT_RESTORE"
 
+/* A handle that goes both ways doesn't know which call failed: then it is said of both. */
+static const char *of_way(const struct nonet_queue *queue, const char *sending, const char *receiving, const char *both)
+{
+	const bool sends = queue->flags & NONET_QUEUE_SEND, receives = queue->flags & NONET_QUEUE_RECEIVE;
+
+	return sends && receives ? both : sends ? sending : receiving;
+}
+
+static void explain_wait(struct nonet_queue *queue, int code, const char *when, struct nonet_error *ret_error)
+{
+	error_set(ret_error, code, "%s %s %s", nonet_queue_address(queue),
+		  of_way(queue, "had no room for the message", "had no such message",
+			 "had no such message, or no room for one more,"),
+		  when);
+}
+
 static void explain_size(struct nonet_queue *queue, int code, struct nonet_error *ret_error)
 {
 	struct nonet_queue_status status;
 
 	if (nonet_queue_status(queue, &status) < 0)
 		status.message_size = queue->message_size;
-	error_set(ret_error, code,
-		  "the message is larger than the buffer to receive it, or than the %llu bytes that %s takes at most",
+	error_set(ret_error, code, "the message is larger than %s %llu bytes that %s takes at most",
+		  of_way(queue, "the", "the buffer to receive it: bring one of the",
+			 "the buffer to receive it, or than the"),
 		  (unsigned long long)status.message_size, nonet_queue_address(queue));
 }
 
@@ -30,11 +47,10 @@ void nonet_queue_explain(struct nonet_queue *queue, int code, struct nonet_error
 
 	switch (code) {
 	case -EAGAIN:
-		error_set(ret_error, code, "there is no such message in %s now, or no room for one more", address);
+		explain_wait(queue, code, "now", ret_error);
 		return;
 	case -ETIMEDOUT:
-		error_set(ret_error, code, "no such message came to %s, or no room was left, before the deadline",
-			  address);
+		explain_wait(queue, code, "before the deadline", ret_error);
 		return;
 	case -EMSGSIZE:
 		explain_size(queue, code, ret_error);

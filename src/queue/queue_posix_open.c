@@ -43,7 +43,7 @@ static int posix_failed(int error, const char *what, const char *address, struct
 				 "can't %s %s: this kernel was built without POSIX message queues; sysvmsg: needs none",
 				 what, address);
 	case -ENOENT:
-		return error_set(reterr, error, "can't %s %s: there is none; make it first", what, address);
+		return error_set(reterr, error, "can't %s %s: there is none", what, address);
 	case -EACCES:
 		return error_set(reterr, error, "can't %s %s: its owner and mode don't let this user", what, address);
 	default:

@@ -39,7 +39,7 @@ static int sysv_failed(int error, const char *what, const struct nonet_address *
 				 "none",
 				 what, text);
 	case -ENOENT:
-		return error_set(reterr, error, "can't %s %s: there is none; make it first", what, text);
+		return error_set(reterr, error, "can't %s %s: there is none", what, text);
 	case -EACCES:
 	case -EPERM:
 		return error_set(reterr, error, "can't %s %s: its owner and mode don't let this user", what, text);

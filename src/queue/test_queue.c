@@ -46,9 +46,9 @@ static void what_is_no_queue_is_refused(void **state)
 		const char *address = new_address(carrier);
 		struct nonet_error error;
 
-		refused(address, NULL, false, -ENOENT, "there is none; make it first");
+		refused(address, NULL, false, -ENOENT, "there is none");
 		test_check_equal(nonet_queue_unlink(address, &error), -ENOENT);
-		test_check(strstr(error.text, "can't remove the queue"));
+		test_check(strstr(error.text, "can't remove the queue") && !strstr(error.text, "make it"));
 	}
 }
 
@@ -350,7 +350,8 @@ static void each_documented_code_has_its_sentence(void **state)
 		int code;
 		const char *words[CARRIERS];
 	} rows[] = {
-		{-EAGAIN, {"no such message", "no such message"}},
+		{-EAGAIN,
+		 {"no such message, or no room for one more, now", "no such message, or no room for one more, now"}},
 		{-ETIMEDOUT, {"before the deadline", "before the deadline"}},
 		{-EMSGSIZE, {"the 8192 bytes", "the 8192 bytes"}},
 		{-EIDRM, {"was removed", "was removed"}},
@@ -382,6 +383,42 @@ static void each_documented_code_has_its_sentence(void **state)
 	}
 }
 
+/* Who sends isn't told of messages that didn't come. */
+static void a_handle_that_goes_one_way_is_told_of_that_way(void **state)
+{
+	static const struct {
+		int code;
+		uint32_t flags;
+		const char *words, *not_words;
+	} rows[] = {
+		{-EAGAIN, NONET_QUEUE_SEND, "had no room for the message now", "such message"},
+		{-EAGAIN, NONET_QUEUE_RECEIVE, "had no such message now", "room"},
+		{-ETIMEDOUT, NONET_QUEUE_SEND, "had no room for the message before the deadline", "such message"},
+		{-ETIMEDOUT, NONET_QUEUE_RECEIVE, "had no such message before the deadline", "room"},
+		{-EMSGSIZE, NONET_QUEUE_SEND, "larger than the 8192 bytes", "buffer"},
+		{-EMSGSIZE, NONET_QUEUE_RECEIVE, "bring one of the 8192 bytes", " or than"},
+	};
+
+	(void)state;
+	for (int carrier = 0; carrier < CARRIERS; carrier++) {
+		const char *address = new_address(carrier);
+		struct nonet_queue *queue = make(address);
+
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			const struct nonet_queue_options options = {.size = sizeof(options), .flags = rows[i].flags};
+			struct nonet_queue *one_way;
+			struct nonet_error error;
+
+			test_must(nonet_queue_open(address, &options, &one_way, NULL));
+			nonet_queue_explain(one_way, rows[i].code, &error);
+			if (!strstr(error.text, rows[i].words) || strstr(error.text, rows[i].not_words))
+				test_fail("\"%s\" doesn't say \"%s\"", error.text, rows[i].words);
+			nonet_queue_close(one_way);
+		}
+		unmake(queue, address);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +433,7 @@ int main(void)
 		test_case(a_key_may_be_made_of_a_file),
 		test_case(a_limit_is_named_with_what_raises_it),
 		test_case(each_documented_code_has_its_sentence),
+		test_case(a_handle_that_goes_one_way_is_told_of_that_way),
 	};
 
 	return test_main(tests);

@@ -93,8 +93,28 @@ class Create(cli.Case):
         self.refused("--value is for semaphores", "create", "--value", "0", "posixmq:/x", status=2)
         self.refused("--count is for sysvsem", "create", "--count", "2", "posixsem:/x", status=2)
         self.refused("not -1", "create", "--value", "-1", "posixsem:/x", status=2)
-        self.refused("nonet recv --listen", "create", "unix:/x")
-        self.refused("isn't something that can be removed", "remove", "tcp:a:1")
+
+    def test_what_no_verb_can_is_wrong_usage_and_says_what_it_can(self):
+        self.refused("nonet recv --listen", "create", "unix:/x", status=2)
+        self.refused("can't be made: fifo:", "create", "semaphore:x", status=2)
+        self.refused("can't be removed: fifo:", "remove", "tcp:a:1", status=2)
+        self.refused("nonet remove file:/x", "remove", "ofdlock:/x,0+5", status=2)
+        self.refused("can't be shown", "show", "file:/x", status=2)
+        for verb in ("send", "recv", "wait"):
+            for address in ("posixsem:/x", "queue:x"):
+                result = self.nonet(verb, address)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertRegex(result.stderr.decode(), r"^nonet \w+: .*fifo:.*\n  \w+:/?x\n  \^\n$")
+
+    def test_nothing_is_said_of_making_what_is_to_be_removed(self):
+        for address, _, _ in self.kinds():
+            with self.subTest(address=address):
+                result = self.nonet("remove", address)
+                self.assertEqual(result.returncode, 1)
+                self.assertNotIn(b"make", result.stderr)
+        self.refused("there is none", "remove", f"posixshm:/{os.path.basename(self.dir)}")
+
+    def test_an_address_is_needed(self):
         self.refused("needs an address", "remove", status=2)
 
 

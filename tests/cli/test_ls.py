@@ -53,6 +53,23 @@ class Ls(cli.Case):
         text = self.nonet("show", f"sysvsem:{key}").stdout.decode()
         self.assertRegex(text, r"(?m)^mode +0620$")
         self.assertRegex(text, r"(?m)^notes +4 semaphores$")
+        self.assertRegex(text, r"(?m)^permits +0 0 0 0$")
+
+    def test_the_permits_of_a_set_are_shown_all_or_one(self):
+        key, _ = self.semaphores(20)
+        for index in (0, 15, 19):
+            self.assertEqual(self.nonet("post", f"sysvsem:{key}[{index}]", str(index + 1)).returncode, 0)
+        values = [index + 1 if index in (0, 15, 19) else 0 for index in range(20)]
+        self.assertEqual(json.loads(self.nonet("show", "--json", f"sysvsem:{key}").stdout)["values"], values)
+        one = json.loads(self.nonet("show", "--json", f"sysvsem:{key}[19]").stdout)
+        self.assertEqual((one["index"], one["value"]), (19, 20))
+        self.assertNotIn("values", one)
+        text = self.nonet("show", f"sysvsem:{key}").stdout.decode()
+        self.assertIn(f"permits {' '.join(map(str, values[:16]))} ...\n", text)
+        self.assertIn("permits 20\n", self.nonet("show", f"sysvsem:{key}[19]").stdout.decode())
+        result = self.nonet("show", f"sysvsem:{key}[20]")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"the set has 20 semaphores, the last is [19]", result.stderr)
 
     def test_path_and_project_are_a_key(self):
         path = self.path("key")
@@ -177,7 +194,7 @@ class Ls(cli.Case):
         result = self.nonet("show", "sysvmsg:0x7ffffffe")
         self.assertEqual(result.returncode, 1)
         self.assertIn(b'"nonet ls sysvmsg" lists', result.stderr)
-        self.assertEqual(self.nonet("show", "tcp:localhost:1").returncode, 1)
+        self.assertEqual(self.nonet("show", "tcp:localhost:1").returncode, 2)
         self.assertEqual(self.nonet("show").returncode, 2)
         self.assertEqual(self.nonet("show", "sysvmsg:0").returncode, 2)
 

@@ -68,15 +68,19 @@ class Queue(cli.Case):
         for address in self.addresses.values():
             done = self.nonet("send", address, stdin=b"x\n")
             self.assertEqual(done.returncode, 1)
-            self.assertIn("there is none", self.one_line(done.stderr))
+            self.assertIn(f'there is none; --listen makes it, and so does "nonet create {address}"',
+                          self.one_line(done.stderr))
             done = self.nonet("recv", "--timeout", "20ms", address)
             self.assertEqual(done.returncode, 124)
 
     def test_nothing_comes_and_nothing_fits(self):
         for _, address in self.each():
-            self.assertEqual(self.nonet("recv", "--timeout", "20ms", address).returncode, 124)
+            done = self.nonet("recv", "--timeout", "20ms", address)
+            self.assertEqual(done.returncode, 124)
+            self.assertIn("had no such message before the deadline", self.one_line(done.stderr))
             done = self.nonet("send", "--timeout", "20ms", address, stdin=b"%1000d\n" % 0 * 100)
             self.assertEqual(done.returncode, 124)
+            self.assertIn("had no room for the message before the deadline", self.one_line(done.stderr))
 
     def test_a_line_that_is_too_long(self):
         for _, address in self.each():
@@ -109,8 +113,14 @@ class Queue(cli.Case):
         for arguments in (("--type", "2", "posixmq:/x"), ("--priority", "2", "sysvmsg:1"), ("--type", "2", "unix:/x"),
                           ("--priority", "2", "fifo:/x")):
             done = self.nonet("send", *arguments, stdin=b"x\n")
-            self.assertEqual(done.returncode, 1)
-            self.assertRegex(self.one_line(done.stderr), "posixmq: .*(do|priority)|sysvmsg: .*(do|type)|sysvmsg: do")
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(self.one_line(done.stderr), r"--type is for sysvmsg:|--priority is for posixmq:")
+
+    def test_what_goes_one_way_is_no_duplex(self):
+        for address in ("posixmq:/x", "sysvmsg:1", "fifo:/x"):
+            done = self.nonet("send", "--duplex", address, stdin=b"x")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("both ways", self.one_line(done.stderr))
 
     def test_a_signal_ends_a_receiver(self):
         for _, address in self.each():

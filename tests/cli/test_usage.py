@@ -198,7 +198,7 @@ class AddressErrors(cli.Case):
 
     def test_what_is_not_built_yet_is_said_in_a_sentence(self):
         done = self.nonet("send", "queue:x")
-        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
         self.assertTrue(done.stderr.startswith(b"nonet send: "))
 
     def on_a_terminal(self, environment):

@@ -22,12 +22,12 @@ static const char help[] =
 	"the umask, before anybody can use it; what is there already is never changed.\n"
 	"\n"
 	"      --mode MODE      permissions in octal; 0600 by default\n"
-	"      --size SIZE      memory and files: how large; SIZE is a number with K, M or G\n"
-	"      --depth N        queues: how many messages they have room for\n"
+	"      --size SIZE      memory and files: how large, which has to be said: 4096, 64K, 16M, 1G\n"
+	"      --depth N        queues: how many messages they have room for; as the system is set up by default\n"
 	"      --message-size SIZE\n"
-	"                       queues: the largest message\n"
-	"      --value N        semaphores: permits at first\n"
-	"      --count N        sysvsem: how many are in the set\n"
+	"                       queues: the largest message; as the system is set up by default\n"
+	"      --value N        semaphores: permits at first; 0 by default\n"
+	"      --count N        sysvsem: how many are in the set; 1 by default\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: nonet create --value 4 posixsem:/jobs\n";
@@ -189,10 +189,13 @@ static int refuse(const struct wish *wish)
 	case NONET_SCHEME_UNIX_DGRAM:
 	case NONET_SCHEME_TCP:
 	case NONET_SCHEME_UDP:
-		return say_failure("a socket is there as long as somebody has it open: \"nonet recv --listen %s\" has",
-				   wish->given);
+		return say_usage("a socket is there as long as somebody has it open: \"nonet recv --listen %s\" has",
+				 wish->given);
 	default:
-		return say_failure("%s isn't something that can be made", wish->given);
+		return say_usage(
+			"%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, posixshm:, sysvshm:, "
+			"file:, ofdlock:, posixlock: and flock: can",
+			wish->given);
 	}
 }
 

@@ -91,6 +91,22 @@ static const struct kind {
 	{NONET_SCHEME_UNIX_DGRAM, remove_socket},
 };
 
+static int refuse(const struct nonet_address *address, const char *given)
+{
+	switch (nonet_address_scheme(address)) {
+	case NONET_SCHEME_OFDLOCK:
+	case NONET_SCHEME_POSIXLOCK:
+	case NONET_SCHEME_FLOCK:
+		return say_usage(
+			"a lock is there as long as somebody holds it; \"nonet remove file:%s\" removes its file",
+			nonet_address_name(address, NULL));
+	default:
+		return say_usage("%s can't be removed: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, posixshm:, "
+				 "sysvshm:, file:, unix:, unix-seqpacket: and unix-dgram: can",
+				 given);
+	}
+}
+
 static int remove_one(const char *given, int force)
 {
 	struct nonet_address *address;
@@ -103,7 +119,7 @@ static int remove_one(const char *given, int force)
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && kinds[i].scheme != nonet_address_scheme(address); i++)
 		;
 	if (i == sizeof(kinds) / sizeof(kinds[0])) {
-		status = say_failure("%s isn't something that can be removed", given);
+		status = refuse(address, given);
 	} else {
 		r = kinds[i].remove(address, &error);
 		if (r < 0 && !(force && r == -ENOENT))

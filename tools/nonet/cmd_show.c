@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -8,6 +9,7 @@
 
 #include <nonet/address.h>
 #include <nonet/inspect.h>
+#include <nonet/semaphore.h>
 
 #include "objects.h"
 #include "output.h"
@@ -20,7 +22,7 @@ static const char help[] =
 	"\n"
 	"Print what can be known of one object of interprocess communication without using it: owner, mode, size, "
 	"what is\n"
-	"queued, who has it open or holds it, age.\n"
+	"queued, how many permits, who has it open or holds it, age.\n"
 	"\n"
 	"      --json           print a JSON object\n"
 	"  -h, --help           print this\n"
@@ -32,6 +34,7 @@ struct wanted {
 	struct nonet_address *address;
 	char text[64]; /* instead of the address's own: by the key that PATH#PROJ gives, and without [N] */
 	int64_t id;    /* -1: not by the id */
+	int64_t index; /* the one of a set; -1: all of it */
 };
 
 static int is_wanted(const struct wanted *wanted, const struct nonet_inspect_object *object)
@@ -44,7 +47,7 @@ static int is_wanted(const struct wanted *wanted, const struct nonet_inspect_obj
 /* Return: 0, or the exit status. */
 static int want(const char *text, struct wanted *ret_wanted)
 {
-	struct wanted wanted = {.id = -1};
+	struct wanted wanted = {.id = -1, .index = -1};
 	struct nonet_error error;
 	const char *scheme;
 	int64_t key, project;
@@ -53,6 +56,7 @@ static int want(const char *text, struct wanted *ret_wanted)
 		return say_error(&error, text);
 	scheme = nonet_scheme_name(nonet_address_scheme(wanted.address));
 	(void)!nonet_address_number(wanted.address, NONET_ADDRESS_ID, &wanted.id);
+	(void)!nonet_address_number(wanted.address, NONET_ADDRESS_INDEX, &wanted.index);
 	if (nonet_address_number(wanted.address, NONET_ADDRESS_PROJECT, &project) == 0) {
 		const key_t made = ftok(nonet_address_name(wanted.address, NULL), (int)project);
 
@@ -71,6 +75,74 @@ static int want(const char *text, struct wanted *ret_wanted)
 	return 0;
 }
 
+/* The permits of one of a System V set, which is looked at, not used. Return: 0, or -errno. */
+static int read_permits(const struct nonet_inspect_object *set, uint64_t index, uint32_t *ret_value)
+{
+	const struct nonet_semaphore_options options = {
+		.size = sizeof(options),
+		.flags = NONET_SEMAPHORE_UNFINISHED,
+	};
+	struct nonet_semaphore *semaphore;
+	char address[64];
+	int r;
+
+	snprintf(address, sizeof(address), "sysvsem:id=%d[%" PRIu64 "]", set->id, index);
+	r = nonet_semaphore_open(address, &options, NONET_NOW, &semaphore, NULL);
+	if (r < 0)
+		return r;
+	r = nonet_semaphore_value(semaphore, ret_value);
+	nonet_semaphore_close(semaphore);
+	return r;
+}
+
+/* Of a large set a person sees the first ones. */
+#define PERMITS_SHOWN 16
+
+/* Where they may not be read, there is no row. */
+static void print_permits(const struct wanted *wanted, const struct nonet_inspect_object *set)
+{
+	const uint64_t first = wanted->index < 0 ? 0 : (uint64_t)wanted->index;
+	const uint64_t end = wanted->index < 0 ? set->room : first + 1;
+	uint32_t value;
+	uint64_t i;
+
+	for (i = first; i < end && i < first + PERMITS_SHOWN; i++) {
+		if (read_permits(set, i, &value) < 0)
+			break;
+		printf(i == first ? "%-8s%" PRIu32 : "%s %" PRIu32, i == first ? "permits" : "", value);
+	}
+	if (i > first)
+		printf("%s\n", i < end ? " ..." : "");
+}
+
+/* "values" of a set, or "index" and "value" of one. @json is taken. Return: it, or NULL without memory. */
+static json_t *add_permits(json_t *json, const struct wanted *wanted, const struct nonet_inspect_object *set)
+{
+	json_t *values = json && wanted->index < 0 ? json_array() : NULL;
+	uint32_t value;
+	uint64_t i;
+	int r = 0;
+
+	if (!json)
+		return NULL;
+	if (wanted->index >= 0) {
+		r = json_object_set_new(json, "index", json_integer(wanted->index));
+		if (r == 0 && read_permits(set, (uint64_t)wanted->index, &value) == 0)
+			r = json_object_set_new(json, "value", json_integer(value));
+	} else {
+		for (i = 0; r == 0 && i < set->room && read_permits(set, i, &value) == 0; i++)
+			r = json_array_append_new(values, json_integer(value));
+		/* All, or none: one was removed meanwhile, or may not be read. */
+		if (r == 0 && i == set->room)
+			r = json_object_set(json, "values", values);
+	}
+	json_decref(values);
+	if (r == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
 static const struct {
 	const char *name;
 	const char *(*text)(const struct nonet_inspect_object *object, char text[OBJECT_TEXT]);
@@ -79,7 +151,7 @@ static const struct {
 	{"queued", object_queued}, {"age", object_age},   {"notes", object_notes},
 };
 
-static int print_object(const struct nonet_inspect_object *object)
+static int print_object(const struct wanted *wanted, const struct nonet_inspect_object *object)
 {
 	char text[OBJECT_TEXT];
 	size_t i;
@@ -87,9 +159,14 @@ static int print_object(const struct nonet_inspect_object *object)
 	printf("%-8s%s\n", "address", object->address);
 	if (object->known & NONET_INSPECT_ID)
 		printf("%-8s%d\n", "id", object->id);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int permits = rows[i].text == object_queued && object->scheme == NONET_SCHEME_POSIXSEM;
+
 		if (*rows[i].text(object, text))
-			printf("%-8s%s\n", rows[i].name, text);
+			printf("%-8s%s\n", permits ? "permits" : rows[i].name, text);
+		if (rows[i].text == object_queued && object->scheme == NONET_SCHEME_SYSVSEM)
+			print_permits(wanted, object);
+	}
 	return STATUS_DONE;
 }
 
@@ -105,6 +182,20 @@ static int absent(const struct wanted *wanted, const struct nonet_inspect_list *
 			   nonet_scheme_name(scheme));
 }
 
+static int show_object(const struct wanted *wanted, const struct nonet_inspect_object *object, int json)
+{
+	json_t *told;
+
+	if (wanted->index >= 0 && (uint64_t)wanted->index >= object->room)
+		return say_failure("there is no %s: the set has %" PRIu64 " semaphore%s, the last is [%" PRIu64 "]",
+				   nonet_address_text(wanted->address), object->room, object->room == 1 ? "" : "s",
+				   object->room - 1);
+	if (!json)
+		return print_object(wanted, object);
+	told = object_json(object);
+	return output_json(object->scheme == NONET_SCHEME_SYSVSEM ? add_permits(told, wanted, object) : told);
+}
+
 static int show_wanted(const struct wanted *wanted, int json)
 {
 	const enum nonet_scheme scheme = nonet_address_scheme(wanted->address);
@@ -115,8 +206,8 @@ static int show_wanted(const struct wanted *wanted, int json)
 	size_t i;
 
 	if (!object_kinds(nonet_scheme_name(scheme)))
-		return say_failure("%s isn't something that is listed: \"nonet help ls\" says what is",
-				   nonet_address_text(wanted->address));
+		return say_usage("%s can't be shown: queues, semaphores, memory, FIFOs, UNIX sockets and locks can",
+				 nonet_address_text(wanted->address));
 	if (scheme == NONET_SCHEME_OFDLOCK || scheme == NONET_SCHEME_POSIXLOCK || scheme == NONET_SCHEME_FLOCK)
 		return show_lock(wanted->address, json);
 	if (nonet_inspect_objects(NONET_INSPECT_SCHEME(scheme), nonet_after(OBJECTS_PATIENCE), &list, &error) < 0)
@@ -126,7 +217,7 @@ static int show_wanted(const struct wanted *wanted, int json)
 	if (!object)
 		status = absent(wanted, list);
 	else
-		status = output_finish_stdio(json ? output_json(object_json(object)) : print_object(object));
+		status = output_finish_stdio(show_object(wanted, object, json));
 	nonet_inspect_free(list);
 	return status;
 }

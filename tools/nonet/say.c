@@ -143,5 +143,5 @@ int say_error(const struct nonet_error *error, const char *address)
 	if (error->position < 0 || !address)
 		return say_status(error->code);
 	print_caret(address, (size_t)error->position);
-	return error->code == -EINVAL ? STATUS_USAGE : say_status(error->code);
+	return error->code == -EINVAL || error->code == -EOPNOTSUPP ? STATUS_USAGE : say_status(error->code);
 }

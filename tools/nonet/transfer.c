@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <nonet/address.h>
 #include <nonet/unix.h>
@@ -143,6 +144,37 @@ static int open_by_slices(const char *address, const struct nonet_endpoint_optio
 	return r;
 }
 
+/* An option that means nothing for this scheme isn't passed over in silence. Return: 0, or STATUS_USAGE. */
+static int check_options(const struct transfer_options *options, enum nonet_scheme scheme)
+{
+	const char *name = nonet_scheme_name(scheme);
+
+	if (options->priority && scheme != NONET_SCHEME_POSIXMQ)
+		return say_usage("--priority is for posixmq:, not for %s:", name);
+	if (options->type && scheme != NONET_SCHEME_SYSVMSG)
+		return say_usage("--type is for sysvmsg:, not for %s:", name);
+	if (options->duplex &&
+	    (scheme == NONET_SCHEME_FIFO || scheme == NONET_SCHEME_POSIXMQ || scheme == NONET_SCHEME_SYSVMSG))
+		return say_usage("--duplex is for what goes both ways, as unix: and tcp: do, not for %s:", name);
+	return 0;
+}
+
+/* Return: the exit status, once said. */
+static int say_why_not_opened(const struct transfer_options *options, const struct nonet_address *address,
+			      const struct nonet_error *error)
+{
+	const enum nonet_scheme scheme = nonet_address_scheme(address);
+	const char *path = nonet_address_name(address, NULL);
+	int64_t id;
+
+	/* The kernel gives ids, and PATH#PROJ needs its file: --listen makes no queue of those. */
+	if ((scheme == NONET_SCHEME_SYSVMSG && path && access(path, F_OK) < 0) || error->code != -ENOENT ||
+	    (scheme != NONET_SCHEME_POSIXMQ && scheme != NONET_SCHEME_SYSVMSG) ||
+	    nonet_address_number(address, NONET_ADDRESS_ID, &id) == 0)
+		return say_error(error, options->address);
+	return say_failure("%s; --listen makes it, and so does \"nonet create %s\"", error->text, options->address);
+}
+
 int transfer_open(const struct transfer_options *options, uint32_t flags, struct nonet_endpoint **ret_endpoint)
 {
 	struct nonet_endpoint_options endpoint_options = {
@@ -167,6 +199,9 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 	else if (options->timeout >= 0)
 		endpoint_options.flags |= NONET_ENDPOINT_WAIT;
 	scheme = nonet_address_scheme(address);
+	r = check_options(options, scheme);
+	if (r)
+		goto out;
 	if (options->listen && scheme != NONET_SCHEME_FIFO) {
 		r = interrupt_catch(INTERRUPT_WAITS);
 		if (r)
@@ -183,7 +218,7 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 			nonet_endpoint_close(*ret_endpoint);
 		r = -interrupt_signal();
 	} else if (r < 0) {
-		r = say_error(&error, options->address);
+		r = say_why_not_opened(options, address, &error);
 	}
 out:
 	nonet_address_free(address);
