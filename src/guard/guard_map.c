@@ -68,8 +68,8 @@ int guard_map_resize(struct guard_map *map, int fd, int64_t offset, size_t lengt
 		guard_resume(map->guard, base, error < 0 ? map->mapped : rounded, map->writable);
 	}
 	/*
-	 * The kernel doesn't grow mappings of large pages (-EINVAL), nor what advice, mlock(2) or mprotect(2) for a part
-	 * has made several mappings of (-EFAULT: mremap(2)): a new one takes the old one's place.
+	 * The kernel doesn't grow mappings of large pages (-EINVAL), nor what advice, mlock(2) or mprotect(2) for a
+	 * part has made several mappings of (-EFAULT: mremap(2)): a new one takes the old one's place.
 	 */
 	if ((error == -EINVAL || error == -EFAULT) && !(how & SYS_MAP_PRIVATE) && !guard_map_is_poisoned(map)) {
 		error = guard_map(&made, fd, offset, length, how, map->page);

@@ -36,8 +36,9 @@ int sys_open_parent(const char *path, const char **ret_name);
 void sys_close(int *fd);
 
 /*
- * Whose files mustn't be closed now asks to be told: from then on sys_close() asks @keeper first, for each descriptor of
- * a regular file that isn't O_PATH. true: the keeper has the descriptor from here on, and sys_close_now()s it some day.
+ * Whose files mustn't be closed now asks to be told: from then on sys_close() asks @keeper first, for each descriptor
+ * of a regular file that isn't O_PATH. true: the keeper has the descriptor from here on, and sys_close_now()s it some
+ * day.
  */
 typedef bool sys_close_keeper(int fd, dev_t device, ino_t inode);
 void sys_set_close_keeper(sys_close_keeper *keeper);
