@@ -81,8 +81,7 @@ void nonet_queue_explain(struct nonet_queue *queue, int code, struct nonet_error
 			  address);
 		return;
 	case -ENOMEM:
-		error_set(ret_error, code,
-			  "no memory is left for %s%s", address,
+		error_set(ret_error, code, "no memory is left for %s%s", address,
 			  posix ? ""
 				: ", or no thread to wait for it: this user may have more by ulimit -u, its control "
 				  "group by pids.max");

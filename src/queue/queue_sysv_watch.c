@@ -132,7 +132,8 @@ bool queue_sysv_has_hand(struct nonet_queue *queue, const struct nonet_queue_sel
 	return has;
 }
 
-/* Under the mutex, with nothing in @hand: whether such a message is there. What is wrong, the next receive finds out. */
+/* Under the mutex, with nothing in @hand: whether such a message is there. What is wrong, the next receive finds out.
+ */
 static bool sysv_is_ready(struct nonet_queue *queue)
 {
 	struct sys_sysv_queue_status status;

@@ -26,10 +26,11 @@ void nonet_semaphore_explain(struct nonet_semaphore *semaphore, int code, struct
 			  text);
 		return;
 	case -ENOMEM:
-		error_set(ret_error, code,
-			  "no memory is left for %s, or no thread to wait for it: this user may have more by ulimit -u, "
-			  "its control group by pids.max",
-			  text);
+		error_set(
+			ret_error, code,
+			"no memory is left for %s, or no thread to wait for it: this user may have more by ulimit -u, "
+			"its control group by pids.max",
+			text);
 		return;
 	case -EMFILE:
 		error_set(ret_error, code,

@@ -75,7 +75,8 @@ void watcher_rest(struct watcher *watcher);
  */
 int watcher_collect(struct watcher *watcher);
 
-/* Stop the helper, release what wasn't collected, if that can be. In a forked child only the descriptor is closed. Returns NULL. */
+/* Stop the helper, release what wasn't collected, if that can be. In a forked child only the descriptor is closed.
+ * Returns NULL. */
 struct watcher *watcher_free(struct watcher *watcher);
 
 #endif
