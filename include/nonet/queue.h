@@ -200,7 +200,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_queue_send(struct nonet_queue *queue, co
  *
  * A message larger than @capacity stays. posixmq: gives messages only to buffers as large as the queue's message_size:
  * with a smaller one, a message that doesn't fit has been taken and is in this handle's hand, where the next receive
- * finds it, and others don't; if the process is killed it is lost. Bring message_size bytes, and nothing ever is.
+ * finds it, and others don't; if the process is killed it is lost. Another thread that waits on this handle already
+ * isn't told of it, and waits for the next message. Bring message_size bytes, and nothing of that ever happens.
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no such message, until @deadline
