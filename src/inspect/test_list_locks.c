@@ -151,7 +151,9 @@ static void who_waits_is_counted_for_who_has_it(void **state)
 			    "2: POSIX  ADVISORY  WRITE 100 00:2a:77 5 9\n"
 			    "2: -> POSIX  ADVISORY  WRITE 101 00:2a:77 5 9\n"
 			    "2:  -> POSIX  ADVISORY  READ 102 00:2a:77 5 9\n"
-			    "3: POSIX  ADVISORY  READ 100 00:2a:77 20 EOF\n");
+			    "3: POSIX  ADVISORY  READ 100 00:2a:77 20 EOF\n"
+			    "4: OTHER  ADVISORY  WRITE 9 00:2a:77 0 EOF\n"
+			    "4: -> POSIX  ADVISORY  WRITE 10 00:2a:77 0 EOF\n");
 	process_with_path(100, "/srv/a",
 			  "lock:\t1: POSIX  ADVISORY  WRITE 100 00:2a:77 5 9\n"
 			  "lock:\t2: POSIX  ADVISORY  READ 100 00:2a:77 20 EOF\n");
@@ -182,8 +184,11 @@ static void an_inherited_lock_is_one_and_equal_ones_are_two(void **state)
 	process_with_path(100, "/srv/a", "lock:\t1: FLOCK  ADVISORY  WRITE 100 00:2a:77 0 EOF\n");
 	process_with_path(101, "/srv/a",
 			  "lock:\t1: FLOCK  ADVISORY  WRITE 100 00:2a:77 0 EOF\n"
+			  "lock:\t2: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n"
 			  "lock:\t2: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n");
-	process_with_path(102, "/srv/a", "lock:\t1: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n");
+	process_with_path(102, "/srv/a",
+			  "lock:\t1: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n"
+			  "lock:\t1: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n");
 	list = look();
 	test_check_equal(nonet_inspect_count(list), 3);
 	test_check(find(list, "flock:/srv/a", 0) != NULL);
