@@ -101,7 +101,7 @@ class Create(cli.Case):
         self.refused("nonet remove file:/x", "remove", "ofdlock:/x,0+5", status=2)
         self.refused("can't be shown", "show", "file:/x", status=2)
         for verb in ("send", "recv", "wait"):
-            for address in ("posixsem:/x", "queue:x"):
+            for address in ("posixshm:/x", "queue:x"):
                 result = self.nonet(verb, address)
                 self.assertEqual(result.returncode, 2, result.stderr)
                 self.assertRegex(result.stderr.decode(), r"^nonet \w+: .*fifo:.*\n  \w+:/?x\n  \^\n$")
