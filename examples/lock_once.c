@@ -25,16 +25,16 @@ static void say_who(const char *address)
 static int be_the_only_one(const char *address, nonet_time deadline)
 {
 	const struct nonet_filelock_options options = {.size = sizeof(options), .flags = NONET_FILELOCK_CREATE};
-	struct nonet_filelock *lock;
+	static struct nonet_filelock *lock; /* for as long as the process lives */
 	struct nonet_error error;
 	int result = nonet_filelock_open(address, &options, &lock, &error);
 
-	if (result == 0) {
-		result = nonet_filelock_lock(lock, NONET_FILELOCK_EXCLUSIVE, deadline);
+	if (result == 0 && (result = nonet_filelock_lock(lock, NONET_FILELOCK_EXCLUSIVE, deadline)) < 0)
 		nonet_filelock_explain(lock, result, &error);
-	}
-	if (result < 0)
+	if (result < 0) {
 		fprintf(stderr, "%s\n", error.text);
+		lock = nonet_filelock_close(lock);
+	}
 	return result;
 }
 
