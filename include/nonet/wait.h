@@ -63,7 +63,8 @@ NONET_PUBLIC struct nonet_wait_set *nonet_wait_set_free(struct nonet_wait_set *s
  * @data:     given back by nonet_wait(); not looked at
  *
  * Return: 0, or
- *   -EINVAL      @events is 0 or has unknown bits
+ *   -EINVAL      @events is 0 or has unknown bits; @waitable is NULL, as that of memory or a mapped file that can't be
+ *                watched: its nonet_<object>_fd() says why
  *   -EBUSY       @waitable is in a set already
  *   -ENOMEM, -ENOSPC   no memory, or the limit of epoll watches (/proc/sys/fs/epoll/max_user_watches)
  *   -ECHILD      the set is the parent's, or the object, and it can't be waited for here (its header says so)

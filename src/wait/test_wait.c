@@ -170,6 +170,7 @@ static void wrong_use_is_refused_and_changes_nothing(void **state)
 	(void)state;
 	assert_int_equal(nonet_wait_set_add(set, waitable, 0, NULL), -EINVAL);
 	assert_int_equal(nonet_wait_set_add(set, waitable, 4 | NONET_WAIT_SEND, NULL), -EINVAL);
+	assert_int_equal(nonet_wait_set_add(set, NULL, NONET_WAIT_RECEIVE, NULL), -EINVAL);
 	assert_int_equal(nonet_wait_set_change(set, waitable, NONET_WAIT_SEND), -ENOENT);
 	assert_int_equal(nonet_wait_set_remove(set, waitable), -ENOENT);
 	add(set, wake, NONET_WAIT_RECEIVE);

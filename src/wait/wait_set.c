@@ -192,7 +192,7 @@ int nonet_wait_set_add(struct nonet_wait_set *set, struct nonet_waitable *waitab
 
 	if (wait_set_is_foreign(set))
 		return -ECHILD;
-	if (!events_are_good(events))
+	if (!waitable || !events_are_good(events))
 		return -EINVAL;
 	/* Why it has none. */
 	if (waitable->fd < 0)
