@@ -13,6 +13,7 @@
 #include <nonet/macro.h>
 #include <nonet/mapfile.h>
 #include <nonet/memory.h>
+#include <nonet/mutex.h>
 #include <nonet/pipe.h>
 #include <nonet/process.h>
 #include <nonet/queue.h>

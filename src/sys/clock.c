@@ -19,6 +19,14 @@ nonet_time nonet_clock(void)
 	return (nonet_time)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t sys_clock_real(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 nonet_time nonet_after(nonet_time duration)
 {
 	return time_after(nonet_clock(), duration);

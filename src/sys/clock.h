@@ -2,7 +2,12 @@
 #ifndef SYS_CLOCK_H
 #define SYS_CLOCK_H
 
+#include <stdint.h>
+
 #include <nonet/time.h>
+
+/* CLOCK_REALTIME in nanoseconds: for stamps that others read, never for deadlines. */
+int64_t sys_clock_real(void);
 
 /*
  * Looking again at the few things that the kernel has no event for (docs/adr/0002): the first time soon, then at

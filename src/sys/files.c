@@ -137,6 +137,18 @@ int sys_chmod_path_fd(int fd, mode_t mode)
 	return chmod(link, mode) < 0 ? -errno : 0;
 }
 
+int sys_make_directory(const char *path, mode_t mode)
+{
+	int error = sys_fault(SYS_CALL_MKDIR);
+
+	if (error < 0)
+		return error;
+	/* No umask can give it more than was asked for; should it take some away, chmod(2) gives that back. */
+	if (mkdir(path, mode) < 0)
+		return -errno;
+	return chmod(path, mode) < 0 ? -errno : 0;
+}
+
 int sys_unlink_at(int directory, const char *name)
 {
 	int error = sys_fault(SYS_CALL_UNLINK);

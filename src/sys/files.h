@@ -54,6 +54,9 @@ int sys_chmod_path_fd(int fd, mode_t mode);
 
 int sys_unlink_at(int directory, const char *name);
 
+/* A directory with exactly that mode: -EEXIST. */
+int sys_make_directory(const char *path, mode_t mode);
+
 /* Take an exclusive flock(2) without waiting: 0, or -EAGAIN. */
 int sys_flock_try(int fd);
 /* Can't fail on a descriptor that is open. */

@@ -37,6 +37,34 @@ int sys_unmap(void *base, size_t size)
 	return munmap(base, size) < 0 ? -errno : 0;
 }
 
+int sys_map_reserve(size_t size, void **ret_base)
+{
+	int error = sys_fault(SYS_CALL_MMAP);
+	void *base;
+
+	if (error < 0)
+		return error;
+	base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return -errno;
+	*ret_base = base;
+	return 0;
+}
+
+int sys_map_at(void *base, int fd, off_t offset, size_t size, unsigned how)
+{
+	const int protection = PROT_READ | (how & SYS_MAP_WRITE ? PROT_WRITE : 0);
+	int error = sys_fault(SYS_CALL_MMAP);
+
+	if (error < 0)
+		return error;
+	/* MAP_SHARED for the zeros too: the OOM reaper discards what is private, before the kernel walks our lists. */
+	if (mmap(base, size, protection, MAP_SHARED | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, offset) ==
+	    MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
 int sys_remap(void *base, size_t old_size, size_t size, bool may_move, void **ret_base)
 {
 	int error = sys_fault(SYS_CALL_MREMAP);
@@ -69,7 +97,8 @@ int sys_map_advise(void *base, size_t size, enum sys_map_advice advice)
 		[SYS_MAP_NORMAL] = MADV_NORMAL,           [SYS_MAP_SEQUENTIAL] = MADV_SEQUENTIAL,
 		[SYS_MAP_RANDOM] = MADV_RANDOM,           [SYS_MAP_SOON] = MADV_WILLNEED,
 		[SYS_MAP_DONE] = MADV_DONTNEED,           [SYS_MAP_HUGE] = MADV_HUGEPAGE,
-		[SYS_MAP_POPULATE] = MADV_POPULATE_WRITE,
+		[SYS_MAP_POPULATE] = MADV_POPULATE_WRITE, [SYS_MAP_NOT_FORKED] = MADV_DONTFORK,
+		[SYS_MAP_NOT_DUMPED] = MADV_DONTDUMP,
 	};
 	int error = sys_fault(SYS_CALL_MADVISE);
 

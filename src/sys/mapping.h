@@ -17,6 +17,11 @@ enum {
 int sys_map(int fd, off_t offset, size_t size, unsigned how, void **ret_base);
 int sys_unmap(void *base, size_t size);
 
+/* Addresses that nothing else gets, without memory behind them. */
+int sys_map_reserve(size_t size, void **ret_base);
+/* Map a file there, or, with @fd -1, zeros of our own that the kernel may not take back for lack of memory. */
+int sys_map_at(void *base, int fd, off_t offset, size_t size, unsigned how);
+
 /* Grow or shrink, at another place if @may_move, with all that was there. */
 int sys_remap(void *base, size_t old_size, size_t size, bool may_move, void **ret_base);
 
@@ -34,6 +39,8 @@ enum sys_map_advice {
 	SYS_MAP_DONE, /* loses what is private */
 	SYS_MAP_HUGE, /* -EINVAL if the kernel was built without large pages */
 	SYS_MAP_POPULATE,
+	SYS_MAP_NOT_FORKED, /* a child doesn't have it */
+	SYS_MAP_NOT_DUMPED, /* it is in no core dump */
 };
 int sys_map_advise(void *base, size_t size, enum sys_map_advice advice);
 

@@ -2,6 +2,9 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +20,33 @@ pid_t sys_thread_id(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
+bool sys_thread_is_there(pid_t id)
+{
+	return syscall(SYS_tgkill, getpid(), id, 0) == 0;
+}
+
+uint64_t sys_pid_namespace(void)
+{
+	struct stat status;
+
+	if (sys_fault(SYS_CALL_STAT) < 0 || stat("/proc/self/ns/pid", &status) < 0)
+		return 0;
+	return status.st_ino;
+}
+
+const char *sys_program_name(void)
+{
+	return program_invocation_short_name;
+}
+
+int sys_processors(void)
+{
+	cpu_set_t set;
+
+	/* EINVAL: there are more CPUs than the set has bits. */
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? CPU_SETSIZE : CPU_COUNT(&set);
+}
+
 uid_t sys_effective_user(void)
 {
 	return geteuid();
@@ -25,6 +55,19 @@ uid_t sys_effective_user(void)
 long sys_page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
+}
+
+int sys_random(void *ret_bytes, size_t size)
+{
+	ssize_t got = sys_fault(SYS_CALL_RANDOM);
+
+	if (got < 0)
+		return (int)got;
+	/* Up to 256 bytes come whole (getrandom(2)); before the pool is ready, a signal may end the waiting for it. */
+	do
+		got = getrandom(ret_bytes, size, 0);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : 0;
 }
 
 int sys_pidfd_open(pid_t pid)

@@ -3,6 +3,9 @@
 #define SYS_PROCESS_H
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -13,8 +16,23 @@
 pid_t sys_process_id(void);
 pid_t sys_thread_id(void);
 
+/* Whether a thread of this process is there, or another that got its number since. */
+bool sys_thread_is_there(pid_t id);
+
+/* The number of its PID namespace (namespaces(7)): 0 without /proc. */
+uint64_t sys_pid_namespace(void);
+
+/* What the program is called: the last part of argv[0]. */
+const char *sys_program_name(void);
+
+/* How many CPUs the calling thread may run on. */
+int sys_processors(void);
+
 /* As the kernel counts permissions. */
 uid_t sys_effective_user(void);
+
+/* Bytes that nobody can guess: 0, or -ENOSYS. */
+int sys_random(void *ret_bytes, size_t size);
 
 /* The page size in bytes. */
 long sys_page_size(void);

@@ -97,6 +97,11 @@ void sys_thread_join(pthread_t thread)
 	pthread_join(thread, NULL);
 }
 
+void sys_thread_detach(pthread_t thread)
+{
+	(void)pthread_detach(thread);
+}
+
 void sys_thread_allow_interrupts(void)
 {
 	sigset_t urgent;

@@ -26,6 +26,9 @@ int sys_thread_start(const char *name, void *(*function)(void *argument), void *
 /* Until it has ended. */
 void sys_thread_join(pthread_t thread);
 
+/* Nobody will join it: it is on its own. */
+void sys_thread_detach(pthread_t thread);
+
 /* From now on sys_thread_interrupt() gets the calling helper out of calls that wait, which return -EINTR. */
 void sys_thread_allow_interrupts(void);
 

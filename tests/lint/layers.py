@@ -7,7 +7,9 @@ import lint
 LAYERS = (
     ("base",),
     ("sys", "waitable"),
-    ("stream", "guard", "watcher", "domain", "sync"),
+    ("guard", "watcher"),
+    ("stream", "domain"),
+    ("sync",),
     ("signal", "process", "pipe", "queue", "semaphore", "memory", "filelock", "mapfile", "socket", "unix"),
     ("channel", "log", "wait"),
     ("endpoint", "inspect"),

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "domain/life.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "domain/member.h"
+#include "sys/clock.h"
+#include "sys/files.h"
+#include "sys/futex.h"
+#include "sys/look.h"
+#include "sys/process.h"
+
+static uint64_t life_load(const struct domain *domain, uint64_t owner)
+{
+	return atomic_load_explicit(&domain_slot(domain, claim_slot(owner))->life,
+				    memory_order_acquire); /* [LIFE-MARK] */
+}
+
+/* Writing a core dump, which can take seconds in which the kernel marks nothing: "CoreDumping:	1" in proc(5). */
+static bool life_is_dumping(pid_t pid)
+{
+	struct sys_lines lines;
+	const char *value = NULL;
+	char path[32];
+	bool dumping = false;
+
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	if (sys_lines_open(AT_FDCWD, path, &lines) < 0)
+		return false;
+	while (!value && sys_lines_next(&lines) > 0) {
+		value = sys_lines_value(&lines, "CoreDumping");
+		dumping = value && value[0] == '1';
+	}
+	sys_lines_close(&lines);
+	return dumping;
+}
+
+/* The mark that the kernel couldn't make. */
+static void life_mark(const struct domain *domain, uint64_t owner, uint64_t seen)
+{
+	struct domain_slot *slot = domain_slot(domain, claim_slot(owner));
+
+	(void)atomic_compare_exchange_strong_explicit(
+		&slot->life, &seen, life_word(SYS_LIFE_WAITERS | SYS_LIFE_DIED, claim_generation(owner)),
+		memory_order_acq_rel, memory_order_relaxed); /* [LIFE-MARK] */
+	life_tell(domain, owner);
+}
+
+/* Return: 1 dead, 0 alive. */
+static int life_ask(const struct domain *domain, int fd, uint64_t owner)
+{
+	const struct domain_slot *slot = domain_slot(domain, claim_slot(owner));
+	const uint64_t life = life_load(domain, owner);
+	/* [SLOT-TAKE] pair: thread_claim(). Whose it is, a peer may have written over: then he is asked who it says. */
+	const uint32_t number = atomic_load_explicit(&slot->member, memory_order_relaxed) % DOMAIN_MEMBERS;
+	const uint32_t generation = atomic_load_explicit(&slot->member_generation, memory_order_relaxed);
+	const struct domain_member *member = domain_member(domain, number);
+
+	if (life_generation(life) != claim_generation(owner) || life_is_dead(life))
+		return 1;
+	/* [MEMBER-NEW] A member's number goes to others only once its lock is free. pair: member_introduce() */
+	if (atomic_load_explicit(&member->generation, memory_order_acquire) != generation ||
+	    domain_member_lives(domain, fd, number) == 0) {
+		life_mark(domain, owner, life);
+		return 1;
+	}
+	return atomic_load_explicit(&member->pid_namespace, memory_order_relaxed) == sys_pid_namespace() &&
+	       life_is_dumping(atomic_load_explicit(&member->pid, memory_order_relaxed));
+}
+
+int life_look(struct domain *domain, uint64_t owner)
+{
+	int fd;
+	int result;
+
+	if (guard_map_is_poisoned(&domain->map))
+		return -EBADMSG;
+	result = domain_open_again(domain, &fd);
+	if (result == -ESTALE)
+		return result;
+	/* Nobody can be asked now (no descriptors, say): who isn't known to be dead is alive. */
+	if (result < 0)
+		return life_has_ended(domain, owner);
+	result = life_ask(domain, fd, owner);
+	sys_close(&fd);
+	return guard_map_is_poisoned(&domain->map) ? -EBADMSG : result;
+}
+
+static int life_slept(int result, nonet_time until, nonet_time deadline)
+{
+	if (result != -ETIMEDOUT)
+		return result;
+	return until < deadline ? 1 : -ETIMEDOUT;
+}
+
+static nonet_time life_until(nonet_time deadline)
+{
+	const nonet_time until = nonet_after(DOMAIN_INTERVAL);
+
+	return until < deadline ? until : deadline;
+}
+
+int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint64_t seen, nonet_time deadline)
+{
+	struct sys_futex_pair pair;
+	nonet_time until;
+	uint64_t life;
+
+	if (claim_is_free(seen))
+		return life_sleep_on(claim_futex(claim), claim_futex_value(seen), deadline);
+	life = life_load(domain, seen);
+	if (life_generation(life) != claim_generation(seen) || life_is_dead(life))
+		return 0;
+	pair.words[0] = claim_futex(claim);
+	pair.values[0] = claim_futex_value(seen);
+	pair.words[1] = claim_futex(&domain_slot(domain, claim_slot(seen))->life);
+	pair.values[1] = (uint32_t)life;
+	until = life_until(deadline);
+	return life_slept(sys_futex_wait_pair(&pair, until), until, deadline);
+}
+
+int life_sleep_on(const _Atomic uint32_t *word, uint32_t seen, nonet_time deadline)
+{
+	const nonet_time until = life_until(deadline);
+
+	return life_slept(sys_futex_wait(word, seen, until), until, deadline);
+}
+
+void life_tell(const struct domain *domain, uint64_t owner)
+{
+	(void)sys_futex_wake(claim_futex(&domain_slot(domain, claim_slot(owner))->life), SYS_FUTEX_ALL);
+}
+
+void life_describe(const struct domain *domain, uint64_t owner, struct life_owner *ret_owner)
+{
+	const struct domain_slot *slot = domain_slot(domain, claim_slot(owner));
+	const uint32_t number = atomic_load_explicit(&slot->member, memory_order_relaxed) % DOMAIN_MEMBERS;
+	const struct domain_member *member = domain_member(domain, number);
+	struct life_owner known = {.member = number, .is_alive = !life_has_ended(domain, owner)};
+
+	if (known.is_alive) {
+		memcpy(known.name, member->name, sizeof(member->name));
+		if (atomic_load_explicit(&member->pid_namespace, memory_order_relaxed) == sys_pid_namespace()) {
+			known.pid = atomic_load_explicit(&member->pid, memory_order_relaxed);
+			known.thread = atomic_load_explicit(&slot->thread, memory_order_relaxed);
+		}
+	}
+	*ret_owner = known;
+}

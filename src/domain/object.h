@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DOMAIN_OBJECT_H
+#define DOMAIN_OBJECT_H
+
+#include <errno.h>
+
+#include "domain/domain.h"
+#include "domain/object_layout.h"
+#include "sys/fork.h"
+
+/* Named objects of a domain: what all kinds have in common. */
+
+/* A kind of object. */
+struct object_kind {
+	enum nonet_scheme scheme;
+	uint32_t number;  /* in its header: never changes */
+	uint32_t layout;  /* a number that differs when the layout does */
+	const char *word; /* "mutex", for sentences and at the end of the file's name */
+
+	/* Whether what another has written can be an object: @size bytes, which may change while it is looked at. */
+	bool (*check)(const void *payload, size_t size);
+};
+
+struct object;
+
+/* What a new one gets. */
+struct object_make {
+	size_t size;   /* of the kind's part, in bytes, above 0 */
+	uint32_t mode; /* 0: 0600 */
+	bool traced;
+	bool may_exist; /* one that is there is opened */
+	/* Fill in the kind's part, @object->payload, which is zeroed; nobody else has it yet. */
+	void (*fill)(const struct object *object, const void *argument);
+	const void *argument;
+};
+
+/* An object that is open. */
+struct object {
+	const struct object_kind *kind;
+	struct domain *domain;
+	unsigned generation; /* of the process whose handle it is */
+	bool traced;
+	void *payload;
+	size_t size;
+	struct guard_map map;
+	uint64_t number; /* of its file */
+	char *text;      /* its address */
+};
+
+/*
+ * Make one, or open one that is there. On failure there is nothing that wasn't there before, but maybe the domain.
+ *
+ * Return: 0, or
+ *   -EEXIST      there is one (create)
+ *   -ENOENT      there is none (open)
+ *   -EINVAL      not an address of this kind
+ *   -EPROTO      the file isn't this kind's, or of another version of the library
+ *   -EBADMSG     it is damaged
+ *   -ESTALE      the domain was removed meanwhile
+ *   and as domain_join()
+ */
+int object_create(const char *address, const struct object_kind *kind, const struct object_make *make,
+		  struct object *ret_object, struct nonet_error *reterr);
+int object_open(const char *address, const struct object_kind *kind, struct object *ret_object,
+		struct nonet_error *reterr);
+
+/* Takes a zeroed one too. */
+void object_close(struct object *object);
+
+/* Remove its name; who has it open goes on. */
+int object_unlink(const char *address, const struct object_kind *kind, struct nonet_error *reterr);
+
+static inline struct object_header *object_header(const struct object *object)
+{
+	return (struct object_header *)object->map.base;
+}
+
+/* Whether the handle is this process's, and no hole was found in it: 0, -ECHILD, -EBADMSG. Cheap: for every call. */
+static inline int object_check(const struct object *object)
+{
+	if (__builtin_expect(object->generation != sys_generation(), 0))
+		return -ECHILD;
+	return __builtin_expect(guard_map_is_poisoned(&object->map), 0) ? -EBADMSG : 0;
+}
+
+/* What a slow path asks besides: whether a peer found it damaged. 0, -EBADMSG. */
+int object_check_shared(const struct object *object);
+
+/* It is damaged: nobody can use it any more. Return: -EBADMSG. */
+int object_poison(const struct object *object);
+
+/* Note an operation, if the object was made to. */
+void object_note(const struct object *object, uint64_t owner, uint32_t what, uint64_t value);
+
+static inline void object_trace(const struct object *object, uint64_t owner, uint32_t what, uint64_t value)
+{
+	if (__builtin_expect(object->traced, 0))
+		object_note(object, owner, what, value);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYNC_MUTEX_H
+#define SYNC_MUTEX_H
+
+#include <nonet/mutex.h>
+
+#include "domain/object.h"
+#include "domain/thread.h"
+#include "sync/mutex_layout.h"
+
+struct nonet_mutex {
+	struct object object; /* of a placed one only the domain and the process; its map guards nothing */
+	struct mutex_shared *shared;
+	uint32_t rank;
+	bool recursive;
+	bool plain; /* no rank, no trace: nothing to do but the claim */
+};
+
+/* What the trace tells. */
+enum mutex_event {
+	MUTEX_LOCKED = 1,
+	MUTEX_UNLOCKED,
+	MUTEX_TOOK_OVER,
+	MUTEX_RECOVERED,
+};
+
+/* A mutex that is part of another object, at its place in that object's memory. Nothing to end. */
+void mutex_fill(struct mutex_shared *shared, const struct domain *domain, uint32_t rank, uint32_t flags);
+void mutex_inside(struct nonet_mutex *mutex, const struct object *object, struct mutex_shared *shared);
+
+/* Whether the calling thread, named @owner, holds it now. */
+static inline bool mutex_is_mine(const struct nonet_mutex *mutex, uint64_t owner)
+{
+	return ((atomic_load_explicit(&mutex->shared->claim, memory_order_relaxed) ^ owner) & CLAIM_OWNER) == 0;
+}
+
+#endif
