@@ -379,7 +379,7 @@ int domain_join(const char *directory, bool make, struct domain **ret_domain, st
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char *path = directory ? sys_copy_string(directory) : domain_default_path();
 	bool is_default = !directory && !secure_getenv("NONET_DOMAIN");
-	int fd;
+	int fd = -1;
 	int error;
 
 	if (!path)
