@@ -374,11 +374,31 @@ static int domain_find_or_join(int directory, const char *path, bool make, struc
 	return error;
 }
 
+/* Return: the path that is meant, and whether it is the user's own by default. */
+static char *domain_path(const char *directory, bool *ret_default)
+{
+	*ret_default = !directory && !secure_getenv("NONET_DOMAIN");
+	return directory ? sys_copy_string(directory) : domain_default_path();
+}
+
+int domain_find_directory(const char *directory, int *ret_fd, struct nonet_error *reterr)
+{
+	bool is_default;
+	char *path = domain_path(directory, &is_default);
+	int error;
+
+	if (!path)
+		return error_set(reterr, -ENOMEM, "no memory for a domain's path");
+	error = domain_open_directory(path, is_default, false, ret_fd, reterr);
+	sys_free(path);
+	return error;
+}
+
 int domain_join(const char *directory, bool make, struct domain **ret_domain, struct nonet_error *reterr)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	char *path = directory ? sys_copy_string(directory) : domain_default_path();
-	bool is_default = !directory && !secure_getenv("NONET_DOMAIN");
+	bool is_default;
+	char *path = domain_path(directory, &is_default);
 	int fd = -1;
 	int error;
 
@@ -386,11 +406,13 @@ int domain_join(const char *directory, bool make, struct domain **ret_domain, st
 		return error_set(reterr, -ENOMEM, "no memory for a domain's path");
 	pthread_once(&once, domains_watch_for_forks);
 	error = domain_open_directory(path, is_default, make, &fd, reterr);
-	if (error == 0) {
-		pthread_mutex_lock(&domains_lock);
-		error = domain_find_or_join(fd, path, make, ret_domain, reterr);
-		pthread_mutex_unlock(&domains_lock);
+	if (error < 0) {
+		sys_free(path);
+		return error;
 	}
+	pthread_mutex_lock(&domains_lock);
+	error = domain_find_or_join(fd, path, make, ret_domain, reterr);
+	pthread_mutex_unlock(&domains_lock);
 	sys_free(path);
 	return error;
 }

@@ -59,6 +59,9 @@ struct domain {
  */
 int domain_join(const char *directory, bool make, struct domain **ret_domain, struct nonet_error *reterr);
 
+/* Its directory, for who isn't a member and needn't be. The errors of domain_join() that have to do with it. */
+int domain_find_directory(const char *directory, int *ret_fd, struct nonet_error *reterr);
+
 /* The directory that is meant by NULL, freed with sys_free(); NULL: no memory. */
 char *domain_default_path(void);
 

@@ -28,8 +28,8 @@ struct object_place {
 	char file[ADDRESS_OBJECT_MAX + 16];
 };
 
-static int object_place(struct object_place *place, const char *address, const struct object_kind *kind, bool make,
-			struct nonet_error *reterr)
+static int object_read_address(struct object_place *place, const char *address, const struct object_kind *kind,
+			       struct nonet_error *reterr)
 {
 	int error = nonet_address_parse(address, &place->address, reterr);
 
@@ -37,13 +37,23 @@ static int object_place(struct object_place *place, const char *address, const s
 		return error;
 	place->text = nonet_address_text(place->address);
 	if (nonet_address_scheme(place->address) != kind->scheme) {
-		error = error_set(reterr, -EINVAL, "%s isn't the address of a %s; write %s", place->text, kind->word,
-				  address_example(kind->scheme));
-	} else {
-		snprintf(place->file, sizeof(place->file), "%s.%s", nonet_address_name(place->address, NULL),
-			 kind->word);
-		error = domain_join(nonet_address_directory(place->address), make, &place->domain, reterr);
+		error_set(reterr, -EINVAL, "%s isn't the address of a %s; write %s", place->text, kind->word,
+			  address_example(kind->scheme));
+		place->address = nonet_address_free(place->address);
+		return -EINVAL;
 	}
+	snprintf(place->file, sizeof(place->file), "%s.%s", nonet_address_name(place->address, NULL), kind->word);
+	return 0;
+}
+
+static int object_place(struct object_place *place, const char *address, const struct object_kind *kind, bool make,
+			struct nonet_error *reterr)
+{
+	int error = object_read_address(place, address, kind, reterr);
+
+	if (error < 0)
+		return error;
+	error = domain_join(nonet_address_directory(place->address), make, &place->domain, reterr);
 	if (error == 0) {
 		error = domain_directory(place->domain, &place->directory);
 		if (error < 0)
@@ -263,15 +273,20 @@ void object_close(struct object *object)
 int object_unlink(const char *address, const struct object_kind *kind, struct nonet_error *reterr)
 {
 	struct object_place place;
-	int error = object_place(&place, address, kind, false, reterr);
+	int error = object_read_address(&place, address, kind, reterr);
 
 	if (error < 0)
 		return error;
-	error = sys_unlink_at(place.directory, place.file);
-	if (error == -ENOENT)
-		error_set(reterr, error, "there is no %s", place.text);
-	else if (error < 0)
-		error_set(reterr, error, "can't remove %s: %s", place.text, error_reason(error));
+	/* Not as a member: a name can be removed from a domain that is gone, full, or another version's. */
+	error = domain_find_directory(nonet_address_directory(place.address), &place.directory, reterr);
+	if (error == 0) {
+		error = sys_unlink_at(place.directory, place.file);
+		sys_close(&place.directory);
+		if (error == -ENOENT)
+			error_set(reterr, error, "there is no %s", place.text);
+		else if (error < 0)
+			error_set(reterr, error, "can't remove %s: %s", place.text, error_reason(error));
+	}
 	nonet_address_free(place.address);
 	return error;
 }
