@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/deadline.h"
 #include "harness/names.h"
 
 const char *test_domain_new(void)
@@ -40,7 +41,12 @@ void test_domain_run_at(const char *file, int line, const char *name, test_child
 {
 	const char *directory = test_domain_new();
 	struct test_child *child = test_child_start_at(file, line, name, function, (void *)directory);
-	int status = test_child_join_at(file, line, child);
+	struct pollfd ended = {.fd = test_child_pidfd(child), .events = POLLIN};
+	int status;
+
+	/* The test as a whole is the watchdog's to bound. */
+	(void)test_poll(&ended, 1, NONET_FOREVER);
+	status = test_child_join_at(file, line, child);
 
 	test_domain_free(directory);
 	test_check_equal(status, 0);
