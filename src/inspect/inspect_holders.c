@@ -411,6 +411,8 @@ static int refuse_unwatched(const char *path, int error, struct nonet_error *ret
 		why = "without it only who may read the file is told";
 	else if (error == -ENOSPC)
 		why = "without it an inotify watch is needed, and none is left (fs.inotify.max_user_watches)";
+	else if (error == -EMFILE)
+		why = "without it inotify is needed, and it can't be had (fs.inotify.max_user_instances, ulimit -n)";
 	return error_set(
 		reterr, error == 0 ? -ENOENT : error,
 		"can't find out which device %s is on, as its mount isn't in /proc/self/mountinfo (a chroot?): %s",

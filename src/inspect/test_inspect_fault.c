@@ -5,6 +5,7 @@
 
 #include "harness/fault.h"
 #include "inspect/test_inspect_proc.h"
+#include "sys/fault.h"
 
 static int run_look(void *state, void *outputs)
 {
@@ -119,11 +120,37 @@ static void nor_the_look_from_a_chroot(void **state)
 	look_with_faults("inspect holders from a chroot");
 }
 
+/* Which of inotify's limits it was, and that the file's being in a chroot is why it is asked for. */
+static void and_what_a_watch_lacks_is_said(void **state)
+{
+	static const struct {
+		enum sys_call call;
+		int error;
+		const char *words;
+	} cases[] = {
+		{SYS_CALL_INOTIFY, EMFILE, "max_user_instances"},
+		{SYS_CALL_INOTIFY_WATCH, ENOSPC, "max_user_watches"},
+		{SYS_CALL_INOTIFY_WATCH, EACCES, "only who may read the file"},
+	};
+	struct nonet_inspect_holders *holders;
+	struct nonet_error error;
+
+	(void)state;
+	proc_write("thread-self/mountinfo", "8 1 0:5 / / rw - x y z\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sys_fault_arm_kind(cases[i].call, cases[i].error);
+		test_check_equal(proc_look("ofdlock", &holders, &error), -cases[i].error);
+		sys_fault_disarm();
+		test_check(strstr(error.text, "chroot") && strstr(error.text, cases[i].words));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case_with(no_failure_of_the_kernel_breaks_the_look, &with_lock),
 		test_case_with(nor_the_look_from_a_chroot, &with_lock),
+		test_case_with(and_what_a_watch_lacks_is_said, &with_proc),
 	};
 
 	return test_main(tests);
