@@ -118,7 +118,8 @@ int inspect_file_of_place(int thread, int place, struct inspect_file *ret_file, 
 /*
  * The kernel shows a watch with the device that it has for locks too: that of the file system, and not what stat(2)
  * calls a device, by which on btrfs and overlayfs no lock would be found, or another file's. Nothing is opened for it,
- * and what happens to the file meanwhile is thrown away.
+ * and what happens to the file meanwhile is thrown away. To end a watch takes the kernel some 10 ms, whatever the
+ * deadline.
  */
 int inspect_file_of_watch(int thread, int place, struct inspect_file *ret_file, struct inspect_mount *ret_mount)
 {
