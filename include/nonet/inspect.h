@@ -148,9 +148,12 @@ struct nonet_inspect_holders;
  *   -EINVAL      @address isn't an address; bad @options
  *   -EOPNOTSUPP  @address isn't of a file lock
  *   -ENOENT      no such file; or no /proc
- *   -EACCES, -EPERM, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EIO, -EMFILE, -ENFILE, -ENOMEM   as open(2)
+ *   -ENOSPC      in a chroot: no inotify watch is left
+ *   -EACCES, -EPERM, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EIO, -EMFILE, -ENFILE, -ENOMEM   as open(2); -EACCES also: in
+ *                a chroot only who may read the file is told
  * Context: any thread; not in a signal handler.
- * Source: /proc/locks; fdinfo, task/TID/syscall and task/TID/mem in /proc/PID.
+ * Source: /proc/locks; fdinfo, mountinfo, task/TID/syscall and task/TID/mem in /proc/PID; in a chroot, whose mountinfo
+ *         lacks the file's mount, inotify_add_watch(2) for the device.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_inspect_holders(const char *address,
 							const struct nonet_inspect_options *options,

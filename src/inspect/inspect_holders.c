@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "inspect/inspect_file.h"
 #include "inspect/inspect_lock.h"
 #include "inspect/processes.h"
 #include "sys/files.h"
@@ -47,7 +48,9 @@ struct lock_list {
 struct search {
 	struct nonet_inspect_holders *found;
 	int proc;
+	int place; /* of the file, open so long that the mount's number is no other's */
 	struct inspect_file file;
+	struct inspect_mount mount;
 	enum nonet_scheme scheme;
 	struct sys_lock_range range;
 	bool ofd_waits; /* somebody waits for a lock of an open file description */
@@ -132,59 +135,6 @@ static bool is_gone(int error)
 static bool is_denied(int error)
 {
 	return error == -EACCES || error == -EPERM;
-}
-
-/* The device of a mount that the process sees: 1, or 0 if there is none of that number. */
-static int mount_device(int process, int mount, struct inspect_file *file)
-{
-	struct sys_lines lines;
-	int error = sys_lines_open(process, "mountinfo", &lines);
-	bool found = false;
-	int number;
-
-	if (error < 0)
-		return error;
-	while (!found && (error = sys_lines_next(&lines)) > 0) {
-		unsigned major, minor;
-
-		if (sscanf(lines.line, "%d %*d %u:%u", &number, &major, &minor) == 3 && number == mount) {
-			file->major = major;
-			file->minor = minor;
-			found = true;
-		}
-	}
-	sys_lines_close(&lines);
-	return error < 0 ? error : found;
-}
-
-/*
- * Which file a descriptor of a process is. On a mount that isn't in its tree (any more), so that the device isn't
- * known: 0.
- */
-static int descriptor_file(int process, const char *path, struct inspect_file *ret_file)
-{
-	struct inspect_file file = {0};
-	struct sys_lines lines;
-	int mount = -1;
-	int error = sys_lines_open(process, path, &lines);
-
-	if (error < 0)
-		return error;
-	while ((error = sys_lines_next(&lines)) > 0) {
-		const char *value = sys_lines_value(&lines, "mnt_id");
-
-		if (value)
-			mount = (int)strtol(value, NULL, 10);
-		value = sys_lines_value(&lines, "ino");
-		if (value)
-			file.inode = strtoull(value, NULL, 10);
-	}
-	sys_lines_close(&lines);
-	if (error == 0)
-		error = mount_device(process, mount, &file);
-	if (error == 1)
-		*ret_file = file;
-	return error;
 }
 
 /* The locks on the file, of all who have or want them. */
@@ -277,14 +227,12 @@ static int look_at_descriptors(struct search *search, struct process *process)
 static int look_at_task(struct search *search, struct process *process, int tasks, const char *task)
 {
 	struct inspect_lock lock = {.scheme = NONET_SCHEME_OFDLOCK, .waits = true, .taker = -1};
-	char path[32];
 	int fd;
 	int error = sys_task_waits_for_ofd_lock(tasks, task, &fd, &lock.mode, &lock.range);
 
 	if (error <= 0)
 		return error;
-	snprintf(path, sizeof(path), "fdinfo/%d", fd);
-	error = descriptor_file(process->directory, path, &lock.file);
+	error = inspect_file_of_descriptor(process->directory, fd, &search->mount, &lock.file);
 	if (error <= 0)
 		return error;
 	return search_wants(search, &lock) ? search_add(search, process, &lock) : 0;
@@ -452,31 +400,49 @@ static int search_holders(struct search *search)
 	return error;
 }
 
+/* Of a file whose mount isn't in our tree, @error, or 0, is what came of the watch. */
+static int refuse_unwatched(const char *path, int error, struct nonet_error *reterr)
+{
+	const char *why = error_reason(error);
+
+	if (error == 0)
+		why = "this kernel doesn't tell";
+	else if (is_denied(error))
+		why = "without it only who may read the file is told";
+	else if (error == -ENOSPC)
+		why = "without it an inotify watch is needed, and none is left (fs.inotify.max_user_watches)";
+	else if (error == -EMFILE)
+		why = "without it inotify is needed, and it can't be had (fs.inotify.max_user_instances, ulimit -n)";
+	return error_set(
+		reterr, error == 0 ? -ENOENT : error,
+		"can't find out which device %s is on, as its mount isn't in /proc/self/mountinfo (a chroot?): %s",
+		path, why);
+}
+
 /* Which file the path leads to, in the kernel's words. Nothing but its place is opened. */
 static int search_file(struct search *search, const char *path, struct nonet_error *reterr)
 {
-	char descriptor[48];
-	int place = sys_open(path, O_PATH);
-	int error;
+	int self, error;
 
-	if (place < 0)
-		return error_set(reterr, place, "can't look for who locks %s: %s", path, error_reason(place));
+	search->place = sys_open(path, O_PATH);
+	if (search->place < 0)
+		return error_set(reterr, search->place, "can't look for who locks %s: %s", path,
+				 error_reason(search->place));
 	/* Of this thread: the main thread may have ended. */
-	snprintf(descriptor, sizeof(descriptor), "fdinfo/%d", place);
-	error = sys_open_at(search->proc, "thread-self", O_PATH | O_DIRECTORY);
-	if (error >= 0) {
-		int self = error;
-
-		error = descriptor_file(self, descriptor, &search->file);
-		sys_close(&self);
+	error = self = sys_open_at(search->proc, "thread-self", O_PATH | O_DIRECTORY);
+	if (error >= 0)
+		error = inspect_file_of_place(self, search->place, &search->file, &search->mount);
+	if (error < 0)
+		error_set(reterr, error,
+			  "can't find out which device %s is on, without which its locks aren't told from others: %s",
+			  path, error_reason(error));
+	if (error == 0) {
+		error = inspect_file_of_watch(self, search->place, &search->file, &search->mount);
+		if (error <= 0)
+			error = refuse_unwatched(path, error, reterr);
 	}
-	sys_close(&place);
-	if (error == 1)
-		return 0;
-	error = error < 0 ? error : -ENOENT;
-	return error_set(reterr, error,
-			 "can't find out which device %s is on, without which its locks aren't told from others: %s",
-			 path, error_reason(error));
+	sys_close(&self);
+	return error < 0 ? error : 0;
 }
 
 static int search_address(struct search *search, const struct nonet_address *address, struct nonet_error *reterr)
@@ -506,7 +472,7 @@ static int check_options(const struct nonet_inspect_options *options, struct non
 int inspect_holders_in(const char *proc, const char *address, const struct nonet_inspect_options *options,
 		       nonet_time deadline, struct nonet_inspect_holders **ret_holders, struct nonet_error *reterr)
 {
-	struct search search = {.proc = -1, .deadline = deadline};
+	struct search search = {.proc = -1, .place = -1, .deadline = deadline};
 	struct nonet_address *parsed = NULL;
 	int error = check_options(options, reterr);
 
@@ -526,6 +492,7 @@ int inspect_holders_in(const char *proc, const char *address, const struct nonet
 			if (error < 0)
 				error_set(reterr, error, "can't look for who has %s: %s", address, error_reason(error));
 		}
+		sys_close(&search.place);
 		sys_close(&search.proc);
 	}
 	nonet_address_free(parsed);

@@ -66,14 +66,6 @@ static int compare_numbers(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-int inspect_file_compare(const struct inspect_file *a, const struct inspect_file *b)
-{
-	int order = compare_numbers(a->inode, b->inode);
-
-	order = order ? order : compare_numbers(a->major, b->major);
-	return order ? order : compare_numbers(a->minor, b->minor);
-}
-
 int inspect_lock_compare(const struct inspect_lock *a, const struct inspect_lock *b)
 {
 	int order = inspect_file_compare(&a->file, &b->file);
@@ -84,11 +76,6 @@ int inspect_lock_compare(const struct inspect_lock *a, const struct inspect_lock
 	order = order ? order : compare_numbers(a->mode, b->mode);
 	order = order ? order : compare_numbers((uint32_t)a->taker, (uint32_t)b->taker);
 	return order ? order : compare_numbers(a->waits, b->waits);
-}
-
-bool inspect_file_is_same(const struct inspect_file *a, const struct inspect_file *b)
-{
-	return inspect_file_compare(a, b) == 0;
 }
 
 bool inspect_lock_is_same(const struct inspect_lock *a, const struct inspect_lock *b)

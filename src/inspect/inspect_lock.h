@@ -8,16 +8,8 @@
 
 #include <nonet/address.h>
 
+#include "inspect/inspect_file.h"
 #include "sys/filelocks.h"
-
-/*
- * A file as the kernel's texts name it: by the device of its file system and the inode's number there, not by
- * stat(2)'s, which differ on file systems that have several of either (btrfs, overlayfs).
- */
-struct inspect_file {
-	unsigned major, minor;
-	uint64_t inode;
-};
 
 /* A lock that somebody has or waits for: a line of /proc/locks, or of an fdinfo behind "lock:". */
 struct inspect_lock {
@@ -35,9 +27,6 @@ bool inspect_lock_read(const char *text, struct inspect_lock *ret_lock);
 bool inspect_lock_is_same(const struct inspect_lock *a, const struct inspect_lock *b);
 /* An order for qsort(3) and bsearch(3), by files first. Return: as strcmp(3). */
 int inspect_lock_compare(const struct inspect_lock *a, const struct inspect_lock *b);
-int inspect_file_compare(const struct inspect_file *a, const struct inspect_file *b);
-
-bool inspect_file_is_same(const struct inspect_file *a, const struct inspect_file *b);
 
 /* Whether there is a byte that both have. */
 bool inspect_ranges_overlap(const struct sys_lock_range *a, const struct sys_lock_range *b);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,6 +297,63 @@ static void what_may_not_be_seen_is_counted(void **state)
 	end(children[1]);
 }
 
+/* The file's folder is the root, of which no mount is in /proc/self/mountinfo: only its own /proc is. */
+static int look_in_chroot(struct test_child_side *side, void *argument)
+{
+	const int *pids = argument;
+	struct nonet_inspect_holders *holders;
+	struct nonet_error error;
+
+	(void)side;
+	test_must(unshare(CLONE_NEWNS));
+	test_must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	test_must(mount("proc", test_path(directory, "proc"), "proc", 0, NULL));
+	test_must(chroot(directory));
+	test_must(chdir("/"));
+	path = "/lock";
+	for (size_t i = 0; i < 2; i++) {
+		holders = look(i ? "posixlock" : "ofdlock", "");
+		test_check_equal(nonet_inspect_holders_count(holders), 2);
+		test_check_equal(count(holders, pids[0], 0, NONET_SCHEME_OFDLOCK, EXCLUSIVE), 1);
+		test_check_equal(count(holders, pids[1], 1, NONET_SCHEME_OFDLOCK, SHARED), 1);
+		nonet_inspect_holders_free(holders);
+	}
+	holders = look("flock", "");
+	test_check_equal(nonet_inspect_holders_count(holders), 0);
+	nonet_inspect_holders_free(holders);
+	/* The kernel tells the device only to who may read the file. */
+	test_must(setresgid(65534, 65534, 65534));
+	test_must(setresuid(65534, 65534, 65534));
+	test_check_equal(nonet_inspect_holders("flock:/lock", NULL, NONET_FOREVER, &holders, &error), -EACCES);
+	test_check(strstr(error.text, "only who may read the file"));
+	return 0;
+}
+
+static void in_a_chroot_they_are_told_as_well(void **state)
+{
+	struct test_child *holder, *waiter;
+	struct statx status;
+	int pids[2];
+
+	(void)state;
+	test_skip_unless_root("to make a chroot");
+	test_must(statx(AT_FDCWD, "/", 0, STATX_BASIC_STATS, &status));
+	if (!(status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		test_not_applicable("this is a chroot: there each test here is of one");
+	test_must(chmod(directory, 0755));
+	test_must(chmod(path, 0600));
+	test_must(mkdir(test_path(directory, "proc"), 0700));
+	holder = start((struct part){.scheme = "ofdlock", .mode = EXCLUSIVE});
+	waiter = start((struct part){.scheme = "ofdlock", .mode = SHARED, .waits = true});
+	pids[0] = test_child_pid(holder);
+	pids[1] = test_child_pid(waiter);
+	test_check_equal(test_child_join(test_child_start(look_in_chroot, pids)), 0);
+	end(holder);
+	test_child_wait_state(waiter, "got it");
+	end(waiter);
+	test_must(rmdir(test_path(directory, "proc")));
+}
+
 static void a_deadline_cuts_it_short(void **state)
 {
 	struct test_child *child = start((struct part){.scheme = "ofdlock", .mode = EXCLUSIVE});
@@ -342,6 +401,7 @@ int main(void)
 		test_case_with(a_range_is_told_where_it_overlaps, &with_file),
 		test_case_with(what_was_inherited_is_told_of_its_heirs, &with_file),
 		test_case_with(what_may_not_be_seen_is_counted, &with_file),
+		test_case_with(in_a_chroot_they_are_told_as_well, &with_file),
 		test_case_with(a_deadline_cuts_it_short, &with_file),
 		test_case_with(what_is_no_lock_is_refused, &with_file),
 	};

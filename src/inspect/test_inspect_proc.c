@@ -161,10 +161,30 @@ static void without_a_proc_it_says_so(void **state)
 	(void)state;
 	test_check_equal(inspect_holders_in("/nonexistent", "flock:/", NULL, NONET_FOREVER, &holders, &error), -ENOENT);
 	test_check(strstr(error.text, "/nonexistent"));
-	/* On a mount that isn't in our tree. */
+}
+
+/* As of a file in a chroot: then a watch on it tells the device, in the kernel's own dev_t. */
+static void a_mount_that_is_not_in_our_tree_is_asked_for_by_a_watch(void **state)
+{
+	struct nonet_inspect_holders *holders;
+	struct nonet_error error;
+
+	(void)state;
 	proc_write("thread-self/mountinfo", "8 1 0:5 / / rw - x y z\n");
 	test_check_equal(proc_look("flock", &holders, &error), -ENOENT);
-	test_check(strstr(error.text, "device"));
+	test_check(strstr(error.text, "mountinfo") && strstr(error.text, "kernel doesn't tell"));
+	/* Of another inode. */
+	proc_descriptors("mnt_id:\t9\nino:\t77\ninotify wd:1 ino:77 sdev:2a mask:fce ignored_mask:0\n");
+	test_check_equal(proc_look("flock", &holders, &error), -ENOENT);
+	proc_descriptors("mnt_id:\t9\nino:\t77\ninotify wd:1 ino:4d sdev:2a mask:fce ignored_mask:0\n");
+	proc_write("locks",
+		   "1: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n2: OFDLCK ADVISORY  READ -1 103:01:77 0 EOF\n");
+	proc_process(100, "one\n", "lock:\t1: OFDLCK ADVISORY  READ -1 00:2a:77 0 EOF\n");
+	proc_process(101, "two\n", "lock:\t2: OFDLCK ADVISORY  READ -1 103:01:77 0 EOF\n");
+	FINDS("ofdlock", "100 has ofd shared 0+0 one");
+	/* The device in 12 bits and 20. */
+	proc_descriptors("mnt_id:\t9\nino:\t77\ninotify wd:1 ino:4d sdev:10300001 mask:fce ignored_mask:0\n");
+	FINDS("ofdlock", "101 has ofd shared 0+0 two");
 }
 
 int main(void)
@@ -177,6 +197,7 @@ int main(void)
 		test_case_with(a_flock_is_its_heirs_where_the_taker_has_none, &with_proc),
 		test_case_with(what_is_odd_is_no_trouble, &with_proc),
 		test_case_with(without_a_proc_it_says_so, &with_proc),
+		test_case_with(a_mount_that_is_not_in_our_tree_is_asked_for_by_a_watch, &with_proc),
 	};
 
 	return test_main(tests);

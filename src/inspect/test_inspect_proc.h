@@ -59,6 +59,17 @@ static inline void proc_process(int pid, const char *name, const char *fdinfo)
 	proc_write(path, text);
 }
 
+/* What our descriptors are, whichever number they get, that of a watch too. */
+static inline void proc_descriptors(const char *text)
+{
+	for (int fd = 0; fd < 32; fd++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "thread-self/fdinfo/%d", fd);
+		proc_write(name, text);
+	}
+}
+
 static inline int proc_make(void **state)
 {
 	(void)state;
@@ -66,13 +77,7 @@ static inline int proc_make(void **state)
 	proc_mkdir("thread-self");
 	proc_mkdir("thread-self/fdinfo");
 	proc_write("thread-self/mountinfo", "8 1 0:5 / / rw - x y z\n9 1 0:42 / /mnt rw - x y z\n");
-	/* Whichever descriptor the file gets. */
-	for (int fd = 0; fd < 32; fd++) {
-		char name[48];
-
-		snprintf(name, sizeof(name), "thread-self/fdinfo/%d", fd);
-		proc_write(name, "pos:\t0\nflags:\t012000000\nmnt_id:\t9\nino:\t77\n");
-	}
+	proc_descriptors("pos:\t0\nflags:\t012000000\nmnt_id:\t9\nino:\t77\n");
 	proc_write("locks", "");
 	return 0;
 }

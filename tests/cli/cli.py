@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import uuid
 
 NONET = os.environ["NONET"]
 
@@ -19,6 +20,12 @@ PATIENCE = 20
 
 # What the tested commands get as their own bound: they must not outlive a test that failed.
 BOUND = "15s"
+
+# In the environment of all that this run starts, and of what that starts: nothing of it may be left at a test's end.
+MARK = "NONET_CLI_RUN", uuid.uuid4().hex
+os.environ.update([MARK])
+
+NOBODY = 65534
 
 CARRIERS = ("fifo", "unix", "unix-seqpacket", "unix-dgram", "abstract")
 
@@ -38,6 +45,14 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="nonet-cli-")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.addCleanup(self.all_have_ended)
+
+    def all_have_ended(self):
+        """What the test hasn't waited for, such as the guard of a killed nonet lock, ends by itself. Else it is ended."""
+        try:
+            self.until(lambda: not processes_left(), "all that was started has ended")
+        finally:
+            end_processes_left()
 
     def path(self, name="x"):
         return os.path.join(self.dir, name)
@@ -53,8 +68,23 @@ class Case(unittest.TestCase):
             options["stdin"] = options.pop("stdin_file")
         else:
             options["input"] = stdin
-        return subprocess.run([NONET, *arguments], stdout=options.pop("stdout", subprocess.PIPE),
+        return subprocess.run([options.pop("command", NONET), *arguments], stdout=options.pop("stdout", subprocess.PIPE),
                               stderr=subprocess.PIPE, timeout=PATIENCE, env=self.environment(environment), **options)
+
+    def nonet_as(self, user, *arguments, **options):
+        """As nonet(), by another user: a copy, as he may not get to where it was built (below /root, say)."""
+        command = self.path("others/nonet")
+        if not os.path.exists(command):
+            os.makedirs(self.path("others/src"))
+            shutil.copy(NONET, command)
+            # Beside it as it was linked for the build: in the folder src.
+            shutil.copy(os.path.join(os.path.dirname(NONET), "src", "libnonet.so.0"), self.path("others/src"))
+            for name in ("", "others", "others/nonet", "others/src", "others/src/libnonet.so.0"):
+                os.chmod(self.path(name), 0o755)
+        try:
+            return self.nonet(*arguments, command=command, user=user, group=user, extra_groups=(), **options)
+        except PermissionError:
+            skip_or_fail(self, f"another user can't run what is in {self.dir}")
 
     def start(self, *arguments, command=NONET, environment=None, **options):
         """Starts the command; it is killed at the end of the test if it still runs."""
@@ -136,6 +166,28 @@ class Case(unittest.TestCase):
             return output.read()
 
 
+def processes_left():
+    """The processes that this run has started and that still run, whoever is their parent now."""
+    mark = "=".join(MARK).encode()
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                if mark in file.read().split(b"\0"):
+                    found.append(int(name))
+        except OSError:
+            pass  # it has ended, or is another user's
+    return found
+
+
+def end_processes_left():
+    for pid in processes_left():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def is_served(path):
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -157,5 +209,13 @@ def status_of_signal(number):
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    unittest.main(verbosity=2)
+    # What a shell in the background, or nohup, has us ignore the tested commands would ignore as well.
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    # Meson's at its timeout, too: an exception, so that nothing is left running.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        unittest.main(verbosity=2)
+    finally:
+        end_processes_left()

@@ -42,11 +42,9 @@ UNTRIED = (("pidfd_open", "ENOSYS", "pidfs"), ("pipe2", "EMFILE", "nosignal"), (
 
 
 class Tried(cli.Case):
-    def doctor(self, *arguments, **options):
-        try:
-            return self.nonet("doctor", "--json", "--all", *arguments, **options)
-        except PermissionError:
-            cli.skip_or_fail(self, f"other users can't run {cli.NONET}")
+    def doctor(self, *arguments, user=None, **options):
+        arguments = ("doctor", "--json", "--all", *arguments)
+        return self.nonet_as(user, *arguments, **options) if user else self.nonet(*arguments, **options)
 
     def look(self, check, **options):
         """What a check tells of this machine."""

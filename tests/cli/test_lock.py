@@ -305,21 +305,17 @@ class Files(Case):
 
     @unittest.skipIf(os.geteuid() != 0, "only root can become another user")
     def test_who_may_only_read_a_file_can_share_it(self):
-        def become_nobody():
-            os.setgid(65534)
-            os.setuid(65534)
-
         for lock in self.each(FILES):
             with open(lock.path, "w", encoding="ascii"):
                 os.chmod(lock.directory, 0o755)
                 os.chmod(lock.path, 0o644)
-            done = self.nonet("lock", "--shared", "-t", "0", lock.address, "true", preexec_fn=become_nobody)
+            done = self.nonet_as(cli.NOBODY, "lock", "--shared", "-t", "0", lock.address, "true")
             self.assertEqual((done.returncode, done.stderr), (0, b""))
-            done = self.nonet("lock", "-t", "0", lock.address, "true", preexec_fn=become_nobody)
+            done = self.nonet_as(cli.NOBODY, "lock", "-t", "0", lock.address, "true")
             self.assertEqual(done.returncode, 0 if lock.name == "flock" else 125, done.stderr)
             # Who has it can't be seen by everybody, and that is said.
             process = self.holder(lock)
-            done = self.nonet("lock", "--shared", "-t", "0", lock.address, "true", preexec_fn=become_nobody)
+            done = self.nonet_as(cli.NOBODY, "lock", "--shared", "-t", "0", lock.address, "true")
             self.assertEqual(done.returncode, 124)
             self.assertRegex(self.one_line(done.stderr), r"process \d+ \(nonet\) has it|couldn't be looked into")
             process.terminate()

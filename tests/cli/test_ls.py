@@ -179,15 +179,12 @@ class Ls(cli.Case):
 
     @unittest.skipIf(os.geteuid() != 0, "only root can become another user")
     def test_others_are_told_what_they_cant_see(self):
-        def become_nobody():
-            os.setgid(65534)
-            os.setuid(65534)
-
-        os.chmod(self.dir, 0o755)
-        coverage = self.objects(preexec_fn=become_nobody)["coverage"]
+        done = self.nonet_as(cli.NOBODY, "ls", "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        coverage = json.loads(done.stdout)["coverage"]
         self.assertGreater(coverage["unreadable"], 0)
         self.assertGreater(coverage["processes"], coverage["unreadable"])
-        text = self.nonet("ls", "sockets", preexec_fn=become_nobody).stdout.decode()
+        text = self.nonet_as(cli.NOBODY, "ls", "sockets").stdout.decode()
         self.assertRegex(text, r"\d+ of \d+ processes couldn't be looked into")
 
     def test_what_isnt_there_and_what_cant_be_shown(self):

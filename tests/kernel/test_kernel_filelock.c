@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "harness/test.h"
@@ -204,35 +205,76 @@ static void find_line(const char *file, const char *word, char *ret_line, size_t
 		test_fail("%s has no line with \"%s\"", file, word);
 }
 
+/* The inode by which /proc names what a descriptor is of, and the mount. */
+static void read_fdinfo(int fd, unsigned *ret_mount, unsigned long *ret_inode)
+{
+	char file[64], line[512];
+
+	snprintf(file, sizeof(file), "/proc/thread-self/fdinfo/%d", fd);
+	find_line(file, "mnt_id:", line, sizeof(line));
+	test_check_equal(sscanf(line, "mnt_id: %u", ret_mount), 1);
+	find_line(file, "ino:", line, sizeof(line));
+	test_check_equal(sscanf(line, "ino: %lu", ret_inode), 1);
+}
+
+/* It is what the kernel calls the file, among all locks and with the descriptor that has it. */
+static void is_name_of_locked(int fd, unsigned major, unsigned minor, unsigned long inode)
+{
+	char name[64], file[64], line[512];
+
+	snprintf(name, sizeof(name), " %02x:%02x:%lu ", major, minor, inode);
+	find_line("/proc/locks", name, line, sizeof(line));
+	test_check(strstr(line, "OFDLCK") && strstr(line, " -1 "));
+	snprintf(file, sizeof(file), "/proc/thread-self/fdinfo/%d", fd);
+	find_line(file, "lock:", line, sizeof(line));
+	test_check(strstr(line, name));
+}
+
 static void the_kernel_names_a_locked_file_as_fdinfo_and_mountinfo_do(void **state)
 {
 	int place = open_file(O_PATH);
 	int fd = open_file(O_RDWR);
 	unsigned major = 0, minor = 0, number = 0, id = 0;
-	char file[64], line[512], inode[64];
-	unsigned long ino = 0;
+	unsigned long inode = 0;
+	char line[512];
 	FILE *stream;
 
 	(void)state;
 	assert_int_equal(set(fd, F_OFD_SETLK, F_WRLCK), 0);
-	snprintf(file, sizeof(file), "/proc/thread-self/fdinfo/%d", place);
-	find_line(file, "mnt_id:", line, sizeof(line));
-	assert_int_equal(sscanf(line, "mnt_id: %u", &id), 1);
-	find_line(file, "ino:", line, sizeof(line));
-	assert_int_equal(sscanf(line, "ino: %lu", &ino), 1);
+	read_fdinfo(place, &id, &inode);
 	stream = fopen("/proc/thread-self/mountinfo", "re");
 	assert_non_null(stream);
 	while (number != id && fgets(line, sizeof(line), stream))
 		assert_int_equal(sscanf(line, "%u %*u %u:%u", &number, &major, &minor), 3);
 	fclose(stream);
-	assert_int_equal(number, id);
-	snprintf(inode, sizeof(inode), " %02x:%02x:%lu ", major, minor, ino);
-	find_line("/proc/locks", inode, line, sizeof(line));
-	assert_non_null(strstr(line, "OFDLCK"));
-	assert_non_null(strstr(line, " -1 "));
-	snprintf(file, sizeof(file), "/proc/thread-self/fdinfo/%d", fd);
-	find_line(file, "lock:", line, sizeof(line));
-	assert_non_null(strstr(line, inode));
+	if (number == id)
+		is_name_of_locked(fd, major, minor, inode);
+	close(place);
+	close(fd);
+	if (number != id)
+		test_not_applicable("this is a chroot: mountinfo doesn't have the mount that the file is on");
+}
+
+static void and_as_the_fdinfo_of_a_watch_does(void **state)
+{
+	int place = open_file(O_PATH);
+	int fd = open_file(O_RDWR);
+	int inotify = (int)test_must(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+	unsigned device = 0, id = 0;
+	unsigned long inode = 0, watched = 0;
+	char file[64], line[512];
+
+	(void)state;
+	assert_int_equal(set(fd, F_OFD_SETLK, F_WRLCK), 0);
+	read_fdinfo(place, &id, &inode);
+	snprintf(file, sizeof(file), "/proc/self/fd/%d", place);
+	test_must(inotify_add_watch(inotify, file, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF));
+	snprintf(file, sizeof(file), "/proc/thread-self/fdinfo/%d", inotify);
+	find_line(file, "inotify", line, sizeof(line));
+	assert_int_equal(sscanf(line, "inotify wd:%*x ino:%lx sdev:%x", &watched, &device), 2);
+	assert_int_equal(watched, inode);
+	is_name_of_locked(fd, device >> 20, device & 0xfffff, inode);
+	close(inotify);
 	close(place);
 	close(fd);
 }
@@ -247,6 +289,7 @@ int main(void)
 		test_case_with(read_only_is_shared_only_but_for_flock, &with_file),
 		test_case_with(a_handler_ends_the_waiting_and_nothing_was_taken, &with_file),
 		test_case_with(the_kernel_names_a_locked_file_as_fdinfo_and_mountinfo_do, &with_file),
+		test_case_with(and_as_the_fdinfo_of_a_watch_does, &with_file),
 	};
 
 	return test_main(tests);
