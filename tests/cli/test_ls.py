@@ -45,9 +45,9 @@ class Ls(cli.Case):
 
     def test_a_set_is_listed_by_its_key_and_shown_by_key_id_and_path(self):
         key, number = self.semaphores(4)
-        listed = self.find(f"sysvsem:{key}", "semaphores")
+        listed = self.find(f"sysvsem:{key:#010x}", "semaphores")
         self.assertEqual((listed["id"], listed["mode"], listed["semaphores"]), (number, "0620", 4))
-        for name in (f"sysvsem:{key:#x}", f"sysvsem:id={number}", f"sysvsem:{key}[2]"):
+        for name in (listed["address"], f"sysvsem:{key}", f"sysvsem:{key:#x}", f"sysvsem:id={number}", f"sysvsem:{key}[2]"):
             shown = json.loads(self.nonet("show", "--json", name).stdout)
             self.assertEqual((shown["address"], shown["id"]), (listed["address"], number))
         text = self.nonet("show", f"sysvsem:{key}").stdout.decode()
@@ -79,7 +79,7 @@ class Ls(cli.Case):
         self.assertGreaterEqual(number, 0)
         self.addCleanup(LIBC.msgctl, number, IPC_RMID, None)
         shown = json.loads(self.nonet("show", "--json", f"sysvmsg:{path}#7").stdout)
-        self.assertEqual(shown["id"], number)
+        self.assertEqual((shown["id"], shown["address"]), (number, f"sysvmsg:{key:#010x}"))
         result = self.nonet("show", f"sysvmsg:{self.path('none')}#7")
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"of which the key", result.stderr)

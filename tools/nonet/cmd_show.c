@@ -67,9 +67,9 @@ static int want(const char *text, struct wanted *ret_wanted)
 			nonet_address_free(wanted.address);
 			return status;
 		}
-		snprintf(wanted.text, sizeof(wanted.text), "%s:%u", scheme, (unsigned int)made);
+		snprintf(wanted.text, sizeof(wanted.text), "%s:0x%08x", scheme, (unsigned int)made);
 	} else if (nonet_address_number(wanted.address, NONET_ADDRESS_KEY, &key) == 0) {
-		snprintf(wanted.text, sizeof(wanted.text), "%s:%u", scheme, (unsigned int)key);
+		snprintf(wanted.text, sizeof(wanted.text), "%s:0x%08x", scheme, (unsigned int)key);
 	}
 	*ret_wanted = wanted;
 	return 0;
