@@ -10,7 +10,7 @@ import cli
 
 
 class Create(cli.Case):
-    KEY = 0x4D000000 | os.getpid() & 0xFFFFFF
+    KEY = hex(0x4D000000 | os.getpid() & 0xFFFFFF)
 
     def kinds(self):
         """Address, options, and what show says then."""
@@ -48,6 +48,8 @@ class Create(cli.Case):
                 self.assertEqual({key: shown[key] for key in expected}, expected)
                 again = self.nonet("create", *options, address)
                 self.assertEqual(again.returncode, 1, "it was there already")
+                self.assertEqual(again.stderr.decode(), f"nonet create: {address.removeprefix('fifo:')} is there already: "
+                                                        "open it, or remove it first\n")
                 self.assertEqual(self.nonet("remove", address).returncode, 0)
                 self.assertEqual(self.nonet("show", address).returncode, 1)
                 self.assertEqual(self.nonet("remove", address).returncode, 1)
