@@ -233,7 +233,19 @@ int transfer_failed(const struct transfer_options *options, struct nonet_endpoin
 	return say_error(&error, options->address);
 }
 
-int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space, size_t *ret_size)
+int transfer_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+		  struct nonet_queue_message *ret_message)
+{
+	size_t size;
+	int r = nonet_endpoint_read(endpoint, buffer, capacity, deadline, &size);
+
+	if (r == 0)
+		*ret_message = (struct nonet_queue_message){.size = size};
+	return r;
+}
+
+int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space,
+		      struct nonet_queue_message *ret_message)
 {
 	size_t needed = SPACE_SIZE;
 	char *bytes;
@@ -247,7 +259,7 @@ int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, stru
 			space->bytes = bytes;
 			space->capacity = needed;
 		}
-		r = take(endpoint, space->bytes, space->capacity, NONET_NOW, ret_size);
+		r = take(endpoint, space->bytes, space->capacity, NONET_NOW, ret_message);
 		if (r != -EMSGSIZE)
 			return r;
 		r = nonet_endpoint_message_size(endpoint, NONET_NOW, &needed);
