@@ -13,6 +13,7 @@
 #include "interrupt.h"
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "verb.h"
 
 /* Between two looks at whether a signal came, during calls of the library that a signal doesn't end. */
@@ -185,13 +186,16 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 		.message_size = options->message_size,
 		.type = options->type,
 	};
+	static const enum nonet_scheme takes[] = {
+		NONET_SCHEME_FIFO,    NONET_SCHEME_UNIX, NONET_SCHEME_FD,  NONET_SCHEME_POSIXMQ,
+		NONET_SCHEME_SYSVMSG, NONET_SCHEME_TCP,  NONET_SCHEME_UDP, 0};
 	nonet_time deadline = opening_deadline(options);
 	struct nonet_address *address;
 	enum nonet_scheme scheme;
 	struct nonet_error error;
 	int r;
 
-	r = nonet_address_parse(options->address, &address, &error);
+	r = suggest_parse(options->address, takes, &address, &error);
 	if (r < 0)
 		return say_error(&error, options->address);
 	if (options->listen)
