@@ -55,6 +55,16 @@ class Ls(cli.Case):
         self.assertRegex(text, r"(?m)^notes +4 semaphores$")
         self.assertRegex(text, r"(?m)^permits +0 0 0 0$")
 
+    def test_no_line_ends_in_a_blank(self):
+        path = self.path("notes")
+        os.mkfifo(path)
+        number = LIBC.msgget(0x4D000000 | os.getpid() & 0xFFFFFF, IPC_CREAT | IPC_EXCL | 0o600)
+        self.addCleanup(LIBC.msgctl, number, IPC_RMID, None)
+        lines = self.nonet("ls", "queues", "fifos").stdout.decode().splitlines()
+        self.assertTrue(any("nobody has it open" in line for line in lines), "a line with notes")
+        self.assertTrue(any(line.endswith("s") and "sysvmsg" in line for line in lines), "a line without")
+        self.assertEqual([line for line in lines if line != line.rstrip()], [])
+
     def test_the_permits_of_a_set_are_shown_all_or_one(self):
         key, _ = self.semaphores(20)
         for index in (0, 15, 19):
