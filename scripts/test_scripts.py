@@ -128,5 +128,21 @@ class Packages(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
 
 
+class WithoutTests(unittest.TestCase):
+    """What `./dev run` leaves in build/: `meson test` there names what is missing, and who adds it."""
+
+    def test_meson_test_says_what_to_do(self):
+        meson = shutil.which("meson")
+        if not meson:
+            self.skipTest("meson isn't in PATH")
+        with tempfile.TemporaryDirectory() as directory:
+            setup = [meson, "setup", directory, str(HERE.parent), "-Dtests=false", "-Dbench=false", "-Dcommand=false"]
+            done = subprocess.run(setup, capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            told = subprocess.run([meson, "introspect", "--tests", directory], capture_output=True, text=True, check=True)
+            self.assertEqual([test["name"] for test in json.loads(told.stdout)],
+                             ["none, as it was built without tests; ./dev test adds them"])
+
+
 if __name__ == "__main__":
     unittest.main()

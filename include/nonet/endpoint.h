@@ -7,6 +7,7 @@
 
 #include <nonet/error.h>
 #include <nonet/macro.h>
+#include <nonet/queue.h>
 #include <nonet/time.h>
 #include <nonet/wait.h>
 
@@ -127,6 +128,20 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer, size_t capacity,
 							 nonet_time deadline, size_t *ret_size);
+
+/**
+ * nonet_endpoint_receive_message() - receive one message, and what a queue tells of it
+ * @endpoint:    opened for receiving
+ * @buffer:      where to put it; what it holds after a failure is undefined
+ * @capacity:    of @buffer, in bytes
+ * @deadline:    when to give up
+ * @ret_message: its size; over posixmq: its priority, over sysvmsg: its type. These are 0 over all others
+ *
+ * Return: as nonet_endpoint_receive().
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive_message(struct nonet_endpoint *endpoint, void *buffer,
+								 size_t capacity, nonet_time deadline,
+								 struct nonet_queue_message *ret_message);
 
 /**
  * nonet_endpoint_message_size() - how large the next message is

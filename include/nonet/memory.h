@@ -132,7 +132,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_memory_new(const struct nonet_memory_opt
  * @reterr:     NULL, or where to put the sentence
  *
  * It is looked at before it is trusted: that it is memory and not a file on a disk, that it has the seals that
- * @options asks for, and at least the length.
+ * @options asks for, and at least the length. The descriptor is closed at exec from now on.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open

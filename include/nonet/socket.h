@@ -209,8 +209,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_socket_bind(const char *host, const char
  * @ret_socket: the socket, closed with nonet_socket_close()
  * @reterr:     NULL, or where to put the sentence
  *
- * Nothing of the descriptor is changed but what @options names: no O_NONBLOCK is needed, and TCP_NODELAY stays as it
- * is.
+ * The descriptor is closed at exec from now on; nothing else of it is changed but what @options names: no O_NONBLOCK is
+ * needed, and TCP_NODELAY stays as it is.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open

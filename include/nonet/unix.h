@@ -188,8 +188,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_unix_bind(const char *name, const struct
  * @ret_unix: the socket, closed with nonet_unix_close()
  * @reterr:   NULL, or where to put the sentence
  *
- * Nothing of the descriptor is changed: no O_NONBLOCK is needed. Of an inherited SOCK_SEQPACKET, an empty packet that
- * is the last before the peer closes can't be told from the end.
+ * The descriptor is closed at exec from now on; nothing else of it is changed: no O_NONBLOCK is needed. Of an inherited
+ * SOCK_SEQPACKET, an empty packet that is the last before the peer closes can't be told from the end.
  *
  * Return: 0, or
  *   -EBADF       @fd isn't open

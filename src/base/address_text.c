@@ -75,7 +75,9 @@ static char *address_write_host(char *text, const struct nonet_address *address)
 
 static char *address_write_sysv(char *text, const struct nonet_address *address)
 {
-	text = address_write_number(text, address, "", NONET_ADDRESS_KEY, "");
+	/* As ipcs(1) does, so that a person and a script find it there. */
+	if (address->parts & 1u << NONET_ADDRESS_KEY)
+		text += sprintf(text, "0x%08" PRIx64, (uint64_t)address->number[NONET_ADDRESS_KEY]);
 	text = address_write_number(text, address, "id=", NONET_ADDRESS_ID, "");
 	if (address->name)
 		text = address_write_bytes(text, address->name, address->name_size, "#");

@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,4 +113,19 @@ int error_set_at(struct nonet_error *error, int code, size_t position, const cha
 	error_fill(error, code, position > INT32_MAX ? INT32_MAX : (int32_t)position, format, arguments);
 	va_end(arguments);
 	return code;
+}
+
+#define ERROR_EXISTS "%s is there already: open it, or remove it first"
+
+int error_set_exists(struct nonet_error *error, const char *name)
+{
+	return error_set(error, -EEXIST, ERROR_EXISTS, name);
+}
+
+int error_set_key_exists(struct nonet_error *error, const char *name, uint32_t key)
+{
+	return error_set(error, -EEXIST,
+			 ERROR_EXISTS ". Its key, 0x%08" PRIx32 ", may be another file's, being made of 16 bits of the "
+				      "file's number: then take another PROJ",
+			 name, key);
 }

@@ -3,6 +3,7 @@
 #define BASE_ERROR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <nonet/error.h>
 
@@ -17,6 +18,13 @@ int error_set(struct nonet_error *error, int code, const char *format, ...) __at
 /* The same, for a wrong byte of an argument: @position is counted from 0. */
 int error_set_at(struct nonet_error *error, int code, size_t position, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/*
+ * -EEXIST, said alike of whatever can be created: @name is an address or a path. The second is for one of PATH#PROJ,
+ * whose @key may be another file's, as ftok(3) keeps 16 bits of the file's number.
+ */
+int error_set_exists(struct nonet_error *error, const char *name);
+int error_set_key_exists(struct nonet_error *error, const char *name, uint32_t key);
 
 /* What the kernel means by -@code, in plain words: "permission denied". Static, never NULL, no final stop. */
 const char *error_reason(int code);

@@ -167,6 +167,22 @@ int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer, size_t
 	return endpoint->carrier->receive(endpoint, buffer, capacity, deadline, ret_size);
 }
 
+int nonet_endpoint_receive_message(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+				   struct nonet_queue_message *ret_message)
+{
+	size_t size;
+	int error;
+
+	if (!(endpoint->flags & NONET_ENDPOINT_RECEIVE))
+		return -EBADF;
+	if (endpoint->carrier->receive_message)
+		return endpoint->carrier->receive_message(endpoint, buffer, capacity, deadline, ret_message);
+	error = endpoint->carrier->receive(endpoint, buffer, capacity, deadline, &size);
+	if (error == 0)
+		*ret_message = (struct nonet_queue_message){.size = size};
+	return error;
+}
+
 int nonet_endpoint_message_size(struct nonet_endpoint *endpoint, nonet_time deadline, size_t *ret_size)
 {
 	if (!(endpoint->flags & NONET_ENDPOINT_RECEIVE))

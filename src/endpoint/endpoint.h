@@ -17,6 +17,9 @@ struct endpoint_carrier {
 	int (*send)(struct nonet_endpoint *endpoint, const void *message, size_t size, nonet_time deadline);
 	int (*receive)(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
 		       size_t *ret_size);
+	/* NULL: nothing is told beside the size. */
+	int (*receive_message)(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+			       struct nonet_queue_message *ret_message);
 	int (*message_size)(struct nonet_endpoint *endpoint, nonet_time deadline, size_t *ret_size);
 	int (*read)(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
 		    size_t *ret_size);

@@ -37,12 +37,19 @@ static struct nonet_queue_select queue_select(int64_t type)
 	return select;
 }
 
+static int queue_receive_message(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+				 struct nonet_queue_message *ret_message)
+{
+	const struct nonet_queue_select select = queue_select(endpoint->type);
+
+	return nonet_queue_receive(endpoint->with.queue, buffer, capacity, &select, deadline, ret_message);
+}
+
 static int queue_receive(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
 			 size_t *ret_size)
 {
-	const struct nonet_queue_select select = queue_select(endpoint->type);
 	struct nonet_queue_message message;
-	int error = nonet_queue_receive(endpoint->with.queue, buffer, capacity, &select, deadline, &message);
+	int error = queue_receive_message(endpoint, buffer, capacity, deadline, &message);
 
 	if (error == 0)
 		*ret_size = (size_t)message.size;
@@ -88,6 +95,7 @@ static const struct endpoint_carrier queue_endpoint_carrier = {
 	.close = queue_close,
 	.send = queue_send,
 	.receive = queue_receive,
+	.receive_message = queue_receive_message,
 	.message_size = queue_message_size,
 	.read = queue_receive,
 	.write = queue_write,

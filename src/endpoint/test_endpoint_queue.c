@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <nonet/nonet.h>
 
@@ -49,6 +51,63 @@ static void expect(struct nonet_endpoint *endpoint, char byte)
 
 	test_check_equal(nonet_endpoint_receive(endpoint, &got, 1, NONET_NOW, &size), byte ? 0 : -EAGAIN);
 	test_check(got == byte && size == (byte ? 1 : 0));
+}
+
+/* What comes next is @byte, with that type and priority; nothing is written if nothing comes. */
+static void expect_labelled(struct nonet_endpoint *endpoint, char byte, int64_t type, uint32_t priority)
+{
+	struct nonet_queue_message message = {.type = -1};
+	char got = 0;
+
+	test_check_equal(nonet_endpoint_receive_message(endpoint, &got, 1, NONET_NOW, &message), 0);
+	test_check(got == byte && message.size == 1);
+	test_check_equal(message.type, type);
+	test_check_equal(message.priority, priority);
+	message = (struct nonet_queue_message){.type = -1};
+	test_check_equal(nonet_endpoint_receive_message(endpoint, &got, 1, NONET_NOW, &message), -EAGAIN);
+	test_check(message.type == -1 && message.size == 0);
+}
+
+static void labels_are_told(void **state)
+{
+	struct nonet_queue_message message = {.type = -1};
+	struct nonet_endpoint *all, *labelled;
+	char address[64], text[32];
+	int ends[2];
+	char got;
+
+	(void)state;
+	address_of(false, address);
+	all = open_as(address, LISTEN, 0, 0);
+	labelled = open_as(address, NONET_ENDPOINT_SEND, 7, 0);
+	test_check_equal(nonet_endpoint_send(labelled, "a", 1, NONET_NOW), 0);
+	expect_labelled(all, 'a', 7, 0);
+	test_check_equal(nonet_endpoint_receive_message(labelled, &got, 1, NONET_NOW, &message), -EBADF);
+	nonet_endpoint_close(labelled);
+	nonet_endpoint_close(all);
+	test_check_equal(nonet_queue_unlink(address, NULL), 0);
+
+	address_of(true, address);
+	all = open_as(address, LISTEN, 0, 0);
+	labelled = open_as(address, NONET_ENDPOINT_SEND, 0, 32767);
+	test_check_equal(nonet_endpoint_send(labelled, "b", 1, NONET_NOW), 0);
+	expect_labelled(all, 'b', 0, 32767);
+	nonet_endpoint_close(labelled);
+	nonet_endpoint_close(all);
+	test_check_equal(nonet_queue_unlink(address, NULL), 0);
+
+	/* Another carrier has none. */
+	test_must(pipe2(ends, O_CLOEXEC));
+	snprintf(text, sizeof(text), "fd:%d", ends[0]);
+	all = open_as(text, NONET_ENDPOINT_RECEIVE, 0, 0);
+	snprintf(text, sizeof(text), "fd:%d", ends[1]);
+	labelled = open_as(text, NONET_ENDPOINT_SEND, 0, 0);
+	test_check_equal(nonet_endpoint_send(labelled, "c", 1, NONET_NOW), 0);
+	expect_labelled(all, 'c', 0, 0);
+	nonet_endpoint_close(labelled);
+	nonet_endpoint_close(all);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void types_choose(void **state)
@@ -167,6 +226,7 @@ static void who_only_sends_has_no_descriptor_of_a_system_v_queue(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		test_case(labels_are_told),
 		test_case(types_choose),
 		test_case(priorities_sort),
 		test_case(what_a_carrier_has_not_is_refused),

@@ -223,14 +223,12 @@ static int locks_look_at(void *data, const struct process_link *link)
 	struct locks *locks = data;
 	struct inspect_lock lock;
 	struct sys_lines lines;
-	char path[64];
 	int error;
 
 	/* Not a socket, a pipe, or memory that has no path. */
 	if (*link->text != '/' || strncmp(link->text, "/memfd:", strlen("/memfd:")) == 0)
 		return 0;
-	snprintf(path, sizeof(path), "fdinfo/%.20s", link->number);
-	error = sys_lines_open(link->process, path, &lines);
+	error = process_link_open(link, &lines);
 	if (error < 0)
 		return look_may_go_on(error) ? 0 : error;
 	while ((error = sys_lines_next(&lines)) > 0) {

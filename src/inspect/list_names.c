@@ -157,17 +157,18 @@ static struct name *names_find_fifo(struct names *names, const struct stat *info
 /* The inode of the file behind a descriptor, without asking its file system, which may not answer: Linux 5.14. */
 static uint64_t link_inode(const struct process_link *link)
 {
-	char path[64], *text;
-	const char *found;
+	struct sys_lines lines;
 	uint64_t inode = 0;
 
-	snprintf(path, sizeof(path), "fdinfo/%.20s", link->number);
-	if (sys_read_text(link->process, path, &text) < 0)
+	if (process_link_open(link, &lines) < 0)
 		return 0;
-	found = strstr(text, "\nino:");
-	if (found)
-		inode = strtoull(found + strlen("\nino:"), NULL, 10);
-	sys_free(text);
+	while (inode == 0 && sys_lines_next(&lines) > 0) {
+		const char *value = sys_lines_value(&lines, "ino");
+
+		if (value)
+			inode = strtoull(value, NULL, 10);
+	}
+	sys_lines_close(&lines);
 	return inode;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "inspect/list.h"
@@ -15,6 +16,14 @@ struct walk {
 	void *data;
 	char text[PATH_MAX];
 };
+
+int process_link_open(const struct process_link *link, struct sys_lines *ret_lines)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "fdinfo/%.20s", link->number);
+	return sys_lines_open(link->process, path, ret_lines);
+}
 
 static int walk_links(void *data, pid_t pid, int process)
 {

@@ -7,6 +7,7 @@
 #include <nonet/time.h>
 
 struct nonet_inspect_coverage;
+struct sys_lines;
 
 /*
  * Call @each for every process in @proc, a directory that is or looks like /proc, until the deadline; @process is its
@@ -25,6 +26,9 @@ struct process_link {
 	const char *number; /* the descriptor's */
 	const char *text;   /* what /proc/PID/fd/NUMBER leads to: "socket:[4711]", "/a/path" */
 };
+
+/* The lines of its /proc/PID/fdinfo/NUMBER. Return: as sys_lines_open(). */
+int process_link_open(const struct process_link *link, struct sys_lines *ret_lines);
 
 /* The same for every descriptor of every process that may be looked at; @proc is mostly "/proc". */
 int processes_each_link(const char *proc, nonet_time deadline, int (*each)(void *data, const struct process_link *link),

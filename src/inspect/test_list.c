@@ -89,7 +89,7 @@ static void system_v_objects_are_listed_by_key_or_id(void **state)
 	assert_ptr_not_equal(mapped, (void *)-1);
 
 	list = look_at(NONET_INSPECT_ALL);
-	snprintf(rest, sizeof(rest), "%u", (unsigned int)key);
+	snprintf(rest, sizeof(rest), "0x%08x", (unsigned int)key);
 	object = find(list, address("sysvmsg", rest));
 	is_ours(object, 0640);
 	assert_int_equal(object->id, queue);

@@ -194,7 +194,7 @@ static int mapfile_create_into(struct nonet_mapfile *mapfile, const struct nonet
 		}
 	} while (--tries > 0);
 	if (error == -EEXIST)
-		return error_set(reterr, error, "%s is there already: open it, or remove it first", mapfile->path);
+		return error_set_exists(reterr, mapfile->path);
 	if (error == -ENOSPC || error == -EDQUOT)
 		return error_set(reterr, error, "no room for the %llu bytes of %s: %s", size, mapfile->path,
 				 error_reason(error));

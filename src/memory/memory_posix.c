@@ -127,7 +127,7 @@ static int posix_create_failed(const struct nonet_memory *memory, const struct n
 	const unsigned long long length = options->length;
 
 	if (error == -EEXIST)
-		return error_set(reterr, error, "%s is there already: open it, or remove it first", memory->text);
+		return error_set_exists(reterr, memory->text);
 	if (error == -ENOSPC || error == -EDQUOT)
 		return error_set(reterr, error, "no room for the %llu bytes of %s in " POSIX_DIRECTORY ": %s", length,
 				 memory->text, error_reason(error));

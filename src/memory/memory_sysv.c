@@ -166,24 +166,15 @@ static int sysv_make(struct nonet_memory *memory, key_t key, const struct nonet_
 	return id;
 }
 
-static int sysv_create_failed(const struct nonet_memory *memory, key_t key, const struct nonet_memory_options *options,
-			      int error, struct nonet_error *reterr)
+static int sysv_create_failed(const struct nonet_memory *memory, const struct nonet_address *address, key_t key,
+			      const struct nonet_memory_options *options, int error, struct nonet_error *reterr)
 {
 	const unsigned long long length = options->length;
-	struct sys_shm shm;
-	int id;
 
 	switch (error) {
 	case -EEXIST:
-		id = sys_shm_get(key, 0, 0, false);
-		if (id >= 0 && sys_shm_stat(id, &shm) == 0)
-			return error_set(reterr, error,
-					 "%s can't be made: key 0x%x is that of segment %d (%zu bytes, owner %u, mode "
-					 "%#o) already. Of PATH#PROJ the key keeps only 16 bits of the file's number: "
-					 "it may be another file's",
-					 memory->text, (unsigned)key, id, shm.size, (unsigned)shm.uid,
-					 (unsigned)shm.mode);
-		return error_set(reterr, error, "%s can't be made: key 0x%x is taken", memory->text, (unsigned)key);
+		return nonet_address_name(address, NULL) ? error_set_key_exists(reterr, memory->text, (uint32_t)key)
+							 : error_set_exists(reterr, memory->text);
 	case -EINVAL:
 		return error_set(reterr, -EFBIG,
 				 "%s can't have %llu bytes: it is over /proc/sys/kernel/shmmax (or another segment of "
@@ -249,7 +240,7 @@ static int sysv_create(struct nonet_memory *memory, const struct nonet_address *
 		}
 	} while (--tries > 0);
 	if (id < 0)
-		return sysv_create_failed(memory, key, options, id, reterr);
+		return sysv_create_failed(memory, address, key, options, id, reterr);
 	memory->id = id;
 	error = memory->map.base ? 0 : sysv_map(memory, length);
 	if (error < 0) {

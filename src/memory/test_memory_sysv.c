@@ -53,13 +53,14 @@ static void a_collision_of_keys_is_told(void **state)
 	struct nonet_error error;
 	char address[100];
 	char number[20];
-	int id;
+	key_t key;
 
 	(void)state;
 	snprintf(address, sizeof(address), "sysvshm:%s#7", directory);
-	id = (int)test_must(shmget((key_t)test_must(ftok(directory, 7)), 4096, IPC_CREAT | IPC_EXCL | 0600));
+	key = (key_t)test_must(ftok(directory, 7));
+	test_must(shmget(key, 4096, IPC_CREAT | IPC_EXCL | 0600));
 	assert_int_equal(nonet_memory_create(address, &options, &memory, &error), -EEXIST);
-	snprintf(number, sizeof(number), "segment %d ", id);
+	snprintf(number, sizeof(number), "0x%08x", (unsigned)key);
 	assert_non_null(strstr(error.text, number));
 	assert_non_null(strstr(error.text, "16 bits"));
 	/* By its length. */

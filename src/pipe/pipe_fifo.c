@@ -55,6 +55,8 @@ int nonet_pipe_create(const char *path, mode_t mode, struct nonet_error *reterr)
 	error = directory < 0 ? directory : sys_make_fifo(directory, name, mode);
 	if (error < 0) {
 		sys_close(&directory);
+		if (error == -EEXIST)
+			return error_set_exists(reterr, path);
 		return error_set(reterr, error, "can't make the FIFO %s: %s", path, error_reason(error));
 	}
 	error = fifo_set_mode(directory, name, mode);

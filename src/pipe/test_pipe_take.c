@@ -56,6 +56,8 @@ static void an_inherited_pipe_is_bounded_and_others_see_it_unchanged(void **stat
 	assert_int_equal(fds[1], -1);
 	assert_int_equal(nonet_pipe_fd(reader), numbers[0]);
 	assert_int_equal(nonet_pipe_fd(writer), numbers[1]);
+	for (int i = 0; i < 2; i++)
+		assert_true(fcntl(numbers[i], F_GETFD) & FD_CLOEXEC);
 	test_must(fstat(numbers[0], &after));
 	assert_int_equal(before.st_ino, after.st_ino);
 	check_taken(reader, writer);

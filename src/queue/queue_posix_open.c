@@ -105,7 +105,7 @@ static int posix_create_failed(int error, const struct sys_mqueue_status *size, 
 				 "some, or raise it as root: sysctl -w fs.mqueue.queues_max=N",
 				 address, (unsigned long long)mqueue_setting(MQUEUE_SETTINGS "queues_max", 256));
 	case -EEXIST:
-		return error_set(reterr, error, "can't make the queue %s: there is one", address);
+		return error_set_exists(reterr, address);
 	default:
 		return posix_failed(error, "make the queue", address, reterr);
 	}

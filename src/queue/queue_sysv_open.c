@@ -150,17 +150,15 @@ static int sysv_room(const struct nonet_queue_options *options, const char *addr
 	return 0;
 }
 
-static int sysv_create_failed(int error, const struct nonet_address *address, uint64_t room, struct nonet_error *reterr)
+static int sysv_create_failed(int error, const struct nonet_address *address, int32_t key, uint64_t room,
+			      struct nonet_error *reterr)
 {
-	const bool of_file = nonet_address_name(address, NULL) != NULL;
 	const char *text = nonet_address_text(address);
 
 	switch (error) {
 	case -EEXIST:
-		return error_set(reterr, error, "can't make the queue %s: there is one%s", text,
-				 of_file ? " with its key, which may be another file's: it is made of 16 bits of the "
-					   "file's number; take another PROJ, or a KEY"
-					 : "");
+		return nonet_address_name(address, NULL) ? error_set_key_exists(reterr, text, (uint32_t)key)
+							 : error_set_exists(reterr, text);
 	case -ENOSPC:
 		return error_set(reterr, error,
 				 "can't make %s: this system has as many System V queues as it may have (%llu); remove "
@@ -216,7 +214,7 @@ int queue_sysv_create(struct nonet_queue *queue, const struct nonet_queue_option
 			return error;
 	}
 	if (id < 0)
-		return sysv_create_failed(id, queue->address, room, reterr);
+		return sysv_create_failed(id, queue->address, key, room, reterr);
 	sysv_init(queue, id);
 	return 0;
 }

@@ -279,7 +279,7 @@ static void reusing_meets_whatever_is_there(void **state)
 		struct test_child *children[2];
 		struct nonet_queue *queue = make(address);
 
-		refused(address, NULL, true, -EEXIST, "there is one");
+		refused(address, NULL, true, -EEXIST, "is there already");
 		for (int i = 0; i < 2; i++)
 			children[i] = test_child_start(make_and_remove, (void *)address);
 		for (int i = 0; i < 2; i++)

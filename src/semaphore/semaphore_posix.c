@@ -33,8 +33,7 @@ static int posix_refuse_create(const struct semaphore_place *place, int error, s
 {
 	switch (error) {
 	case -EEXIST:
-		return error_set(reterr, error, "can't create %s: there is one (%s/%s)", place->text, DIRECTORY,
-				 place->file);
+		return error_set_exists(reterr, place->text);
 	case -ENOSPC:
 		return error_set(reterr, error,
 				 "can't create %s: %s is full; remove what is in it, or mount -o remount,size=SIZE %s",

@@ -57,13 +57,9 @@ static int sysv_refuse_create(const struct semaphore_place *place, uint32_t coun
 	struct sys_sysv_semaphore_limits limits;
 
 	if (error == -EEXIST && path)
-		return error_set(
-			reterr, error,
-			"can't create %s: there is a set with its key, %#x. It may be that of another file: a key has "
-			"only 16 bits of a file's number; then take another project",
-			place->text, (unsigned)place->key);
+		return error_set_key_exists(reterr, place->text, (uint32_t)place->key);
 	if (error == -EEXIST)
-		return error_set(reterr, error, "can't create %s: there is a set with this key", place->text);
+		return error_set_exists(reterr, place->text);
 	if (error == -ENOSPC)
 		return sysv_refuse_full(place, "create", count, reterr);
 	if (error == -EINVAL && sys_sysv_semaphore_limits(&limits) >= 0)
@@ -165,11 +161,11 @@ static int sysv_refuse(const struct semaphore_place *place, const char *what, in
 	switch (error) {
 	case -ENOENT:
 		if (path)
-			return error_set(
-				reterr, error,
-				"can't %s %s: there is no set with its key, %#x; if there was, the file may have been "
-				"replaced, which changes the key",
-				what, place->text, (unsigned)place->key);
+			return error_set(reterr, error,
+					 "can't %s %s: there is no set with its key, 0x%08x; if there was, the file "
+					 "may have been "
+					 "replaced, which changes the key",
+					 what, place->text, (unsigned)place->key);
 		return error_set(reterr, error, "can't %s %s: there is no such set; ipcs -s lists them", what,
 				 place->text);
 	case -EIDRM:

@@ -316,7 +316,7 @@ static void a_key_that_another_file_has_is_explained(void **state)
 	snprintf(address, sizeof(address), "sysvsem:%d", (int)test_must(ftok(path, 100)));
 	test_check_equal(nonet_semaphore_create(address, NULL, NONET_NOW, &first, NULL), 0);
 	test_check_equal(nonet_semaphore_create(text, NULL, NONET_NOW, &second, &error), -EEXIST);
-	test_check(strstr(error.text, "another file") && strstr(error.text, "another project"));
+	test_check(strstr(error.text, "another file") && strstr(error.text, "another PROJ"));
 	end(first);
 	test_must(unlink(path));
 	test_check_equal(nonet_semaphore_create(text, NULL, NONET_NOW, &second, &error), -ENOENT);

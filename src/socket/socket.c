@@ -147,6 +147,7 @@ int nonet_socket_take_fd(int *fd, const struct nonet_socket_options *options, st
 {
 	enum nonet_socket_type type = NONET_SOCKET_TCP;
 	sa_family_t family = AF_INET;
+	struct nonet_socket *socket;
 	bool connected = false;
 	int error = socket_check_options(options, reterr);
 
@@ -157,10 +158,18 @@ int nonet_socket_take_fd(int *fd, const struct nonet_socket_options *options, st
 	error = socket_set_options(*fd, type, options);
 	if (error < 0)
 		return error_set(reterr, error, "can't set up descriptor %d: %s", *fd, error_reason(error));
-	error = socket_make(*fd, type, family, options ? options->message_size : 0, ret_socket, reterr);
+	error = socket_make(*fd, type, family, options ? options->message_size : 0, &socket, reterr);
 	if (error < 0)
 		return error;
-	(*ret_socket)->connected = connected;
+	error = sys_set_cloexec(*fd);
+	if (error < 0) {
+		socket->stream.fd = -1;
+		nonet_socket_close(socket);
+		return error_set(reterr, error, "can't let descriptor %d be closed at exec: %s", *fd,
+				 error_reason(error));
+	}
+	socket->connected = connected;
+	*ret_socket = socket;
 	*fd = -1;
 	return 0;
 }

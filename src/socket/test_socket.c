@@ -271,10 +271,11 @@ static void a_connection_or_udp_socket_is_taken_and_nothing_else(void **state)
 
 	(void)state;
 	make_pair(&a, &b);
-	fd = (int)test_must(fcntl(nonet_socket_fd(a), F_DUPFD_CLOEXEC, 0));
+	fd = (int)test_must(fcntl(nonet_socket_fd(a), F_DUPFD, 0));
 	test_must(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off)));
 	assert_int_equal(nonet_socket_take_fd(&fd, &options, &c, NULL), 0);
 	assert_int_equal(fd, -1);
+	assert_true(fcntl(nonet_socket_fd(c), F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(option_of(c, IPPROTO_TCP, TCP_NODELAY), 0);
 	assert_int_equal(send_filled(c, 1001, 1, NONET_NOW), -EMSGSIZE);
 	assert_int_equal(send_filled(c, 1000, 1, NONET_NOW), 0);

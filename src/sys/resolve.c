@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "sys/fault.h"
 #include "sys/fork.h"
 #include "sys/memory.h"
+#include "sys/thread.h"
 
 /* What a look-up in another thread, and whoever waits for it, have in common. */
 struct resolve_request {
@@ -145,26 +145,18 @@ static void *resolve_thread(void *argument)
 	return NULL;
 }
 
-/* Detached, and all signals blocked: none of the program's handlers runs where it doesn't expect it. */
+/* Detached, and with the stack that the program's threads have: name services need more than helpers do. */
 static int resolve_start(struct resolve_request *request)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
-	sigset_t all;
-	sigset_t before;
-	int error = sys_fault(SYS_CALL_THREAD);
+	int error;
 
-	if (error < 0)
-		return error;
-	sigfillset(&all);
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, &attributes, resolve_thread, request);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = sys_thread_create(&attributes, resolve_thread, request, &thread);
 	pthread_attr_destroy(&attributes);
-	/* EAGAIN, for RLIMIT_NPROC or no memory, would be taken for a deadline. */
-	return error == 0 ? 0 : -ENOMEM;
+	return error;
 }
 
 int sys_resolve(const char *host, nonet_time deadline, struct sys_addresses *ret_addresses)

@@ -64,29 +64,39 @@ static void interrupts_watch_for_forks(void)
 	(void)pthread_atfork(NULL, NULL, interrupts_forked);
 }
 
-int sys_thread_start(const char *name, void *(*function)(void *argument), void *argument, pthread_t *ret_thread)
+int sys_thread_create(const pthread_attr_t *attributes, void *(*function)(void *argument), void *argument,
+		      pthread_t *ret_thread)
 {
-	pthread_attr_t attributes;
-	pthread_t thread;
 	sigset_t all;
 	sigset_t before;
 	int error = sys_fault(SYS_CALL_THREAD);
 
 	if (error < 0)
 		return error;
-	pthread_once(&interrupts_once, interrupts_watch_for_forks);
 	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(ret_thread, attributes, function, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* EAGAIN, for RLIMIT_NPROC or no memory, would be taken for a deadline. */
+	return error == 0 || error == EINVAL ? -error : -ENOMEM;
+}
+
+int sys_thread_start(const char *name, void *(*function)(void *argument), void *argument, pthread_t *ret_thread)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int error;
+
+	pthread_once(&interrupts_once, interrupts_watch_for_forks);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, &attributes, function, argument);
-	/* A program with much thread-local memory, which has its place on the stack. */
-	if (error == EINVAL)
-		error = pthread_create(&thread, NULL, function, argument);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = sys_thread_create(&attributes, function, argument, &thread);
 	pthread_attr_destroy(&attributes);
-	if (error != 0)
-		return -ENOMEM;
+	/* A program with much thread-local memory, which has its place on the stack. */
+	if (error == -EINVAL)
+		error = sys_thread_create(NULL, function, argument, &thread);
+	if (error < 0)
+		return error;
 	(void)pthread_setname_np(thread, name);
 	*ret_thread = thread;
 	return 0;

@@ -23,6 +23,14 @@
  */
 int sys_thread_start(const char *name, void *(*function)(void *argument), void *argument, pthread_t *ret_thread);
 
+/*
+ * The same by attributes of one's own, or NULL, and without a name or interrupts.
+ *
+ * Return: 0, or -ENOMEM, or -EINVAL: the stack in @attributes is too small.
+ */
+int sys_thread_create(const pthread_attr_t *attributes, void *(*function)(void *argument), void *argument,
+		      pthread_t *ret_thread);
+
 /* Until it has ended. */
 void sys_thread_join(pthread_t thread);
 

@@ -319,6 +319,7 @@ static void a_connected_socket_is_taken_and_nothing_else(void **state)
 			assert_int_equal(nonet_unix_fd(ends[end]), number);
 			assert_int_equal(nonet_unix_get_type(ends[end]), NONET_UNIX_STREAM + i);
 			assert_false(fcntl(number, F_GETFL) & O_NONBLOCK);
+			assert_true(fcntl(number, F_GETFD) & FD_CLOEXEC);
 		}
 		assert_int_equal(nonet_unix_receive(ends[0], NULL, 0, NONET_NOW, &size), -EAGAIN);
 		assert_int_equal(nonet_unix_receive(ends[0], NULL, 0, nonet_after(NONET_MS(1)), &size), -ETIMEDOUT);

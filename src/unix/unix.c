@@ -164,6 +164,7 @@ static int unix_is_connected(int fd)
 int nonet_unix_take_fd(int *fd, const struct nonet_unix_options *options, struct nonet_unix **ret_unix,
 		       struct nonet_error *reterr)
 {
+	struct nonet_unix *socket;
 	enum nonet_unix_type type;
 	int domain;
 	int kind;
@@ -193,10 +194,19 @@ int nonet_unix_take_fd(int *fd, const struct nonet_unix_options *options, struct
 	if (error == 0)
 		return error_set(reterr, -ENOTSUP, "descriptor %d is a UNIX socket that isn't connected", *fd);
 	error = unix_make(*fd, type, false, options ? options->message_size : 0, options ? options->buffer_size : 0,
-			  ret_unix, reterr);
-	if (error == 0)
-		*fd = -1;
-	return error;
+			  &socket, reterr);
+	if (error < 0)
+		return error;
+	error = sys_set_cloexec(*fd);
+	if (error < 0) {
+		socket->stream.fd = -1;
+		nonet_unix_close(socket);
+		return error_set(reterr, error, "can't let descriptor %d be closed at exec: %s", *fd,
+				 error_reason(error));
+	}
+	*ret_unix = socket;
+	*fd = -1;
+	return 0;
 }
 
 struct nonet_unix *nonet_unix_close(struct nonet_unix *socket)

@@ -10,7 +10,7 @@ import cli
 
 
 class Create(cli.Case):
-    KEY = 0x4D000000 | os.getpid() & 0xFFFFFF
+    KEY = hex(0x4D000000 | os.getpid() & 0xFFFFFF)
 
     def kinds(self):
         """Address, options, and what show says then."""
@@ -48,6 +48,8 @@ class Create(cli.Case):
                 self.assertEqual({key: shown[key] for key in expected}, expected)
                 again = self.nonet("create", *options, address)
                 self.assertEqual(again.returncode, 1, "it was there already")
+                self.assertEqual(again.stderr.decode(), f"nonet create: {address.removeprefix('fifo:')} is there already: "
+                                                        "open it, or remove it first\n")
                 self.assertEqual(self.nonet("remove", address).returncode, 0)
                 self.assertEqual(self.nonet("show", address).returncode, 1)
                 self.assertEqual(self.nonet("remove", address).returncode, 1)
@@ -105,6 +107,35 @@ class Create(cli.Case):
                 result = self.nonet(verb, address)
                 self.assertEqual(result.returncode, 2, result.stderr)
                 self.assertRegex(result.stderr.decode(), r"^nonet \w+: .*fifo:.*\n  \w+:/?x\n  \^\n$")
+
+    def test_without_a_scheme_each_verb_suggests_what_it_takes(self):
+        for verb, text, sentence in (
+                ("post", "/x", "did you mean posixsem:/x?"), ("post", "jobs", "did you mean posixsem:/jobs?"),
+                ("post", "7", "did you mean sysvsem:7?"),
+                ("post", "./x", "an address for this verb begins with posixsem: or sysvsem:"),
+                ("post", "@x", "an address for this verb begins with posixsem: or sysvsem:"),
+                ("post", "posxsem", "did you mean posixsem: and more"),
+                ("lock", "/x", "did you mean flock:/x, ofdlock:/x, posixlock:/x or posixsem:/x?"),
+                ("lock", "/a/x", "did you mean flock:/a/x, ofdlock:/a/x or posixlock:/a/x?"),
+                ("create", "/x", "did you mean fifo:/x, posixmq:/x, posixsem:/x, posixshm:/x or file:/x?"),
+                ("create", "7", "did you mean sysvmsg:7, sysvsem:7 or sysvshm:7?"),
+                ("remove", "/a/x", "did you mean fifo:/a/x, unix:/a/x or file:/a/x?"),
+                ("show", "@x", "did you mean unix:@x?"), ("send", "7", "did you mean fd:7 or sysvmsg:7?"),
+                ("wait", "7", "did you mean pid:7, fd:7, sysvmsg:7 or sysvsem:7?")):
+            with self.subTest(verb=verb, text=text):
+                result = self.nonet(verb, text, *["true"] * (verb == "lock"))
+                self.assertEqual(result.returncode, 125 if verb == "lock" else 2)
+                first, *caret = result.stderr.decode().splitlines()
+                self.assertIn(sentence, first)
+                self.assertEqual(caret, [f"  {text}", "  ^"])
+
+    def test_what_wait_can_is_said_whole(self):
+        for address in ("posixshm:/x", "mutex:x"):
+            result = self.nonet("wait", address)
+            self.assertEqual(result.returncode, 2)
+            for scheme in ("fifo", "fd", "unix", "unix-seqpacket", "unix-dgram", "tcp", "udp", "posixmq", "sysvmsg",
+                           "pid", "posixsem", "sysvsem", "flock", "ofdlock", "posixlock"):
+                self.assertIn(f" {scheme}:", result.stderr.decode())
 
     def test_nothing_is_said_of_making_what_is_to_be_removed(self):
         for address, _, _ in self.kinds():

@@ -45,15 +45,25 @@ class Ls(cli.Case):
 
     def test_a_set_is_listed_by_its_key_and_shown_by_key_id_and_path(self):
         key, number = self.semaphores(4)
-        listed = self.find(f"sysvsem:{key}", "semaphores")
+        listed = self.find(f"sysvsem:{key:#010x}", "semaphores")
         self.assertEqual((listed["id"], listed["mode"], listed["semaphores"]), (number, "0620", 4))
-        for name in (f"sysvsem:{key:#x}", f"sysvsem:id={number}", f"sysvsem:{key}[2]"):
+        for name in (listed["address"], f"sysvsem:{key}", f"sysvsem:{key:#x}", f"sysvsem:id={number}", f"sysvsem:{key}[2]"):
             shown = json.loads(self.nonet("show", "--json", name).stdout)
             self.assertEqual((shown["address"], shown["id"]), (listed["address"], number))
         text = self.nonet("show", f"sysvsem:{key}").stdout.decode()
         self.assertRegex(text, r"(?m)^mode +0620$")
         self.assertRegex(text, r"(?m)^notes +4 semaphores$")
         self.assertRegex(text, r"(?m)^permits +0 0 0 0$")
+
+    def test_no_line_ends_in_a_blank(self):
+        path = self.path("notes")
+        os.mkfifo(path)
+        number = LIBC.msgget(0x4D000000 | os.getpid() & 0xFFFFFF, IPC_CREAT | IPC_EXCL | 0o600)
+        self.addCleanup(LIBC.msgctl, number, IPC_RMID, None)
+        lines = self.nonet("ls", "queues", "fifos").stdout.decode().splitlines()
+        self.assertTrue(any("nobody has it open" in line for line in lines), "a line with notes")
+        self.assertTrue(any(line.endswith("s") and "sysvmsg" in line for line in lines), "a line without")
+        self.assertEqual([line for line in lines if line != line.rstrip()], [])
 
     def test_the_permits_of_a_set_are_shown_all_or_one(self):
         key, _ = self.semaphores(20)
@@ -79,7 +89,7 @@ class Ls(cli.Case):
         self.assertGreaterEqual(number, 0)
         self.addCleanup(LIBC.msgctl, number, IPC_RMID, None)
         shown = json.loads(self.nonet("show", "--json", f"sysvmsg:{path}#7").stdout)
-        self.assertEqual(shown["id"], number)
+        self.assertEqual((shown["id"], shown["address"]), (number, f"sysvmsg:{key:#010x}"))
         result = self.nonet("show", f"sysvmsg:{self.path('none')}#7")
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"of which the key", result.stderr)

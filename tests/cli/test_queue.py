@@ -109,6 +109,20 @@ class Queue(cli.Case):
         self.assertEqual(self.receive(address), b"9\n")
         self.plain_now("sysv", "remove")
 
+    def test_json_tells_type_and_priority(self):
+        for kind, option, key, value in (("posix", "--priority", "priority", 7), ("sysv", "--type", "type", 9)):
+            self.plain_now(kind, "make")
+            address = self.addresses[kind]
+            self.send(address, b"a\n", option, str(value))
+            self.send(address, b"b\n")
+            got = cli.json_lines(self.receive(address, "--json", count=2))
+            self.assertEqual(got, [{"size": 1, key: value, "text": "a"},
+                                   {"size": 1, key: 0 if kind == "posix" else 1, "text": "b"}])
+            self.send(address, b"c\n")
+            got = cli.json_lines(self.nonet("recv", "--bytes", "--json", "--timeout", "0", address).stdout)
+            self.assertEqual(got, [{"size": 1, "text": "c"}])
+            self.plain_now(kind, "remove")
+
     def test_what_has_no_type_or_priority_says_so(self):
         for arguments in (("--type", "2", "posixmq:/x"), ("--priority", "2", "sysvmsg:1"), ("--type", "2", "unix:/x"),
                           ("--priority", "2", "fifo:/x")):

@@ -52,7 +52,7 @@ void one_that_is_there_is_not_made_again(void)
 	struct nonet_error error = {0};
 
 	test_check_equal(nonet_semaphore_create(semaphore_address, &options, NONET_NOW, &second, &error), -EEXIST);
-	test_check(second == NULL && strstr(error.text, "there is"));
+	test_check(second == NULL && strstr(error.text, "is there already"));
 	options.flags = NONET_SEMAPHORE_MAY_EXIST;
 	test_check_equal(nonet_semaphore_create(semaphore_address, &options, NONET_NOW, &second, NULL), 0);
 	test_check_equal(semaphore_value(second), 4);

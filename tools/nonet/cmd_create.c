@@ -12,6 +12,7 @@
 
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "verb.h"
 
 static const char help[] =
@@ -219,11 +220,15 @@ static int check_options(const struct wish *wish, int with)
 
 static int create(struct wish *wish)
 {
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,      NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, 0};
 	const struct kind *kind;
 	struct nonet_error error;
 	int status;
 
-	if (nonet_address_parse(wish->given, &wish->address, &error) < 0)
+	if (suggest_parse(wish->given, takes, &wish->address, &error) < 0)
 		return say_error(&error, wish->given);
 	kind = kind_of(wish);
 	status = kind ? check_options(wish, kind->with) : refuse(wish);

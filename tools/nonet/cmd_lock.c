@@ -12,6 +12,7 @@
 #include "output.h"
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "verb.h"
 
 static const char help[] =
@@ -68,12 +69,14 @@ static const struct {
 
 const struct lock_kind *lock_kind(const struct lock_request *request)
 {
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FLOCK,    NONET_SCHEME_OFDLOCK, NONET_SCHEME_POSIXLOCK,
+						  NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	enum nonet_scheme scheme;
 	size_t i;
 
-	if (nonet_address_parse(request->address, &address, &error) < 0) {
+	if (suggest_parse(request->address, takes, &address, &error) < 0) {
 		say_error(&error, request->address);
 		return NULL;
 	}

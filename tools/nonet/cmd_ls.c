@@ -82,6 +82,9 @@ static int print_table(const struct nonet_inspect_list *list)
 	size_t i;
 	int r = table ? 0 : -1;
 
+	/* No blank where the last column is empty. */
+	if (r == 0)
+		r = scols_table_enable_minout(table, 1);
 	for (i = 0; i < COLUMNS && r == 0; i++)
 		r = scols_table_new_column(table, columns[i].name, 0, columns[i].flags) ? 0 : -1;
 	for (i = 0; r == 0 && (object = nonet_inspect_get(list, i)); i++)

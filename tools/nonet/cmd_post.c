@@ -8,6 +8,7 @@
 #include "output.h"
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "verb.h"
 
 static const char help[] = "Usage: nonet post [OPTION]... ADDRESS [N]\n"
@@ -23,15 +24,21 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int post(const char *address, uint32_t permits)
+static int post(const char *given, uint32_t permits)
 {
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
+	struct nonet_address *address;
 	struct nonet_semaphore *semaphore;
 	struct nonet_error error;
 	int r;
 
-	r = lock_open_semaphore(address, NONET_FOREVER, &semaphore, &error);
+	r = suggest_parse(given, takes, &address, &error);
 	if (r < 0)
-		return say_error(&error, address);
+		return say_error(&error, given);
+	nonet_address_free(address);
+	r = lock_open_semaphore(given, NONET_FOREVER, &semaphore, &error);
+	if (r < 0)
+		return say_error(&error, given);
 	r = nonet_semaphore_post(semaphore, permits, 0);
 	if (r < 0)
 		nonet_semaphore_explain(semaphore, r, &error);

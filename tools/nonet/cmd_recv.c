@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "interrupt.h"
@@ -44,14 +45,34 @@ struct receiver {
 	struct space space;
 };
 
-static int print_message(struct receiver *receiver, size_t size)
+/* Return: what message_json_write() calls the label of a message, or NULL. */
+static const char *label_of(struct receiver *receiver, const struct nonet_queue_message *message, int64_t *ret_value)
+{
+	static const char sorted[] = "posixmq:";
+
+	if (message->type > 0) {
+		*ret_value = message->type;
+		return "type";
+	}
+	*ret_value = message->priority;
+	if (receiver->options->format == TRANSFER_BYTES ||
+	    strncmp(nonet_endpoint_address(receiver->endpoint), sorted, strlen(sorted)) != 0)
+		return NULL;
+	return "priority";
+}
+
+static int print_message(struct receiver *receiver, const struct nonet_queue_message *message)
 {
 	static const char separators[] = {[TRANSFER_LINES] = '\n', [TRANSFER_NULL] = '\0'};
 	enum transfer_format format = receiver->options->format;
+	const size_t size = (size_t)message->size;
 	int r;
 
 	if (receiver->options->json) {
-		r = message_json_write(&receiver->output, receiver->space.bytes, size);
+		int64_t value;
+		const char *label = label_of(receiver, message, &value);
+
+		r = message_json_write(&receiver->output, receiver->space.bytes, size, label, value);
 	} else {
 		r = output_write(&receiver->output, receiver->space.bytes, size);
 		if (r == 0 && (format == TRANSFER_LINES || format == TRANSFER_NULL))
@@ -69,17 +90,17 @@ static int wait_for_more(struct receiver *receiver, nonet_time deadline)
 	return nonet_wait(receiver->set, &event, 1, deadline, &count);
 }
 
-/* Return: a message's size in @ret_size and 0; or a negative errno. Prints what was gathered before it sleeps. */
-static int next_message(struct receiver *receiver, size_t *ret_size, int *ret_output_result)
+/* Return: a message in @ret_message and 0; or a negative errno. Prints what was gathered before it sleeps. */
+static int next_message(struct receiver *receiver, struct nonet_queue_message *ret_message, int *ret_output_result)
 {
 	transfer_take *take =
-		receiver->options->format == TRANSFER_BYTES ? nonet_endpoint_read : nonet_endpoint_receive;
+		receiver->options->format == TRANSFER_BYTES ? transfer_read : nonet_endpoint_receive_message;
 	nonet_time timeout = receiver->options->timeout, deadline = NONET_FOREVER;
 	int r, waited = 0;
 
 	*ret_output_result = 0;
 	for (;;) {
-		r = transfer_take_now(receiver->endpoint, take, &receiver->space, ret_size);
+		r = transfer_take_now(receiver->endpoint, take, &receiver->space, ret_message);
 		if (r != -EAGAIN || interrupt_signal())
 			return r;
 		*ret_output_result = output_flush(&receiver->output);
@@ -96,21 +117,21 @@ static int next_message(struct receiver *receiver, size_t *ret_size, int *ret_ou
 static int receive_all(struct receiver *receiver)
 {
 	uint64_t left = receiver->options->count ? receiver->options->count : UINT64_MAX;
-	size_t size;
+	struct nonet_queue_message message;
 	int r = 0, output_result;
 
 	progress_start(STDOUT_FILENO);
 	for (; left > 0 && !interrupt_signal(); left--) {
-		r = next_message(receiver, &size, &output_result);
+		r = next_message(receiver, &message, &output_result);
 		if (output_result < 0)
 			return output_failed(output_result);
 		if (r < 0)
 			break;
 		/* also if a signal has come: it is taken, and nobody else will have it */
-		output_result = print_message(receiver, size);
+		output_result = print_message(receiver, &message);
 		if (output_result < 0)
 			return output_failed(output_result);
-		progress_add(size);
+		progress_add((size_t)message.size);
 	}
 	progress_erase();
 	output_result = output_flush(&receiver->output);

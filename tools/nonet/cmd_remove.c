@@ -14,6 +14,7 @@
 
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "verb.h"
 
 static const char help[] =
@@ -109,12 +110,17 @@ static int refuse(const struct nonet_address *address, const char *given)
 
 static int remove_one(const char *given, int force)
 {
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_UNIX,
+						  NONET_SCHEME_POSIXMQ,  NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,
+						  NONET_SCHEME_SYSVMSG,  NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_SYSVSHM,  0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	int status = STATUS_DONE, r;
 	size_t i;
 
-	if (nonet_address_parse(given, &address, &error) < 0)
+	if (suggest_parse(given, takes, &address, &error) < 0)
 		return say_error(&error, given);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && kinds[i].scheme != nonet_address_scheme(address); i++)
 		;

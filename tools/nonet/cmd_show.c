@@ -15,6 +15,7 @@
 #include "output.h"
 #include "say.h"
 #include "show_lock.h"
+#include "suggest.h"
 #include "verb.h"
 
 static const char help[] =
@@ -47,12 +48,16 @@ static int is_wanted(const struct wanted *wanted, const struct nonet_inspect_obj
 /* Return: 0, or the exit status. */
 static int want(const char *text, struct wanted *ret_wanted)
 {
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_UNIX,      NONET_SCHEME_POSIXMQ,
+						  NONET_SCHEME_POSIXSEM, NONET_SCHEME_POSIXSHM,  NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, 0};
 	struct wanted wanted = {.id = -1, .index = -1};
 	struct nonet_error error;
 	const char *scheme;
 	int64_t key, project;
 
-	if (nonet_address_parse(text, &wanted.address, &error) < 0)
+	if (suggest_parse(text, takes, &wanted.address, &error) < 0)
 		return say_error(&error, text);
 	scheme = nonet_scheme_name(nonet_address_scheme(wanted.address));
 	(void)!nonet_address_number(wanted.address, NONET_ADDRESS_ID, &wanted.id);
@@ -67,9 +72,9 @@ static int want(const char *text, struct wanted *ret_wanted)
 			nonet_address_free(wanted.address);
 			return status;
 		}
-		snprintf(wanted.text, sizeof(wanted.text), "%s:%u", scheme, (unsigned int)made);
+		snprintf(wanted.text, sizeof(wanted.text), "%s:0x%08x", scheme, (unsigned int)made);
 	} else if (nonet_address_number(wanted.address, NONET_ADDRESS_KEY, &key) == 0) {
-		snprintf(wanted.text, sizeof(wanted.text), "%s:%u", scheme, (unsigned int)key);
+		snprintf(wanted.text, sizeof(wanted.text), "%s:0x%08x", scheme, (unsigned int)key);
 	}
 	*ret_wanted = wanted;
 	return 0;

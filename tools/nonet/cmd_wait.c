@@ -12,6 +12,7 @@
 #include "output.h"
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "target.h"
 #include "verb.h"
 
@@ -157,12 +158,19 @@ static int wait_for_targets(struct waiter *waiter)
 
 static int take_addresses(struct waiter *waiter, char *addresses[])
 {
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,
+						  NONET_SCHEME_PID,       NONET_SCHEME_FD,
+						  NONET_SCHEME_POSIXMQ,   NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_TCP,       NONET_SCHEME_UDP,
+						  NONET_SCHEME_POSIXSEM,  NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_FLOCK,     NONET_SCHEME_OFDLOCK,
+						  NONET_SCHEME_POSIXLOCK, 0};
 	struct nonet_error error;
 	size_t i;
 
 	for (i = 0; i < waiter->count; i++) {
 		waiter->targets[i].given = addresses[i];
-		if (nonet_address_parse(addresses[i], &waiter->targets[i].address, &error) < 0)
+		if (suggest_parse(addresses[i], takes, &waiter->targets[i].address, &error) < 0)
 			return say_error(&error, addresses[i]);
 	}
 	return 0;

@@ -81,10 +81,10 @@ static int step_out(struct duplex *duplex)
 /* One step of the endpoint to standard output. Return: as step_out(). */
 static int step_in(struct duplex *duplex)
 {
-	size_t size;
+	struct nonet_queue_message message;
 	int r;
 
-	r = transfer_take_now(duplex->endpoint, nonet_endpoint_read, &duplex->space, &size);
+	r = transfer_take_now(duplex->endpoint, transfer_read, &duplex->space, &message);
 	if (r == -EAGAIN)
 		return 0;
 	if (r == -EPIPE && duplex->refused)
@@ -93,7 +93,7 @@ static int step_in(struct duplex *duplex)
 		return ended_with(duplex, STATUS_DONE);
 	if (r < 0)
 		return ended_with(duplex, transfer_failed(duplex->options, duplex->endpoint, r));
-	r = output_write(&duplex->output, duplex->space.bytes, size);
+	r = output_write(&duplex->output, duplex->space.bytes, (size_t)message.size);
 	if (r == 0)
 		r = output_end_message(&duplex->output);
 	return r < 0 ? ended_with(duplex, output_failed(r)) : 1;

@@ -2,7 +2,6 @@
 #include "message_json.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -46,13 +45,15 @@ static int put(const char *bytes, size_t size, void *data)
 	return sink->result;
 }
 
-int message_json_write(struct output *output, const char *message, size_t size)
+int message_json_write(struct output *output, const char *message, size_t size, const char *label, int64_t value)
 {
 	json_t *object = json_object(), *text = json_stringn(message, size);
 	struct sink sink = {.output = output, .result = -ENOMEM};
 	char *data = NULL;
 
 	if (!object || json_object_set_new(object, "size", json_integer((json_int_t)size)) < 0)
+		goto out;
+	if (label && json_object_set_new(object, label, json_integer(value)) < 0)
 		goto out;
 	if (text) {
 		if (json_object_set(object, "text", text) < 0)

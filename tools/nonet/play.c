@@ -16,8 +16,8 @@
 
 #define ROUNDS_WARM 200
 #define ROUNDS_MAX  20000
-#define ROUNDS_TIME NONET_MS(400)
-#define STREAM_TIME NONET_MS(250)
+#define ROUNDS_TIME NONET_MS(200)
+#define STREAM_TIME NONET_MS(100)
 #define STREAM_LOOK 256 /* messages between two looks at the clock */
 #define DEADLINE    NONET_MS(2)
 

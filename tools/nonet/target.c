@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <nonet/endpoint.h>
 #include <nonet/filelock.h>
@@ -210,14 +211,37 @@ static const struct target_kind *kind_of(enum nonet_scheme scheme)
 	case NONET_SCHEME_POSIXLOCK:
 	case NONET_SCHEME_FLOCK:
 		return &kind_filelock;
-	default:
+	case NONET_SCHEME_FD:
+	case NONET_SCHEME_UNIX:
+	case NONET_SCHEME_UNIX_SEQPACKET:
+	case NONET_SCHEME_UNIX_DGRAM:
+	case NONET_SCHEME_TCP:
+	case NONET_SCHEME_UDP:
+	case NONET_SCHEME_ICMP:
+	case NONET_SCHEME_POSIXMQ:
+	case NONET_SCHEME_SYSVMSG:
 		return &kind_endpoint;
+	default:
+		return NULL;
 	}
 }
 
 int target_open(struct target *target, struct nonet_error *ret_error)
 {
-	target->kind = kind_of(nonet_address_scheme(target->address));
+	const enum nonet_scheme scheme = nonet_address_scheme(target->address);
+
+	target->kind = kind_of(scheme);
+	if (!target->kind) {
+		*ret_error = (struct nonet_error){.code = -EOPNOTSUPP};
+		snprintf(ret_error->text, sizeof(ret_error->text),
+			 "nothing of %s: can be waited for; messages of fifo:, fd:, unix:, unix-seqpacket:, "
+			 "unix-dgram:, "
+			 "tcp:, udp:, posixmq: and sysvmsg: can, the end of pid:, permits of posixsem: and sysvsem:, "
+			 "and "
+			 "free locks of flock:, ofdlock: and posixlock:",
+			 nonet_scheme_name(scheme));
+		return -EOPNOTSUPP;
+	}
 	return target->kind->open(target, ret_error);
 }
 

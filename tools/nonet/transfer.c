@@ -13,6 +13,7 @@
 #include "interrupt.h"
 #include "parse.h"
 #include "say.h"
+#include "suggest.h"
 #include "verb.h"
 
 /* Between two looks at whether a signal came, during calls of the library that a signal doesn't end. */
@@ -185,13 +186,16 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 		.message_size = options->message_size,
 		.type = options->type,
 	};
+	static const enum nonet_scheme takes[] = {
+		NONET_SCHEME_FIFO,    NONET_SCHEME_UNIX, NONET_SCHEME_FD,  NONET_SCHEME_POSIXMQ,
+		NONET_SCHEME_SYSVMSG, NONET_SCHEME_TCP,  NONET_SCHEME_UDP, 0};
 	nonet_time deadline = opening_deadline(options);
 	struct nonet_address *address;
 	enum nonet_scheme scheme;
 	struct nonet_error error;
 	int r;
 
-	r = nonet_address_parse(options->address, &address, &error);
+	r = suggest_parse(options->address, takes, &address, &error);
 	if (r < 0)
 		return say_error(&error, options->address);
 	if (options->listen)
@@ -233,7 +237,19 @@ int transfer_failed(const struct transfer_options *options, struct nonet_endpoin
 	return say_error(&error, options->address);
 }
 
-int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space, size_t *ret_size)
+int transfer_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+		  struct nonet_queue_message *ret_message)
+{
+	size_t size;
+	int r = nonet_endpoint_read(endpoint, buffer, capacity, deadline, &size);
+
+	if (r == 0)
+		*ret_message = (struct nonet_queue_message){.size = size};
+	return r;
+}
+
+int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space,
+		      struct nonet_queue_message *ret_message)
 {
 	size_t needed = SPACE_SIZE;
 	char *bytes;
@@ -247,7 +263,7 @@ int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, stru
 			space->bytes = bytes;
 			space->capacity = needed;
 		}
-		r = take(endpoint, space->bytes, space->capacity, NONET_NOW, ret_size);
+		r = take(endpoint, space->bytes, space->capacity, NONET_NOW, ret_message);
 		if (r != -EMSGSIZE)
 			return r;
 		r = nonet_endpoint_message_size(endpoint, NONET_NOW, &needed);

@@ -58,12 +58,17 @@ struct space {
 };
 
 typedef int transfer_take(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
-			  size_t *ret_size);
+			  struct nonet_queue_message *ret_message);
+
+/* A transfer_take, as nonet_endpoint_receive_message() is, by nonet_endpoint_read(). */
+int transfer_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity, nonet_time deadline,
+		  struct nonet_queue_message *ret_message);
 
 /*
- * One message or chunk, by nonet_endpoint_receive() or nonet_endpoint_read(), if it is there now.
+ * One message or chunk, by nonet_endpoint_receive_message() or transfer_read(), if it is there now.
  * Return: as those, but never -EMSGSIZE for want of space.
  */
-int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space, size_t *ret_size);
+int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space,
+		      struct nonet_queue_message *ret_message);
 
 #endif
