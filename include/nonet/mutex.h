@@ -143,7 +143,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_mutex_place(void *place, const char *dir
  *
  * The death of an owner wakes a waiter at once (some 50 us), but for a thread inside a system call, which dies when
  * that returns; 100 ms later at most if who was to be woken has died too, while a core dump is written, and where the
- * kernel couldn't mark the death.
+ * kernel couldn't mark the death. Where futex_waitv(2) is forbidden (seccomp(2)) it is looked for every 10 ms.
  *
  * Return: 0, or
  *   -EOWNERDEAD  taken, from an owner who is dead

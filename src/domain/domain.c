@@ -290,6 +290,7 @@ static struct domain *domain_free(struct domain *domain)
 		return NULL;
 	guard_map_done(&domain->map);
 	pthread_mutex_destroy(&domain->threads_lock);
+	pthread_mutex_destroy(&domain->helper_lock);
 	directory = atomic_load_explicit(&domain->directory, memory_order_relaxed);
 	sys_close(&directory);
 	sys_free(domain->path);
@@ -312,6 +313,7 @@ static int domain_new(int directory, const char *path, int fd, const struct stat
 	domain->generation = sys_generation();
 	domain->file = (struct domain_file){status->st_dev, status->st_ino};
 	pthread_mutex_init(&domain->threads_lock, NULL);
+	pthread_mutex_init(&domain->helper_lock, NULL);
 	domain->path = domain_find_path(directory, path);
 	error = domain->path ? sys_stat_fd(directory, &above) : -ENOMEM;
 	if (error < 0) {

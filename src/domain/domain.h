@@ -43,6 +43,7 @@ struct domain {
 
 	pthread_mutex_t threads_lock;
 	struct domain_thread *threads; /* that have a slot, or had one, of this process */
+	pthread_mutex_t helper_lock;   /* held while the helper is started */
 	_Atomic uint64_t helper;       /* the owner that stands for the whole process; 0: none yet */
 };
 

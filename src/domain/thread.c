@@ -286,18 +286,17 @@ static int helper_start(struct domain *domain, uint64_t *ret_owner)
 
 int domain_process_owner(struct domain *domain, uint64_t *ret_owner)
 {
-	static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 	uint64_t owner = atomic_load_explicit(&domain->helper, memory_order_acquire); /* [HELPER-OWNER] */
 	int error = 0;
 
 	if (owner == 0) {
-		pthread_mutex_lock(&starting);
+		pthread_mutex_lock(&domain->helper_lock);
 		owner = atomic_load_explicit(&domain->helper, memory_order_relaxed);
 		if (owner == 0)
 			error = helper_start(domain, &owner);
 		if (error == 0)
 			atomic_store_explicit(&domain->helper, owner, memory_order_release); /* [HELPER-OWNER] */
-		pthread_mutex_unlock(&starting);
+		pthread_mutex_unlock(&domain->helper_lock);
 	}
 	if (error < 0)
 		return error;

@@ -98,7 +98,7 @@ static const struct fault_kind {
 	[SYS_CALL_SEM_WAIT] = {"sem_clockwait", {ETIMEDOUT}},
 	[SYS_CALL_SEM_POST] = {"sem_post", {EOVERFLOW}},
 	[SYS_CALL_LOCK] = {"fcntl lock", {EAGAIN, ENOLCK, EIO}},
-	[SYS_CALL_FUTEX_WAIT] = {"futex wait", {ENOMEM, EFAULT}},
+	[SYS_CALL_FUTEX_WAIT] = {"futex wait", {ENOMEM, EFAULT, ENOSYS}},
 	[SYS_CALL_FUTEX_WAKE] = {"futex wake", {EFAULT}},
 	[SYS_CALL_RANDOM] = {"getrandom", {ENOSYS}},
 	[SYS_CALL_MKDIR] = {"mkdirat", {EEXIST, EACCES, ENOSPC, EROFS}},

@@ -17,7 +17,7 @@
  */
 int sys_futex_wait(const _Atomic uint32_t *word, uint32_t value, nonet_time deadline);
 
-/* Sleep while both are as given, else as above. */
+/* Sleep while both are as given, else as above. -ENOSYS, -EPERM: before Linux 5.16, or a filter doesn't know it. */
 struct sys_futex_pair {
 	const _Atomic uint32_t *words[2];
 	uint32_t values[2];
