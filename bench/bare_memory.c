@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,9 +53,15 @@ static int bare_memory_map(int fd, size_t size)
 
 static int bare_memory_fill(int fd, int directory, const char *name, size_t size)
 {
+	struct rlimit limit;
 	char link[32];
 	int error;
 
+	/* Past it the kernel would end the program with SIGXFSZ, which nonet promises it doesn't. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur)
+		return -EFBIG;
 	if (fallocate(fd, 0, 0, (off_t)size) < 0 || fchmod(fd, 0600) < 0)
 		return -errno;
 	error = bare_memory_map(fd, size);
