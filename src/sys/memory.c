@@ -18,8 +18,8 @@ void *sys_allocate(size_t size)
 		return NULL;
 	if (size > MEMORY_SMALL)
 		return calloc(1, size);
-	/* Of malloc(3) and memset(3) GCC makes a calloc(3) again. */
-	memory = realloc(NULL, size);
+	/* Of malloc(3), or realloc(3), and memset(3) GCC makes a calloc(3) again. */
+	memory = reallocarray(NULL, 1, size);
 	return memory ? memset(memory, 0, size) : NULL;
 }
 
