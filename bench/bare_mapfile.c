@@ -21,8 +21,11 @@ struct bare_mapfile {
 	size_t length;
 };
 
-/* Growing begins again when it is so many times its first length. */
-#define BARE_MAPFILE_STEPS 256
+/*
+ * Growing begins again when it is so many times its first length: often enough for each slice to have all lengths,
+ * whose mappings aren't moved at the same cost.
+ */
+#define BARE_MAPFILE_STEPS 32
 
 static void bare_mapfile_unmap(struct bare_mapfile *own)
 {

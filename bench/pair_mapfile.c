@@ -19,7 +19,7 @@ struct pair_mapfile {
 };
 
 /* As the bare one's. */
-#define PAIR_MAPFILE_STEPS 256
+#define PAIR_MAPFILE_STEPS 32
 
 static void pair_mapfile_close(void *end)
 {
