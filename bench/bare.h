@@ -32,6 +32,12 @@ extern const struct bench_way bare_seqpacket_descriptors;
 extern const struct bench_way bare_datagram;
 extern const struct bench_way bare_posixshm;
 extern const struct bench_way bare_sysvshm;
+extern const struct bench_way bare_mapfile;
+extern const struct bench_way bare_mapfile_map;
+extern const struct bench_way bare_mapfile_grow;
+extern const struct bench_way bare_mapfile_sync;
+extern const struct bench_way naked_mapfile_map;
+extern const struct bench_way naked_mapfile_grow;
 extern const struct bench_way bare_wait_ready;
 extern const struct bench_way bare_wait_pipe;
 extern const struct bench_way bare_timer;
@@ -54,6 +60,12 @@ extern const struct bench_way bare_udp;
 extern const struct bench_way bare_tcp_connect;
 extern const struct bench_way bare_mqueue;
 extern const struct bench_way bare_sysv_queue;
+
+/* A file of zeros in /dev/shm: its room, its mode, a touch of its mapping, and then its name. */
+int bare_whole_make(const char *name, size_t size);
+
+/* Room for the bytes from @from to @to of a file, or an error now, and no signal. */
+int bare_reserve(int fd, size_t from, size_t to);
 
 /* Two sockets of IPv4 that are connected with each other: SOCK_STREAM, SOCK_DGRAM. */
 int bare_inet_pair(int type, int ret_fds[2]);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,41 +51,58 @@ static int bare_memory_map(int fd, size_t size)
 	return munmap(base, size) < 0 ? -errno : 0;
 }
 
-static int bare_memory_fill(int fd, int directory, const char *name, size_t size)
+static int bare_whole_fill(int fd, int directory, const char *name, size_t size)
 {
 	char link[32];
-	int error;
+	int error = bare_reserve(fd, 0, size);
 
-	if (fallocate(fd, 0, 0, (off_t)size) < 0 || fchmod(fd, 0600) < 0)
-		return -errno;
-	error = bare_memory_map(fd, size);
+	if (!error && fchmod(fd, 0600) < 0)
+		error = -errno;
+	if (!error)
+		error = bare_memory_map(fd, size);
 	if (error < 0)
 		return error;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	return linkat(AT_FDCWD, link, directory, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-static int bare_memory_put(void *end, const void *message, size_t size, nonet_time deadline)
+int bare_reserve(int fd, size_t from, size_t to)
 {
-	const struct bare_memory *own = end;
+	struct rlimit limit;
+
+	/* Past it the kernel would end the program with SIGXFSZ, which nonet promises it doesn't. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (limit.rlim_cur != RLIM_INFINITY && to > limit.rlim_cur)
+		return -EFBIG;
+	return fallocate(fd, 0, (off_t)from, (off_t)(to - from)) < 0 ? -errno : 0;
+}
+
+int bare_whole_make(const char *name, size_t size)
+{
 	struct stat status;
 	int directory = open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int error = -EEXIST;
 	int fd;
 
-	(void)message;
-	(void)deadline;
 	if (directory < 0)
 		return -errno;
 	/* A name that is taken is to be known before memory is cleared in vain. */
-	if (fstatat(directory, own->name + 1, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
 		fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
-		error = fd < 0 ? -errno : bare_memory_fill(fd, directory, own->name + 1, size);
+		error = fd < 0 ? -errno : bare_whole_fill(fd, directory, name, size);
 		if (fd >= 0)
 			close(fd);
 	}
 	close(directory);
 	return error;
+}
+
+static int bare_memory_put(void *end, const void *message, size_t size, nonet_time deadline)
+{
+	(void)message;
+	(void)deadline;
+	return bare_whole_make(((struct bare_memory *)end)->name + 1, size);
 }
 
 static int bare_memory_take(void *end, void *buffer, size_t size, nonet_time deadline)

@@ -28,26 +28,40 @@ static void bare_posix_close(void *end)
 	free(own);
 }
 
+/* One sem_t in memory of its own, mapped twice: each end has its own mapping. */
+static int bare_posix_new(sem_t *ret_semaphores[2])
+{
+	int fd = memfd_create("bench", MFD_CLOEXEC);
+	int error = fd < 0 || ftruncate(fd, sizeof(sem_t)) < 0 ? -errno : 0;
+
+	for (int i = 0; i < 2 && !error; i++) {
+		ret_semaphores[i] = mmap(NULL, sizeof(sem_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (ret_semaphores[i] == MAP_FAILED)
+			error = -errno;
+	}
+	if (!error && sem_init(ret_semaphores[0], 1, 0) < 0)
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 static int bare_posix_open(size_t size, void **ret_a, void **ret_b)
 {
 	struct bare_posix *ends[2];
-	sem_t *semaphores[2][2];
+	sem_t *semaphores[2][2]; /* which, and of which end */
+	int error = bare_posix_new(semaphores[0]);
 
 	(void)size;
-	for (int i = 0; i < 2; i++) {
-		semaphores[0][i] = mmap(NULL, sizeof(sem_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (semaphores[0][i] == MAP_FAILED || sem_init(semaphores[0][i], 1, 0) < 0)
-			return -errno;
-		/* The same memory at another place: each end has its own mapping. */
-		semaphores[1][i] = mremap(semaphores[0][i], 0, sizeof(sem_t), MREMAP_MAYMOVE);
-		if (semaphores[1][i] == MAP_FAILED)
-			return -errno;
-	}
+	if (!error)
+		error = bare_posix_new(semaphores[1]);
+	if (error < 0)
+		return error;
 	for (int i = 0; i < 2; i++) {
 		ends[i] = malloc(sizeof(*ends[i]));
 		if (!ends[i])
 			return -ENOMEM;
-		*ends[i] = (struct bare_posix){.give = semaphores[i][i], .take = semaphores[i][!i]};
+		*ends[i] = (struct bare_posix){.give = semaphores[i][i], .take = semaphores[!i][i]};
 	}
 	*ret_a = ends[0];
 	*ret_b = ends[1];

@@ -69,6 +69,7 @@ extern const struct bench_case semaphore_cases[];
 extern const struct bench_case filelock_cases[];
 extern const struct bench_case endpoint_cases[];
 extern const struct bench_case memory_cases[];
+extern const struct bench_case mapfile_cases[];
 
 /* Ways that more than one table uses. */
 extern const struct bench_way nonet_pipe_messages;

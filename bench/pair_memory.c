@@ -87,7 +87,7 @@ static int pair_memory_take(void *end, void *buffer, size_t size, nonet_time dea
 static const struct bench_way nonet_posixshm = {pair_posix_open, pair_memory_put, pair_memory_take, pair_memory_close};
 static const struct bench_way nonet_sysvshm = {pair_sysv_open, pair_memory_put, pair_memory_take, pair_memory_close};
 
-/* Not judged: made and opened once in an object's life, and then used without a call. */
+/* Not judged: made and opened once in an object's life, and then used without a call (README.md). */
 const struct bench_case memory_cases[] = {
 	{.what = "memory posixshm",
 	 .sizes = {4096, 1 << 20},

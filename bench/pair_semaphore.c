@@ -135,8 +135,7 @@ static const struct bench_way nonet_sysv = {pair_sysv_open, pair_semaphore_put, 
 static const struct bench_way nonet_sysv_undo = {pair_sysv_undo_open, pair_semaphore_put, pair_semaphore_take,
 						 pair_semaphore_close};
 
-/* A POSIX semaphore that is free is a few instructions, of which a call through a library is a good part: not judged.
- */
+/* A POSIX semaphore that is free is 52 instructions, and two calls into another library are 14 more (README.md). */
 const struct bench_case semaphore_cases[] = {
 	{.what = "semaphore, POSIX, post and wait",
 	 .sizes = {1},

@@ -40,12 +40,14 @@ static const struct address_form {
 	[NONET_SCHEME_LOG] = {"log", address_read_object, "log:jobs or log:/var/app/jobs"},
 };
 
+#define ADDRESS_FORMS (sizeof(address_forms) / sizeof(address_forms[0]))
+
 static const struct address_form *address_form(enum nonet_scheme scheme)
 {
 	/* Unsigned, so that what isn't a scheme fails one way, negative numbers too. */
 	size_t index = (unsigned int)scheme;
 
-	if (index >= sizeof(address_forms) / sizeof(address_forms[0]) || !address_forms[index].name)
+	if (index >= ADDRESS_FORMS || !address_forms[index].name)
 		return NULL;
 	return &address_forms[index];
 }
@@ -66,14 +68,17 @@ const char *address_example(enum nonet_scheme scheme)
 static enum nonet_scheme address_find_scheme(const char *text)
 {
 	const char *colon = strchr(text, ':');
+	size_t length;
 	int scheme;
 
 	if (!colon)
 		return 0;
-	for (scheme = NONET_SCHEME_FIFO; address_form(scheme); scheme++) {
-		const char *name = address_form(scheme)->name;
+	length = (size_t)(colon - text);
+	for (scheme = NONET_SCHEME_FIFO; (size_t)scheme < ADDRESS_FORMS; scheme++) {
+		const char *name = address_forms[scheme].name;
 
-		if (strlen(name) == (size_t)(colon - text) && !memcmp(name, text, strlen(name)))
+		/* Few begin with the same letter. */
+		if (*name == *text && !strncmp(name, text, length) && !name[length])
 			return scheme;
 	}
 	return 0;

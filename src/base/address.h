@@ -53,6 +53,15 @@ size_t address_quotable(const char *begin, const char *end);
 int address_refuse_byte(const struct address_reader *reader, const char *at);
 
 /*
+ * How many bytes at the start of @bytes stand for themselves wherever they are: printable ASCII but '%', a space and
+ * what is in @special. Nearly always all of them.
+ */
+size_t address_plain(const char *bytes, size_t size, const char *special);
+
+/* The value of a hexadecimal digit, or -1. */
+int address_digit(char byte);
+
+/*
  * Undo the escapes from @begin to @end into address->bytes, followed by NUL. @what ("path") is for the sentence. NUL
  * bytes only where @nul_allowed.
  */

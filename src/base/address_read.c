@@ -29,8 +29,7 @@ int address_refuse_byte(const struct address_reader *reader, const char *at)
 			      byte);
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int address_digit(char byte)
+int address_digit(char byte)
 {
 	if (byte >= '0' && byte <= '9')
 		return byte - '0';
@@ -58,6 +57,23 @@ static int address_read_escape(struct address_reader *reader, const char *escape
 	return 0;
 }
 
+size_t address_plain(const char *bytes, size_t size, const char *special)
+{
+	const char *refused;
+	size_t length;
+
+	/* Whether char is signed or not, no byte of a longer character is in this range. */
+	for (length = 0; length < size && bytes[length] > ' ' && bytes[length] < 0x7f; length++) {
+		if (bytes[length] == '%')
+			break;
+		for (refused = special; *refused && *refused != bytes[length]; refused++)
+			;
+		if (*refused)
+			break;
+	}
+	return length;
+}
+
 int address_read_bytes(struct address_reader *reader, const char *begin, const char *end, const char *what,
 		       bool nul_allowed, const char **ret_bytes, size_t *ret_size)
 {
@@ -65,8 +81,10 @@ int address_read_bytes(struct address_reader *reader, const char *begin, const c
 	const char *at = begin;
 
 	while (at < end) {
-		size_t length = utf8_printable(at, (size_t)(end - at));
+		size_t length = address_plain(at, (size_t)(end - at), "");
 
+		if (!length)
+			length = utf8_printable(at, (size_t)(end - at));
 		if (!length)
 			return address_refuse_byte(reader, at);
 		if (*at == '%') {

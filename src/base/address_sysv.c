@@ -27,15 +27,13 @@ static int read_hexadecimal_key(struct address_reader *reader, const char *key, 
 		return address_refuse(reader, at, "no digits stand after \"%.*s\"; write a key, as in %s",
 				      ADDRESS_QUOTE(key, end), reader->example);
 	for (; at < end; at++) {
-		/* memchr(), as strchr() would find the NUL. */
-		static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
-		const char *digit = memchr(digits, *at, sizeof(digits) - 1);
+		const int digit = address_digit(*at);
 
-		if (!digit)
+		if (digit < 0)
 			return address_refuse(reader, at,
 					      "\"%.*s\" is no key: after 0x stand hexadecimal digits alone, as in %s",
 					      ADDRESS_QUOTE(key, end), reader->example);
-		value = value << 4 | (digit - digits) / 2;
+		value = value << 4 | digit;
 		if (value > UINT32_MAX)
 			return address_refuse(reader, key,
 					      "\"%.*s\" is out of range: a key is at most 0xffffffff, as in %s",

@@ -101,12 +101,16 @@ static int mapfile_open_file(const char *path, unsigned how, struct stat *ret_st
 	return error < 0 ? error : fd;
 }
 
-static int mapfile_map(struct nonet_mapfile *mapfile, uint64_t length)
+/* @block: the file's st_blksize, or 0: it wasn't asked for. */
+static int mapfile_map(struct nonet_mapfile *mapfile, uint64_t length, blksize_t block)
 {
 	bool huge;
-	size_t page;
-	int error = sys_file_page_size(mapfile->fd, &page, &huge);
+	size_t page = (size_t)sys_page_size();
+	int error = 0;
 
+	/* Large pages are the blocks of their file system, so that one with smaller blocks needn't be asked. */
+	if (block == 0 || (size_t)block > page)
+		error = sys_file_page_size(mapfile->fd, &page, &huge);
 	if (error < 0)
 		return error;
 	if (length > PTRDIFF_MAX)
@@ -140,7 +144,7 @@ static int mapfile_open_into(struct nonet_mapfile *mapfile, const struct nonet_m
 				 offset + length);
 	if (length == 0)
 		length = size - offset;
-	error = mapfile_map(mapfile, length);
+	error = mapfile_map(mapfile, length, status.st_blksize);
 	if (error < 0)
 		return error_set(reterr, error, "can't map %llu bytes of %s: %s", length, path, error_reason(error));
 	return 0;
@@ -159,7 +163,7 @@ static int mapfile_create_new(struct nonet_mapfile *mapfile, const struct nonet_
 				   options->mode ? options->mode : 0600, false);
 	if (error == 0) {
 		mapfile->fd = whole.fd;
-		error = mapfile_map(mapfile, options->length);
+		error = mapfile_map(mapfile, options->length, 0);
 	}
 	if (error == 0)
 		error = whole_publish(&whole, name);

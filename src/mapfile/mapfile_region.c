@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "base/flat.h"
 #include "guard/whole.h"
 #include "mapfile/mapfile.h"
 #include "sys/backing.h"
@@ -56,7 +57,7 @@ int nonet_mapfile_refresh(struct nonet_mapfile *mapfile)
 	return error < 0 ? error : mapfile_resize(mapfile, size);
 }
 
-int nonet_mapfile_grow(struct nonet_mapfile *mapfile, size_t length)
+FLAT int nonet_mapfile_grow(struct nonet_mapfile *mapfile, size_t length)
 {
 	uint64_t end;
 	uint64_t size;

@@ -2,6 +2,7 @@
 #include "memory/memory.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "sys/files.h"
@@ -77,18 +78,17 @@ static int memory_read_address(const char *text, struct nonet_address **ret_addr
 
 static struct nonet_memory *memory_alloc(const struct memory_carrier *carrier, const char *text)
 {
-	struct nonet_memory *memory = sys_allocate(sizeof(*memory));
+	const size_t size = strlen(text) + 1;
+	struct nonet_memory *memory = sys_allocate(sizeof(*memory) + size);
 
 	if (!memory)
 		return NULL;
+	memcpy(memory->text, text, size);
 	memory->carrier = carrier;
 	memory->fd = -1;
 	memory->id = -1;
 	memory->page = (size_t)sys_page_size();
 	change_init(&memory->change);
-	memory->text = sys_copy_string(text);
-	if (!memory->text)
-		return sys_free(memory);
 	return memory;
 }
 
@@ -226,7 +226,6 @@ struct nonet_memory *nonet_memory_close(struct nonet_memory *memory)
 	guard_map_done(&memory->map);
 	sys_close(&memory->fd);
 	sys_free(memory->path);
-	sys_free(memory->text);
 	return sys_free(memory);
 }
 

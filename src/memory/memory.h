@@ -22,8 +22,8 @@ struct nonet_memory {
 	size_t page;
 	bool huge;
 	char *path; /* of a named file, else NULL */
-	char *text; /* its address, or what it is: for sentences */
 	struct change change;
+	char text[]; /* its address, or what it is: for sentences */
 };
 
 /*

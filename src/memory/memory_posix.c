@@ -2,7 +2,7 @@
 /* posixshm: a file in /dev/shm, as shm_open(3) of every C library on Linux has it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "guard/whole.h"
@@ -30,12 +30,13 @@ struct posix_path {
 };
 
 /* The directory is root's, and sticky: its name leads to one place. */
-static struct posix_path posix_path(const struct nonet_address *address)
+static void posix_path(const struct nonet_address *address, struct posix_path *ret_path)
 {
-	struct posix_path path;
+	size_t size;
+	const char *name = nonet_address_name(address, &size);
 
-	snprintf(path.text, sizeof(path.text), POSIX_DIRECTORY "/%s", posix_name(address));
-	return path;
+	/* Its one slash and its NUL with it. */
+	memcpy(mempcpy(ret_path->text, POSIX_DIRECTORY, sizeof(POSIX_DIRECTORY) - 1), name, size + 1);
 }
 
 /* A socket is -ENXIO, a directory -EISDIR for writing: open(2). */
@@ -60,8 +61,9 @@ static int posix_open_file(const char *path, int flags, uint64_t *ret_length)
 
 static int posix_remember(struct nonet_memory *memory, const struct nonet_address *address)
 {
-	const struct posix_path path = posix_path(address);
+	struct posix_path path;
 
+	posix_path(address, &path);
 	memory->path = sys_copy_string(path.text);
 	return memory->path ? 0 : -ENOMEM;
 }
@@ -186,10 +188,12 @@ static int posix_look(const struct posix_path *path, struct stat *ret_status)
 
 static int posix_unlink(const struct nonet_address *address, struct nonet_error *reterr)
 {
-	const struct posix_path path = posix_path(address);
+	struct posix_path path;
 	struct stat status;
-	int error = posix_look(&path, &status);
+	int error;
 
+	posix_path(address, &path);
+	error = posix_look(&path, &status);
 	if (error == 0)
 		error = sys_unlink_at(AT_FDCWD, path.text);
 	return error < 0 ? posix_refuse("remove", nonet_address_text(address), error, reterr) : 0;
@@ -198,10 +202,12 @@ static int posix_unlink(const struct nonet_address *address, struct nonet_error 
 static int posix_find(const struct nonet_address *address, struct nonet_memory_info *ret_info,
 		      struct nonet_error *reterr)
 {
-	const struct posix_path path = posix_path(address);
+	struct posix_path path;
 	struct stat status;
-	int error = posix_look(&path, &status);
+	int error;
 
+	posix_path(address, &path);
+	error = posix_look(&path, &status);
 	if (error < 0)
 		return posix_refuse("look at", nonet_address_text(address), error, reterr);
 	*ret_info = (struct nonet_memory_info){

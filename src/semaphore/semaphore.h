@@ -2,6 +2,7 @@
 #ifndef SEMAPHORE_SEMAPHORE_H
 #define SEMAPHORE_SEMAPHORE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -29,12 +30,14 @@ struct semaphore_place {
 };
 
 struct nonet_semaphore {
-	const struct semaphore_carrier *carrier;
-	struct nonet_waitable waitable;
-	struct semaphore_place place;
+	/* In one line of the cache: what taking and giving read. */
 	sem_t *posix; /* NULL: it is of System V */
 	int id;       /* of a System V set */
 	uint32_t count;
+	const struct semaphore_carrier *carrier;
+
+	struct nonet_waitable waitable;
+	struct semaphore_place place;
 
 	unsigned generation; /* of the process that opened it */
 	pthread_mutex_t starting;
@@ -76,8 +79,19 @@ int semaphore_posix_post(struct nonet_semaphore *semaphore, uint32_t permits, ui
 int semaphore_sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
 int semaphore_sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
 
-/* For the two public calls that make these: with link-time optimization all is one function. */
-#define SEMAPHORE_FLAT __attribute__((flatten))
+/* Where there was no permit: until @deadline, which isn't NONET_NOW. */
+int semaphore_posix_sleep(struct nonet_semaphore *semaphore, nonet_time deadline);
+
+/* One permit of a POSIX semaphore. */
+static inline int semaphore_posix_take(struct nonet_semaphore *semaphore, nonet_time deadline)
+{
+	int error = sys_posix_semaphore_try(semaphore->posix);
+
+	return error == -EAGAIN && deadline != NONET_NOW ? semaphore_posix_sleep(semaphore, deadline) : error;
+}
+
+/* For those that call these: with link-time optimization all is one function, and that one isn't part of another. */
+#define SEMAPHORE_OTHER __attribute__((flatten, noinline))
 
 /* Read an address. semaphore_place_done() frees what is in it. */
 int semaphore_place_init(struct semaphore_place *place, const char *address, struct nonet_error *reterr);

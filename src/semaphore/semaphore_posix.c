@@ -171,16 +171,14 @@ static int posix_unlink(const struct semaphore_place *place, struct nonet_error 
 	return error < 0 ? posix_refuse(place, "remove", error, reterr) : 0;
 }
 
-static int posix_sleep(sem_t *semaphore, nonet_time deadline)
+int semaphore_posix_sleep(struct nonet_semaphore *semaphore, nonet_time deadline)
 {
 	nonet_time look;
 	int error;
 
-	if (deadline == NONET_NOW)
-		return -EAGAIN;
 	for (;;) {
 		look = nonet_after(WATCH_INTERVAL);
-		error = sys_posix_semaphore_wait(semaphore, deadline < look ? deadline : look);
+		error = sys_posix_semaphore_wait(semaphore->posix, deadline < look ? deadline : look);
 		if (error != -ETIMEDOUT || (deadline != NONET_FOREVER && nonet_clock() >= deadline))
 			return error;
 	}
@@ -188,12 +186,9 @@ static int posix_sleep(sem_t *semaphore, nonet_time deadline)
 
 int semaphore_posix_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
 {
-	int error;
-
 	if (permits > 1 || flags)
 		return permits > SEM_VALUE_MAX ? -EINVAL : -EOPNOTSUPP;
-	error = sys_posix_semaphore_try(semaphore->posix);
-	return error == -EAGAIN ? posix_sleep(semaphore->posix, deadline) : error;
+	return semaphore_posix_take(semaphore, deadline);
 }
 
 static int posix_post_many(struct nonet_semaphore *semaphore, uint32_t permits)

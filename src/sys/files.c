@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/decimal.h"
 #include "sys/fault.h"
 
 int sys_open_at(int directory, const char *name, int flags)
@@ -32,7 +32,7 @@ int sys_open(const char *path, int flags)
 
 void sys_fd_path(int fd, char ret_path[SYS_FD_PATH_SIZE])
 {
-	snprintf(ret_path, SYS_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+	*decimal_write(stpcpy(ret_path, "/proc/self/fd/"), (unsigned)fd) = '\0';
 }
 
 int sys_reopen(int fd, int flags)

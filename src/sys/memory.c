@@ -7,11 +7,20 @@
 
 #include "sys/fault.h"
 
+/* Up to here glibc's malloc(3) has blocks at hand, which its calloc(3) passes by (seen in 2.36). */
+#define MEMORY_SMALL 1024
+
 void *sys_allocate(size_t size)
 {
+	void *memory;
+
 	if (sys_fault(SYS_CALL_ALLOCATE) < 0)
 		return NULL;
-	return calloc(1, size);
+	if (size > MEMORY_SMALL)
+		return calloc(1, size);
+	/* Of malloc(3), or realloc(3), and memset(3) GCC makes a calloc(3) again. */
+	memory = reallocarray(NULL, 1, size);
+	return memory ? memset(memory, 0, size) : NULL;
 }
 
 void *sys_allocate_buffer(size_t size)

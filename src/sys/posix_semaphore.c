@@ -58,10 +58,7 @@ int sys_posix_semaphore_try(sem_t *semaphore)
 
 	if (error < 0)
 		return error;
-	while (sem_trywait(semaphore) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	return sem_trywait(semaphore) < 0 ? -errno : 0;
 }
 
 int sys_posix_semaphore_post(sem_t *semaphore)

@@ -25,7 +25,7 @@ int sys_posix_semaphore_write(int fd, uint32_t value);
 int sys_posix_semaphore_map(int fd, sem_t **ret_semaphore);
 void sys_posix_semaphore_unmap(sem_t *semaphore);
 
-/* -EAGAIN: there is none. Never a system call. */
+/* -EAGAIN: there is none. Never a system call (in glibc and musl), so there is no EINTR to retry. */
 int sys_posix_semaphore_try(sem_t *semaphore);
 
 /*

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -54,7 +55,15 @@ uid_t sys_effective_user(void)
 
 long sys_page_size(void)
 {
-	return sysconf(_SC_PAGESIZE);
+	/* Asked once: each handle of memory wants to know. */
+	static _Atomic long size;
+	long known = atomic_load_explicit(&size, memory_order_relaxed);
+
+	if (known == 0) {
+		known = sysconf(_SC_PAGESIZE);
+		atomic_store_explicit(&size, known, memory_order_relaxed);
+	}
+	return known;
 }
 
 int sys_random(void *ret_bytes, size_t size)

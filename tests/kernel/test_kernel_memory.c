@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the library assumes of mappings, tmpfs and inotify. None of nonet's own code is called. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "harness/storm.h"
@@ -169,6 +173,24 @@ static void room_beyond_the_end_leaves_the_size(void **state)
 	close(fd);
 }
 
+/* By which mapping a file of another file system is spared the question. */
+static void large_pages_are_the_blocks_of_their_file(void **state)
+{
+	struct statfs system;
+	struct stat status;
+	int fd = memfd_create("nonet-test", MFD_CLOEXEC | MFD_HUGETLB);
+
+	(void)state;
+	if (fd < 0)
+		test_skip("hugetlb", strerror(errno));
+	test_must(fstat(fd, &status));
+	test_must(fstatfs(fd, &system));
+	assert_int_equal(system.f_type, HUGETLBFS_MAGIC);
+	assert_true(status.st_blksize > (blksize_t)PAGE);
+	assert_int_equal(status.st_blksize, system.f_bsize);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +200,7 @@ int main(void)
 		test_case(a_memfd_tells_its_truncation_and_its_mode),
 		test_case(a_file_made_without_a_name_loses_its_watch_with_the_name),
 		test_case(room_beyond_the_end_leaves_the_size),
+		test_case(large_pages_are_the_blocks_of_their_file),
 	};
 
 	return test_main(tests);
