@@ -239,7 +239,7 @@ inline mutex_unlock()
 	do
 	:: atomic {
 			v = word[m];
-			assert(OWNER(v) == me && v >> 6 == generation[me]); /* a live one's claim is its own */
+			assert(OWNER(v) == me && v >> 6 == generation[me]); /* exclusion */
 		}
 		atomic {
 #ifdef UNLOCK_BY_STORE

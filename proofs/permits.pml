@@ -5,7 +5,7 @@
  * there is a permit to be had.
  *
  * doubled  a permit has one user; a dead one counts until the kernel has marked its life word
- * lost     when nothing moves any more, every permit is free, or its owner is known to be dead
+ * lost     when nothing moves any more, every permit is free, or its owner is known to be dead; so nobody waits with some
  * asleep   nobody waits for ever
  *
  * holds
@@ -14,10 +14,10 @@
  * falls doubled: -DMARK_BEFORE_LAST_WRITE
  * falls doubled: -DDEATHS=0 -DCLAIM_BY_STORE
  * falls doubled: -DDEAD_FREED_BY_STORE
- * falls asleep: -DTWO_STORES
- * falls asleep: -DBIRTHS=1 -DOWNER_BY_TID
- * falls asleep: -DDEATHS=0 -DNO_LOCK
- * falls asleep: -DDEATHS=0 -DLEAVES=1 -DLEAVE_WITH_SOME
+ * falls lost: -DTWO_STORES
+ * falls lost: -DBIRTHS=1 -DOWNER_BY_TID
+ * falls lost: -DDEATHS=0 -DNO_LOCK
+ * falls lost: -DDEATHS=0 -DLEAVES=1 -DLEAVE_WITH_SOME
  */
 #include "kernel.pml"
 #ifndef LEAVES
@@ -68,7 +68,10 @@ inline claim()
 		CAS(permit[i], CLAIM);
 #endif
 		if
-		:: ok -> assert(user[i] == 0); user[i] = me; have++; /* doubled */
+		:: ok ->
+			assert(user[i] == 0); /* doubled */
+			user[i] = me;
+			have++;
 		:: else;
 		fi }
 	:: !TO_BE_HAD(v);
@@ -104,9 +107,9 @@ inline give()
 {
 	do
 	:: atomic { user[0] == me -> user[0] = 0; have--; i = 0; v = CLAIM; }
-		atomic { CAS(permit[i], 0); assert(ok); } /* doubled */
+		atomic { CAS(permit[i], 0); assert(ok); /* doubled */ }
 	:: atomic { user[1] == me -> user[1] = 0; have--; i = 1; v = CLAIM; }
-		atomic { CAS(permit[i], 0); assert(ok); } /* doubled */
+		atomic { CAS(permit[i], 0); assert(ok); /* doubled */ }
 	:: user[0] != me && user[1] != me -> break;
 	od
 }

@@ -12,11 +12,10 @@
  * falls asleep: -DDEATHS=0 -DCLEARED_FIRST
  * falls asleep: -DDEATHS=0 -DCLEARED_AND_ONE_WOKEN
  * falls asleep: -DDEATHS=0 -DARMED_NOT_SET_AGAIN
- * falls asleep: -DDEATHS=0 -DLOOK_BEFORE_ARMED
  * falls asleep: -DDEATHS=0 -DBELL_READ_LAST
  * falls asleep: -DDEATHS=0 -DPUTS=2 -DBELL_ONCE
- * falls asleep: -DONE_WAITER -DLOOK_AT_BELL_ONLY
- * falls asleep: -DONE_WAITER -DNO_LOOK_AGAIN
+ * falls asleep: -DONE_WAKER -DLOOK_AT_BELL_ONLY
+ * falls asleep: -DONE_WAKER -DNO_LOOK_AGAIN
  */
 #include "kernel.pml"
 #define WAKERS 2
@@ -47,9 +46,7 @@ byte things; /* the state that is waited for */
 inline take_one()
 {
 	do
-#ifdef LOOK_BEFORE_ARMED
-	:: things == 0 -> READ_BELL; armed = 1;
-#elif defined(BELL_READ_LAST)
+#ifdef BELL_READ_LAST
 	:: armed = 1; things == 0 -> READ_BELL;
 #else
 	:: READ_BELL;
@@ -76,7 +73,7 @@ endasleep: atomic {
 			fi;
 			on_word[me] = 0;
 		}
-#if defined(LOOK_BEFORE_ARMED) || defined(BELL_READ_LAST)
+#ifdef BELL_READ_LAST
 	:: atomic { things > 0 -> things--; break; }
 #endif
 	od
