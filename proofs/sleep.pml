@@ -13,7 +13,7 @@
  * falls asleep: -DDEATHS=0 -DCLEARED_AND_ONE_WOKEN
  * falls asleep: -DDEATHS=0 -DARMED_NOT_SET_AGAIN
  * falls asleep: -DDEATHS=0 -DBELL_READ_LAST
- * falls asleep: -DDEATHS=0 -DPUTS=2 -DBELL_ONCE
+ * falls asleep: -DONE_WAKER -DPUTS=2 -DBELL_ONCE
  * falls asleep: -DONE_WAKER -DLOOK_AT_BELL_ONLY
  * falls asleep: -DONE_WAKER -DNO_LOOK_AGAIN
  */
