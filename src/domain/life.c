@@ -107,6 +107,21 @@ static nonet_time life_until(nonet_time deadline)
 	return until < deadline ? until : deadline;
 }
 
+/* Until @until, or for LIFE_BLIND where futex_waitv(2) is forbidden by a filter that is older (seccomp(2)). */
+static int life_sleep_pair(const struct sys_futex_pair *pair, nonet_time until)
+{
+	int result = sys_futex_wait_pair(pair, until);
+	nonet_time soon;
+
+	if (result != -ENOSYS && result != -EPERM)
+		return result;
+	soon = nonet_after(LIFE_BLIND);
+	if (soon >= until)
+		return sys_futex_wait(pair->words[0], pair->values[0], until);
+	result = sys_futex_wait(pair->words[0], pair->values[0], soon);
+	return result == -ETIMEDOUT ? 0 : result;
+}
+
 int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint64_t seen, nonet_time deadline)
 {
 	struct sys_futex_pair pair;
@@ -124,16 +139,14 @@ int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint6
 	pair.words[1] = claim_futex(&domain_slot(domain, claim_slot(seen))->life);
 	pair.values[1] = (uint32_t)life;
 	until = life_until(deadline);
-	result = sys_futex_wait_pair(&pair, until);
-	/* A filter of system calls that is older than this one (seccomp(2)). */
-	if (result == -ENOSYS || result == -EPERM) {
-		until = nonet_after(LIFE_BLIND);
-		until = until < deadline ? until : deadline;
-		result = sys_futex_wait(pair.words[0], pair.values[0], until);
-		if (result == -ETIMEDOUT && until < deadline)
-			return 0;
-	}
-	return life_slept(result, until, deadline);
+	result = life_slept(life_sleep_pair(&pair, until), until, deadline);
+	/*
+	 * The kernel wakes one, and it may have been us, who may find our own claim free and have no use for it: so
+	 * whoever slept on a life that is over hands that on, whatever woke him. proofs/mutex.pml shows the need.
+	 */
+	if (life_has_ended(domain, seen))
+		life_tell(domain, seen);
+	return result;
 }
 
 int life_sleep_on(const _Atomic uint32_t *word, uint32_t seen, nonet_time deadline)

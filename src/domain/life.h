@@ -54,7 +54,8 @@ int life_look(struct domain *domain, uint64_t owner);
 
 /*
  * Sleep on a claim that is @seen, until it changes, or its owner dies (if it has one), or somebody wakes us, or for
- * no reason; at most until @deadline, and at most for DOMAIN_INTERVAL.
+ * no reason; at most until @deadline, and at most for DOMAIN_INTERVAL. Whoever else sleeps on the life of an owner who
+ * died meanwhile is woken.
  *
  * Return: 0, 1: DOMAIN_INTERVAL has passed; or -ETIMEDOUT, -EFAULT.
  */

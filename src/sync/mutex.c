@@ -20,7 +20,8 @@
  *     owner changes, the others still sleep on the old one's life: so an owner who has slept wakes ONE of them, who
  *     then watches over the new one. Waking all would do as well, and costs six times as much.
  *   - The kernel wakes only one sleeper on a dead thread's word, who may sleep there for another mutex of the same
- *     owner: so whoever finds a dead owner wakes all that sleep on his life.
+ *     owner, or need the mutex no more: so whoever has slept on a dead owner's life wakes all others there
+ *     (life_sleep()), and so does whoever takes over without having slept.
  *   - Who was to wake, or to be woken, may be killed first: so nobody sleeps for longer than DOMAIN_INTERVAL.
  *
  * [MUTEX-OWN]  What an owner stored before he let go, or before he died, the next one sees: release, acquire. The
