@@ -94,15 +94,17 @@ static int posix_create(struct nonet_semaphore *semaphore, const struct nonet_se
 	return 0;
 }
 
-/* The file behind a name, if it can be a semaphore's. */
-static int posix_check(int fd)
+/* The file behind a name, if it can be a semaphore's. Not following links, as sem_open(3). */
+static int posix_open_file(int directory, const char *name)
 {
 	struct stat status;
-	int error = sys_stat_fd(fd, &status);
+	int fd = sys_open_regular(directory, name, O_RDWR | O_NOFOLLOW, &status);
 
-	if (error < 0)
-		return error;
-	return S_ISREG(status.st_mode) && status.st_size >= (off_t)sizeof(sem_t) ? 0 : -ENOTSUP;
+	if (fd >= 0 && status.st_size < (off_t)sizeof(sem_t)) {
+		sys_close(&fd);
+		return -ENOTSUP;
+	}
+	return fd == -ELOOP ? -ENOTSUP : fd;
 }
 
 static int posix_refuse(const struct semaphore_place *place, const char *what, int error, struct nonet_error *reterr)
@@ -133,14 +135,9 @@ static int posix_open(struct nonet_semaphore *semaphore, const struct nonet_sema
 
 	(void)options;
 	(void)deadline;
-	/* Not following links, as sem_open(3). O_NONBLOCK and O_NOCTTY for what isn't a file. */
 	if (directory >= 0)
-		fd = sys_open_at(directory, semaphore->place.file, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	error = fd < 0 ? fd : posix_check(fd);
-	if (error == -EISDIR || error == -ELOOP || error == -ENXIO)
-		error = -ENOTSUP;
-	if (error == 0)
-		error = sys_posix_semaphore_map(fd, &semaphore->posix);
+		fd = posix_open_file(directory, semaphore->place.file);
+	error = fd < 0 ? fd : sys_posix_semaphore_map(fd, &semaphore->posix);
 	sys_close(&fd);
 	sys_close(&directory);
 	if (error < 0)
