@@ -302,6 +302,33 @@ static void told_to_rest_it_looks_no_more(void **state)
 	watcher_free(watcher);
 }
 
+/* Armed, it is out of its wait; and what it had is the caller's. Who polls is told, in vain. */
+static void dismissed_it_waits_no_more_and_rings(void **state)
+{
+	struct thing thing = {0};
+	struct watcher *watcher;
+
+	(void)state;
+	thing_open(&thing);
+	watcher = watch(&acquires, &thing);
+	assert_int_equal(watcher_dismiss(watcher), 0);
+	assert_int_equal(rung(watcher), 0);
+	assert_int_equal(watcher_arm(watcher), 0);
+	until_counted(&thing.in_block, 1);
+	assert_int_equal(watcher_dismiss(watcher), 0);
+	assert_int_equal(rung(watcher), 1);
+	thing_give(&thing);
+	assert_int_equal(watcher_collect(watcher), 0);
+	assert_int_equal(thing_has(&thing), 1);
+	assert_int_equal(watcher_arm(watcher), 0);
+	until_rung(watcher);
+	assert_int_equal(watcher_dismiss(watcher), 1);
+	assert_int_equal(rung(watcher), 1);
+	assert_int_equal(watcher_collect(watcher), 0);
+	watcher_free(watcher);
+	thing_close(&thing);
+}
+
 static void an_error_is_readiness(void **state)
 {
 	struct thing thing = {.result = -EIDRM};
@@ -460,6 +487,7 @@ int main(void)
 		test_case(freed_it_gives_back),
 		test_case(a_blocked_helper_is_called_out),
 		test_case(told_to_rest_it_looks_no_more),
+		test_case(dismissed_it_waits_no_more_and_rings),
 		test_case(an_error_is_readiness),
 		test_case(the_programs_own_handler_stays),
 		test_case(threads_may_share_it),

@@ -257,6 +257,23 @@ int watcher_disarm(struct watcher *watcher)
 	return collected;
 }
 
+int watcher_dismiss(struct watcher *watcher)
+{
+	int collected;
+	bool waits;
+
+	if (watcher_is_foreign(watcher))
+		return -ECHILD;
+	pthread_mutex_lock(&watcher->mutex);
+	watcher_settle(watcher);
+	waits = watcher->state != WATCHER_IDLE;
+	collected = watcher_withdraw(watcher);
+	if (waits)
+		watcher_ring(watcher);
+	pthread_mutex_unlock(&watcher->mutex);
+	return collected;
+}
+
 void watcher_rest(struct watcher *watcher)
 {
 	if (watcher_is_foreign(watcher))

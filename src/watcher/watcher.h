@@ -69,6 +69,12 @@ int watcher_disarm(struct watcher *watcher);
 void watcher_rest(struct watcher *watcher);
 
 /*
+ * As watcher_disarm(), for who isn't waited for any more by one of several: should another wait nevertheless, the
+ * descriptor tells him that something may be ready, as with watcher_rest().
+ */
+int watcher_dismiss(struct watcher *watcher);
+
+/*
  * As watcher_disarm(), but only if there is something to collect; else the helper goes on as it was.
  *
  * Return: 1 or 0 as there.
