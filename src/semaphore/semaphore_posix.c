@@ -16,11 +16,10 @@
  * sem_post(3) adds a permit and wakes one sleeper. Two things follow from that:
  * - A sleeper that was woken and is killed before it runs has taken the wake with it, and the next sleeps on beside a
  *   permit. So nobody sleeps for longer than WATCH_INTERVAL without looking again.
- * - A sleeper that doesn't want the permit would take wakes from those who do. So a helper thread can't sleep there,
- *   only look again and again.
+ * - A sleeper that doesn't want the permit would take wakes from those who do. So no helper thread can sleep there:
+ *   all that are waited for by descriptor are looked at again and again by one, watcher/looker.h.
  */
 #define WATCH_INTERVAL NONET_MS(100)
-#define LOOK_INTERVAL  NONET_MS(10)
 
 #define DIRECTORY SYS_POSIX_SEMAPHORE_DIRECTORY
 
@@ -249,15 +248,11 @@ static int posix_look(struct nonet_semaphore *semaphore, struct nonet_semaphore_
 	return 0;
 }
 
-static int posix_block(void *object)
+static bool posix_is_ready(void *object)
 {
 	struct nonet_semaphore *semaphore = object;
-	int error;
 
-	if (sys_posix_semaphore_value(semaphore->posix) > 0)
-		return 1;
-	error = sys_sleep_once(LOOK_INTERVAL);
-	return error < 0 ? error : 0;
+	return sys_posix_semaphore_value(semaphore->posix) > 0;
 }
 
 static bool posix_explain(struct nonet_semaphore *semaphore, int code, struct nonet_error *ret_error)
@@ -292,6 +287,6 @@ const struct semaphore_carrier semaphore_posix = {
 	.operate = posix_operate,
 	.value = posix_value,
 	.look = posix_look,
-	.job = {.block = posix_block},
+	.is_ready = posix_is_ready,
 	.explain = posix_explain,
 };

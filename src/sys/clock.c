@@ -64,13 +64,3 @@ int sys_retry_sleep(struct sys_retry *retry, nonet_time deadline)
 		;
 	return 0;
 }
-
-int sys_sleep_once(nonet_time duration)
-{
-	const struct timespec time = time_to_timespec(duration);
-	int error = sys_fault(SYS_CALL_NANOSLEEP);
-
-	if (error < 0)
-		return error;
-	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
-}

@@ -85,7 +85,7 @@ static void watcher_block(struct watcher *watcher)
 	watcher->blocking = false;
 	if (result == 1 && watcher->job->release)
 		watcher->holding = true;
-	if (watcher->state == WATCHER_ARMED && result != 0 && result != -EINTR)
+	if (watcher->state == WATCHER_ARMED && result != -EINTR)
 		watcher_ring(watcher);
 	pthread_cond_broadcast(&watcher->returned);
 }

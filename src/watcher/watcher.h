@@ -21,7 +21,7 @@ struct watcher_job {
 	 * By the helper: wait, in one interruptible call, until the object is ready.
 	 *
 	 * Return: 1 it is (and maybe something was acquired), -EINTR: interrupted, nothing happened; any other -errno
-	 * is readiness too: the object's next call finds out itself. 0: look again at once.
+	 * is readiness too: the object's next call finds out itself.
 	 */
 	int (*block)(void *object);
 
