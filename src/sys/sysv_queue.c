@@ -27,13 +27,14 @@ int sys_sysv_queue_create(int32_t key, unsigned mode)
 	return sysv_queue_get(key, IPC_CREAT | IPC_EXCL | (int)mode);
 }
 
-static int sysv_queue_control(int id, int command, struct msqid_ds *status)
+/* @argument is a struct msqid_ds, or what the command takes in its place. */
+static int sysv_queue_control(int id, int command, void *argument)
 {
 	int error = sys_fault(SYS_CALL_SYSV_QUEUE_CONTROL);
 
 	if (error < 0)
 		return error;
-	return msgctl(id, command, status) < 0 ? -errno : 0;
+	return msgctl(id, command, argument) < 0 ? -errno : 0;
 }
 
 int sys_sysv_queue_remove(int id)
@@ -71,6 +72,21 @@ int sys_sysv_queue_set_capacity(int id, uint64_t capacity)
 		return error;
 	status.msg_qbytes = (msglen_t)capacity;
 	return sysv_queue_control(id, IPC_SET, &status);
+}
+
+int sys_sysv_queue_limits(struct sys_sysv_queue_limits *ret_limits)
+{
+	struct msginfo info;
+	int error = sysv_queue_control(0, IPC_INFO, &info);
+
+	if (error < 0)
+		return error;
+	*ret_limits = (struct sys_sysv_queue_limits){
+		.message_size = (uint64_t)info.msgmax,
+		.capacity = (uint64_t)info.msgmnb,
+		.queues = (uint64_t)info.msgmni,
+	};
+	return 0;
 }
 
 int sys_sysv_queue_send(int id, const void *message, size_t size, unsigned flags)
