@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 
@@ -43,14 +44,17 @@ int sys_inotify_read(int inotify, bool *ret_written, bool *ret_ended)
 	const struct inotify_event *event;
 	ssize_t size = sys_fault(SYS_CALL_READ);
 	uint32_t mask = 0;
+	int cancel;
 
 	if (size < 0)
 		return (int)size;
 	/* What can't be read now is said next time. */
 	for (int reads = 0; reads < INOTIFY_READS; reads++) {
+		cancel = sys_cancel_off();
 		do
 			size = read(inotify, buffer, sizeof(buffer));
 		while (size < 0 && errno == EINTR);
+		sys_cancel_restore(cancel);
 		if (size <= 0)
 			break;
 		for (ssize_t at = 0; at < size; at += (ssize_t)(sizeof(*event) + event->len)) {

@@ -11,17 +11,21 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 int sys_open_at(int directory, const char *name, int flags)
 {
 	int fd = sys_fault(SYS_CALL_OPEN);
+	int cancel;
 
 	if (fd < 0)
 		return fd;
+	cancel = sys_cancel_off();
 	do
 		fd = openat(directory, name, flags | O_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -83,11 +87,15 @@ static bool close_is_kept(int fd)
 
 void sys_close_now(int *fd)
 {
+	int cancel;
+
 	if (*fd < 0)
 		return;
 	(void)sys_fault(SYS_CALL_CLOSE);
 	/* Linux frees the number before anything can fail, so an error, EINTR too, must not be answered by a retry. */
+	cancel = sys_cancel_off();
 	close(*fd);
+	sys_cancel_restore(cancel);
 	*fd = -1;
 }
 

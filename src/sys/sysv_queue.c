@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sys/fault.h"
 
@@ -95,7 +97,10 @@ int sys_sysv_queue_send(int id, const void *message, size_t size, unsigned flags
 
 	if (error < 0)
 		return error;
-	return msgsnd(id, message, size, flags & SYS_SYSV_QUEUE_WAIT ? 0 : IPC_NOWAIT) < 0 ? -errno : 0;
+	/* See sys/cancel.h. */
+	if (syscall(SYS_msgsnd, id, message, size, flags & SYS_SYSV_QUEUE_WAIT ? 0 : IPC_NOWAIT) < 0)
+		return -errno;
+	return 0;
 }
 
 ssize_t sys_sysv_queue_receive(int id, void *message, size_t size, long type, unsigned flags)
@@ -109,6 +114,6 @@ ssize_t sys_sysv_queue_receive(int id, void *message, size_t size, long type, un
 		how |= MSG_EXCEPT;
 	if (flags & SYS_SYSV_QUEUE_COPY)
 		how |= MSG_COPY;
-	got = msgrcv(id, message, size, type, how);
+	got = syscall(SYS_msgrcv, id, message, size, type, how);
 	return got < 0 ? -errno : got;
 }
