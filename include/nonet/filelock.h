@@ -148,7 +148,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_filelock_set_range(struct nonet_filelock
  * mode that nonet_filelock_lock() was asked for in vain before (exclusive if it wasn't asked yet; shared of a file that
  * was opened read-only), and the next nonet_filelock_lock() for that mode has it at once. If that doesn't come within
  * NONET_FILELOCK_PATIENCE the lock is let go of, and waited for again by the next nonet_filelock_arm(). So a handle
- * that is in no loop any more should be unlocked or closed, which ends the waiting.
+ * that is in no loop any more should be unlocked or closed, which ends the waiting; leaving a wait set ends it too, and
+ * what was acquired for the set is let go of at once.
  *
  * Return: the descriptor, owned by @lock; or -EMFILE, -ENFILE, -ENOMEM, -ECHILD (the helper is the parent's).
  */

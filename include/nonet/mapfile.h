@@ -79,7 +79,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_mapfile_create(const char *path, const s
  * Return: 0, or
  *   -ENODATA     there are no bytes: the file is empty, or ends at the offset or before
  *   -ERANGE      the file ends before the end of the region
- *   -ENOTSUP     @path is no regular file
+ *   -ENOTSUP     @path is no regular file; it is looked at, not opened, which could let the peer of a FIFO through
  *   -EINVAL      bad @options; an offset that is no multiple of the page size
  *   -EFBIG       the region is larger than the address space
  *   -EACCES      the mode doesn't let us, for reading and writing (or, with READ_ONLY or PRIVATE, for reading)

@@ -249,8 +249,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_semaphore_look(struct nonet_semaphore *s
  *
  * Neither carrier has one: it is an eventfd, rung by a helper thread, which the first call of this, of
  * nonet_semaphore_arm() or nonet_semaphore_waitable() starts. It takes no permit, nor the wake of another waiter. In a
- * System V semaphore it waits as a waiter does; a POSIX semaphore has no such wait, so it is looked at every 10 ms
- * while armed, until it leaves its wait set.
+ * System V semaphore it waits as a waiter does, a thread for each. A POSIX semaphore has no such wait: it is looked at
+ * every 10 ms while armed, until it leaves its wait set, by one thread for all of the process.
  *
  * Return: the descriptor, owned by @semaphore, or -EMFILE, -ENFILE, -ENOMEM: no helper; -ECHILD: in a forked child.
  */

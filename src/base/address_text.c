@@ -92,11 +92,20 @@ static char *address_write_host(char *text, const struct nonet_address *address)
 	return address_write_number(text, address, ":", NONET_ADDRESS_PORT, "");
 }
 
+/* As "0x%08x". */
+static char *address_write_hex(char *text, uint32_t number)
+{
+	text = mempcpy(text, "0x", 2);
+	for (int shift = 28; shift >= 0; shift -= 4)
+		*text++ = "0123456789abcdef"[number >> shift & 15];
+	return text;
+}
+
 static char *address_write_sysv(char *text, const struct nonet_address *address)
 {
 	/* As ipcs(1) does, so that a person and a script find it there. */
 	if (address->parts & 1u << NONET_ADDRESS_KEY)
-		text += sprintf(text, "0x%08" PRIx64, (uint64_t)address->number[NONET_ADDRESS_KEY]);
+		text = address_write_hex(text, (uint32_t)address->number[NONET_ADDRESS_KEY]);
 	text = address_write_number(text, address, "id=", NONET_ADDRESS_ID, "");
 	if (address->name)
 		text = address_write_bytes(text, address->name, address->name_size, "#");

@@ -119,6 +119,7 @@ int nonet_filelock_open(const char *address, const struct nonet_filelock_options
 	if (!lock)
 		return error_set(reterr, -ENOMEM, "no memory for a file lock's handle");
 	waitable_init(&lock->waitable, -1, filelock_arm);
+	lock->waitable.rest = filelock_rest;
 	lock->flags = options->flags;
 	lock->mode = options->mode ? options->mode : 0600;
 	error = filelock_read_address(lock, address, reterr);

@@ -116,6 +116,7 @@ void filelock_want(struct nonet_filelock *lock, enum sys_lock_mode mode);
 
 /* Of the waitable. */
 int filelock_arm(struct nonet_waitable *waitable);
+void filelock_rest(struct nonet_waitable *waitable);
 
 /* The helper's end. In a forked child only its descriptor is closed. */
 void filelock_free_watcher(struct nonet_filelock *lock);

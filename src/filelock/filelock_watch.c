@@ -127,6 +127,20 @@ int filelock_arm(struct nonet_waitable *waitable)
 	return ready;
 }
 
+/* What it leaves its set for is nobody's business to wait for, nor to have. By a set's thread, as the arm. */
+void filelock_rest(struct nonet_waitable *waitable)
+{
+	struct nonet_filelock *lock = container_of(waitable, struct nonet_filelock, waitable);
+
+	if (!filelock_is_watched(lock))
+		return;
+	pthread_mutex_lock(&lock->mutex);
+	/* Else the helper is idle, or waits for a thread that is in nonet_filelock_lock(). */
+	if (lock->wanted != SYS_LOCK_NONE && lock->armed && watcher_dismiss(lock->watcher) == 1)
+		(void)filelock_give_back(lock);
+	pthread_mutex_unlock(&lock->mutex);
+}
+
 int filelock_wait_by_helper(struct nonet_filelock *lock, enum sys_lock_mode mode, nonet_time deadline)
 {
 	int error;

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "base/list.h"
+#include "base/time.h"
 #include "sys/changes.h"
 #include "sys/event.h"
 #include "sys/files.h"
@@ -115,6 +116,14 @@ static int change_tell(struct change *change, int fd, const char *path, uint64_t
 	return 0;
 }
 
+/* How often somebody else may keep a call that may not wait, by what doesn't matter. */
+#define CHANGE_TURNS 8
+
+static bool change_is_over(int turn, nonet_time deadline)
+{
+	return turn >= CHANGE_TURNS && (deadline == NONET_NOW || nonet_clock() >= deadline);
+}
+
 int change_take(struct change *change, int fd, const char *path, uint64_t end, nonet_time deadline,
 		uint32_t *ret_changes)
 {
@@ -125,7 +134,7 @@ int change_take(struct change *change, int fd, const char *path, uint64_t end, n
 
 	if (error < 0)
 		return error;
-	for (;;) {
+	for (int turn = 0;; turn = turn < CHANGE_TURNS ? turn + 1 : turn) {
 		if (!change_arm(change)) {
 			error = sys_inotify_read(change->fd, &written, &ended);
 			if (error == -EAGAIN) {
@@ -147,6 +156,12 @@ int change_take(struct change *change, int fd, const char *path, uint64_t end, n
 		if (changes != 0) {
 			*ret_changes = changes;
 			return 0;
+		}
+		if (change_is_over(turn, deadline)) {
+			/* There is more: who waits for an edge of the descriptor may have had the last. */
+			atomic_store_explicit(&change->pending, CHANGE_UNKNOWN, memory_order_relaxed);
+			waitable_touch(&change->waitable);
+			return time_expired(deadline);
 		}
 	}
 }

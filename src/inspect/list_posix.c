@@ -83,11 +83,13 @@ static int look_at_queue(struct look *look, int directory, const char *name)
 static int look_at_semaphore(struct look *look, int directory, const char *name, const struct stat *info)
 {
 	struct nonet_inspect_object object = {.scheme = NONET_SCHEME_POSIXSEM};
+	struct stat opened;
 	uint32_t words[2];
 	int file;
 
 	posix_set(&object, directory, name, info);
-	file = info->st_size == SEMAPHORE_SIZE ? sys_open_at(directory, name, O_RDONLY | O_NOFOLLOW) : -EACCES;
+	file = info->st_size == SEMAPHORE_SIZE ? sys_open_regular(directory, name, O_RDONLY | O_NOFOLLOW, &opened)
+					       : -EACCES;
 	if (file < 0 && !look_may_go_on(file))
 		return file;
 	if (file >= 0) {

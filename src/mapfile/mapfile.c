@@ -84,21 +84,11 @@ static struct nonet_mapfile *mapfile_alloc(const char *path, const struct nonet_
 	return mapfile->path ? mapfile : sys_free(mapfile);
 }
 
-/* A FIFO isn't waited for, a terminal not taken; a socket is -ENXIO, a directory -EISDIR for writing: open(2). */
 static int mapfile_open_file(const char *path, unsigned how, struct stat *ret_status)
 {
 	const bool to_write = how & SYS_MAP_WRITE && !(how & SYS_MAP_PRIVATE);
-	int fd = sys_open(path, (to_write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
-	int error;
 
-	if (fd < 0)
-		return fd == -ENXIO || fd == -EISDIR ? -ENOTSUP : fd;
-	error = sys_stat_fd(fd, ret_status);
-	if (error == 0 && !S_ISREG(ret_status->st_mode))
-		error = -ENOTSUP;
-	if (error < 0)
-		sys_close(&fd);
-	return error < 0 ? error : fd;
+	return sys_open_regular(AT_FDCWD, path, to_write ? O_RDWR : O_RDONLY, ret_status);
 }
 
 /* @block: the file's st_blksize, or 0: it wasn't asked for. */

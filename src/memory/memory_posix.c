@@ -39,23 +39,13 @@ static void posix_path(const struct nonet_address *address, struct posix_path *r
 	memcpy(mempcpy(ret_path->text, POSIX_DIRECTORY, sizeof(POSIX_DIRECTORY) - 1), name, size + 1);
 }
 
-/* A socket is -ENXIO, a directory -EISDIR for writing: open(2). */
 static int posix_open_file(const char *path, int flags, uint64_t *ret_length)
 {
 	struct stat status;
-	int fd = sys_open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	int error;
+	int fd = sys_open_regular(AT_FDCWD, path, flags | O_NOFOLLOW, &status);
 
-	if (fd < 0)
-		return fd == -ENXIO || fd == -EISDIR || fd == -ENODEV ? -ENOTSUP : fd;
-	error = sys_stat_fd(fd, &status);
-	if (error == 0 && !S_ISREG(status.st_mode))
-		error = -ENOTSUP;
-	if (error < 0) {
-		sys_close(&fd);
-		return error;
-	}
-	*ret_length = (uint64_t)status.st_size;
+	if (fd >= 0)
+		*ret_length = (uint64_t)status.st_size;
 	return fd;
 }
 

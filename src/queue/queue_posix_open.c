@@ -6,6 +6,7 @@
 #include "queue/queue.h"
 #include "sys/files.h"
 #include "sys/mqueue.h"
+#include "sys/privilege.h"
 #include "sys/setting.h"
 
 #define MQUEUE_SETTINGS "/proc/sys/fs/mqueue/"
@@ -14,8 +15,14 @@
 #define MQUEUE_DEPTH        10
 #define MQUEUE_MESSAGE_SIZE 8192
 
-/* What a message and its place in the order take beside its bytes, on 64 bits (mq_overview(7)). */
-#define MQUEUE_OVERHEAD (48 + 48)
+/* Which nobody may exceed. */
+#define MQUEUE_HARD_DEPTH        65536
+#define MQUEUE_HARD_MESSAGE_SIZE (16 << 20)
+
+/* What a message, and each of the priorities that may come to be, take beside the bytes, on 64 bits (getrlimit(2)). */
+#define MQUEUE_MESSAGE_OVERHEAD  48
+#define MQUEUE_PRIORITY_OVERHEAD 48
+#define MQUEUE_PRIORITIES        32768
 
 /* How often one that is there and is gone in turns is tried: each turn needs somebody who makes or removes it. */
 #define MQUEUE_TURNS 100
@@ -51,11 +58,19 @@ static int posix_failed(int error, const char *what, const char *address, struct
 	}
 }
 
-/* The limits that a process without CAP_SYS_RESOURCE has; which of them it was. */
-static int posix_refused_size(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
+/* As RLIMIT_MSGQUEUE counts it. */
+static uint64_t posix_takes(const struct sys_mqueue_status *size)
 {
-	const uint64_t most = mqueue_setting(MQUEUE_SETTINGS "msg_max", MQUEUE_DEPTH);
-	const uint64_t largest = mqueue_setting(MQUEUE_SETTINGS "msgsize_max", MQUEUE_MESSAGE_SIZE);
+	const uint64_t priorities = size->depth < MQUEUE_PRIORITIES ? size->depth : MQUEUE_PRIORITIES;
+
+	return size->depth * (size->message_size + MQUEUE_MESSAGE_OVERHEAD) + priorities * MQUEUE_PRIORITY_OVERHEAD;
+}
+
+/* Which of the limits is exceeded that a process without CAP_SYS_RESOURCE has. 0: none, or none that can be read. */
+static int posix_check_settings(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
+{
+	const unsigned long long most = mqueue_setting(MQUEUE_SETTINGS "msg_max", UINT64_MAX);
+	const unsigned long long largest = mqueue_setting(MQUEUE_SETTINGS "msgsize_max", UINT64_MAX);
 	const unsigned long long depth = size->depth, message_size = size->message_size;
 
 	if (depth > most)
@@ -63,32 +78,67 @@ static int posix_refused_size(const struct sys_mqueue_status *size, const char *
 			reterr, -EINVAL,
 			"can't make %s with room for %llu messages: this system allows %llu; raise it as root: "
 			"sysctl -w fs.mqueue.msg_max=%llu",
-			address, depth, (unsigned long long)most, depth);
+			address, depth, most, depth);
 	if (message_size > largest)
 		return error_set(reterr, -EINVAL,
 				 "can't make %s for messages of %llu bytes: this system allows %llu; raise it as root: "
 				 "sysctl -w fs.mqueue.msgsize_max=%llu",
-				 address, message_size, (unsigned long long)largest, message_size);
-	return error_set(reterr, -EINVAL,
-			 "can't make %s for %llu messages of %llu bytes: the kernel has at most 65536 messages of 16 "
-			 "MiB, and less of both together",
-			 address, depth, message_size);
+				 address, message_size, largest, message_size);
+	return 0;
 }
 
+static int posix_refuse_size(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
+{
+	return error_set(reterr, -EINVAL,
+			 "can't make %s for %llu messages of %llu bytes: the kernel has at most %d messages of %d MiB, "
+			 "whoever asks",
+			 address, (unsigned long long)size->depth, (unsigned long long)size->message_size,
+			 MQUEUE_HARD_DEPTH, MQUEUE_HARD_MESSAGE_SIZE >> 20);
+}
+
+static int posix_check_room(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
+{
+	const unsigned long long limit = sys_mqueue_limit(), takes = posix_takes(size);
+
+	if (takes <= limit)
+		return 0;
+	return error_set(reterr, -EMFILE,
+			 "can't make %s: it takes %llu bytes, and all queues of this user may take %llu "
+			 "(RLIMIT_MSGQUEUE); raise it: ulimit -q %llu, or make depth or message_size smaller",
+			 address, takes, limit, takes);
+}
+
+/* What can be known before the kernel is asked. */
+static int posix_check_limits(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
+{
+	int error = 0;
+
+	if (size->depth > MQUEUE_HARD_DEPTH || size->message_size > MQUEUE_HARD_MESSAGE_SIZE)
+		return posix_refuse_size(size, address, reterr);
+	if (!sys_may_exceed_limits())
+		error = posix_check_settings(size, address, reterr);
+	return error < 0 ? error : posix_check_room(size, address, reterr);
+}
+
+/* The kernel said no, although all was well before: a limit was lowered, or we aren't root where it counts. */
+static int posix_refused_size(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
+{
+	int error = posix_check_settings(size, address, reterr);
+
+	return error < 0 ? error : posix_refuse_size(size, address, reterr);
+}
+
+/* The same for RLIMIT_MSGQUEUE: of what the user's other queues take nobody tells. */
 static int posix_refused_room(const struct sys_mqueue_status *size, const char *address, struct nonet_error *reterr)
 {
-	const uint64_t limit = sys_mqueue_limit();
-	const unsigned long long takes = size->depth * (size->message_size + MQUEUE_OVERHEAD);
+	int error = posix_check_room(size, address, reterr);
 
-	if (takes > limit)
-		return error_set(reterr, -EMFILE,
-				 "can't make %s: it takes %llu bytes, and all queues of this user may take %llu "
-				 "(RLIMIT_MSGQUEUE); raise it: ulimit -q %llu, or make depth or message_size smaller",
-				 address, takes, (unsigned long long)limit, takes);
+	if (error < 0)
+		return error;
 	return error_set(reterr, -EMFILE,
 			 "can't make %s: it takes %llu bytes, and with it this user's queues would take more than %llu "
 			 "(RLIMIT_MSGQUEUE: ulimit -q), or this process has no descriptor left (ulimit -n)",
-			 address, takes, (unsigned long long)limit);
+			 address, (unsigned long long)posix_takes(size), (unsigned long long)sys_mqueue_limit());
 }
 
 static int posix_create_failed(int error, const struct sys_mqueue_status *size, const char *address,
@@ -151,25 +201,47 @@ static int posix_finish(struct nonet_queue *queue, int fd, const struct nonet_qu
 	return error;
 }
 
+/* What isn't said is as set up, which is never over the limit. */
+static struct sys_mqueue_status posix_size(const struct nonet_queue_options *options)
+{
+	struct sys_mqueue_status size = {.depth = options->depth, .message_size = options->message_size};
+	uint64_t limit;
+
+	if (size.depth == 0) {
+		limit = mqueue_setting(MQUEUE_SETTINGS "msg_max", MQUEUE_DEPTH);
+		size.depth = mqueue_setting(MQUEUE_SETTINGS "msg_default", MQUEUE_DEPTH);
+		size.depth = size.depth < limit ? size.depth : limit;
+	}
+	if (size.message_size == 0) {
+		limit = mqueue_setting(MQUEUE_SETTINGS "msgsize_max", MQUEUE_MESSAGE_SIZE);
+		size.message_size = mqueue_setting(MQUEUE_SETTINGS "msgsize_default", MQUEUE_MESSAGE_SIZE);
+		size.message_size = size.message_size < limit ? size.message_size : limit;
+	}
+	return size;
+}
+
 int queue_posix_create(struct nonet_queue *queue, const struct nonet_queue_options *options, struct nonet_error *reterr)
 {
 	const bool as_set_up = !options->depth && !options->message_size;
+	const bool reuse = options->flags & NONET_QUEUE_REUSE;
 	const char *address = nonet_address_text(queue->address);
-	struct sys_mqueue_status size = {.depth = options->depth, .message_size = options->message_size};
+	const struct sys_mqueue_status size = posix_size(options);
+	struct nonet_error why = {.position = -1};
+	int refused = posix_check_limits(&size, address, &why);
 	int error = -EEXIST;
 	int fd = -1;
 
-	if (size.depth == 0)
-		size.depth = mqueue_setting(MQUEUE_SETTINGS "msg_default", MQUEUE_DEPTH);
-	if (size.message_size == 0)
-		size.message_size = mqueue_setting(MQUEUE_SETTINGS "msgsize_default", MQUEUE_MESSAGE_SIZE);
-	/* The kernel has longs. */
-	if (size.message_size > INT32_MAX)
-		return posix_refused_size(&size, address, reterr);
+	if (refused < 0) {
+		/* One that is there needs no room. */
+		error = reuse ? queue_posix_open(queue, options, reterr) : -ENOENT;
+		if (error == -ENOENT)
+			*reterr = why;
+		return error == -ENOENT ? refused : error;
+	}
 	for (int turn = 0; turn < MQUEUE_TURNS; turn++) {
 		fd = sys_mqueue_create(nonet_address_name(queue->address, NULL), posix_access(queue),
 				       (mode_t)options->mode, as_set_up ? NULL : &size);
-		if (fd != -EEXIST || !(options->flags & NONET_QUEUE_REUSE))
+		if (fd != -EEXIST || !reuse)
 			break;
 		error = queue_posix_open(queue, options, reterr);
 		if (error != -ENOENT)

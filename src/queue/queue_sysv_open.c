@@ -5,26 +5,25 @@
 #include "queue/queue.h"
 #include "sys/fork.h"
 #include "sys/ipc_key.h"
-#include "sys/setting.h"
+#include "sys/privilege.h"
 #include "sys/sysv_queue.h"
 
-#define SETTING_MESSAGE_SIZE "/proc/sys/kernel/msgmax"
-#define SETTING_CAPACITY     "/proc/sys/kernel/msgmnb"
-#define SETTING_QUEUES       "/proc/sys/kernel/msgmni"
-
-/* What these are where nobody has set them (msgctl(2)). */
-#define DEFAULT_MESSAGE_SIZE 8192
-#define DEFAULT_CAPACITY     16384
-#define DEFAULT_QUEUES       32000
+/* What the limits are where nobody has set them (msgctl(2)). */
+static const struct sys_sysv_queue_limits default_limits = {
+	.message_size = 8192,
+	.capacity = 16384,
+	.queues = 32000,
+};
 
 /* How often one that is there and is gone in turns is tried: each turn needs somebody who makes or removes it. */
 #define SYSV_TURNS 100
 
-static unsigned long long sysv_setting(const char *path, uint64_t otherwise)
+/* For sentences, and for what no harm comes of: default_limits where the kernel doesn't tell. */
+static struct sys_sysv_queue_limits sysv_limits(void)
 {
-	uint64_t value;
+	struct sys_sysv_queue_limits limits;
 
-	return sys_setting_read(path, &value) < 0 ? otherwise : value;
+	return sys_sysv_queue_limits(&limits) < 0 ? default_limits : limits;
 }
 
 /* @what is as it stands in a sentence: "open the queue". */
@@ -105,7 +104,7 @@ static void sysv_init(struct nonet_queue *queue, int id)
 	struct queue_sysv *sysv = &queue->with.sysv;
 
 	queue->carrier = &queue_sysv_carrier;
-	queue->message_size = sysv_setting(SETTING_MESSAGE_SIZE, DEFAULT_MESSAGE_SIZE);
+	queue->message_size = sysv_limits().message_size;
 	sysv->id = id;
 	sysv->generation = sys_generation();
 	/* Can't fail on Linux: it only fills in memory. */
@@ -129,30 +128,49 @@ int queue_sysv_open(struct nonet_queue *queue, const struct nonet_queue_options 
 	return 0;
 }
 
-/* The room for what is asked, 0: as the system is set up; -EINVAL, and the sentence. */
-static int sysv_room(const struct nonet_queue_options *options, const char *address, uint64_t *ret_room,
-		     struct nonet_error *reterr)
+/* The room for what is asked; 0: as the system is set up. */
+static uint64_t sysv_room(const struct nonet_queue_options *options, const struct sys_sysv_queue_limits *limits)
 {
-	const unsigned long long most = sysv_setting(SETTING_MESSAGE_SIZE, DEFAULT_MESSAGE_SIZE);
-	const unsigned long long room = sysv_setting(SETTING_CAPACITY, DEFAULT_CAPACITY);
-	const unsigned long long size = options->message_size ? options->message_size : most;
+	const uint64_t size = options->message_size ? options->message_size : limits->message_size;
 
-	if (size > most)
+	/* Neither is over 32 bits. */
+	if (options->depth)
+		return options->depth * size;
+	return size > limits->capacity ? size : 0;
+}
+
+static int sysv_refuse_room(const char *address, unsigned long long room, const struct sys_sysv_queue_limits *limits,
+			    struct nonet_error *reterr)
+{
+	return error_set(reterr, -EPERM,
+			 "can't make %s with room for %llu bytes: this system allows %llu; raise it as root: "
+			 "sysctl -w kernel.msgmnb=%llu",
+			 address, room, (unsigned long long)limits->capacity, room);
+}
+
+/* What can be known before the kernel is asked: so that there isn't a queue first, which then can't have its room. */
+static int sysv_check_limits(const struct nonet_queue_options *options, uint64_t room, const char *address,
+			     struct nonet_error *reterr)
+{
+	const unsigned long long size = options->message_size;
+	struct sys_sysv_queue_limits limits;
+
+	if (sys_sysv_queue_limits(&limits) < 0)
+		return 0;
+	if (size > limits.message_size)
 		return error_set(reterr, -EINVAL,
 				 "can't make %s for messages of %llu bytes: this system allows %llu; raise it as root: "
 				 "sysctl -w kernel.msgmax=%llu",
-				 address, size, most, size);
-	if (options->depth)
-		/* Neither is over 32 bits. */
-		*ret_room = options->depth * size;
-	else
-		*ret_room = size > room ? size : 0;
+				 address, size, (unsigned long long)limits.message_size, size);
+	if (room > limits.capacity && !sys_may_exceed_limits())
+		return sysv_refuse_room(address, room, &limits, reterr);
 	return 0;
 }
 
 static int sysv_create_failed(int error, const struct nonet_address *address, int32_t key, uint64_t room,
 			      struct nonet_error *reterr)
 {
+	const struct sys_sysv_queue_limits limits = sysv_limits();
 	const char *text = nonet_address_text(address);
 
 	switch (error) {
@@ -163,13 +181,9 @@ static int sysv_create_failed(int error, const struct nonet_address *address, in
 		return error_set(reterr, error,
 				 "can't make %s: this system has as many System V queues as it may have (%llu); remove "
 				 "some (ipcs -q, ipcrm), or raise it as root: sysctl -w kernel.msgmni=N",
-				 text, sysv_setting(SETTING_QUEUES, DEFAULT_QUEUES));
+				 text, (unsigned long long)limits.queues);
 	case -EPERM:
-		return error_set(reterr, error,
-				 "can't make %s with room for %llu bytes: this system allows %llu; raise it as root: "
-				 "sysctl -w kernel.msgmnb=%llu",
-				 text, (unsigned long long)room, sysv_setting(SETTING_CAPACITY, DEFAULT_CAPACITY),
-				 (unsigned long long)room);
+		return sysv_refuse_room(text, room, &limits, reterr);
 	default:
 		return sysv_failed(error, "make the queue", address, reterr);
 	}
@@ -191,23 +205,33 @@ static int sysv_make(int32_t key, unsigned mode, uint64_t room)
 
 int queue_sysv_create(struct nonet_queue *queue, const struct nonet_queue_options *options, struct nonet_error *reterr)
 {
+	const struct sys_sysv_queue_limits limits = sysv_limits();
+	const uint64_t room = sysv_room(options, &limits);
+	const bool reuse = options->flags & NONET_QUEUE_REUSE;
 	const char *address = nonet_address_text(queue->address);
-	uint64_t room = 0;
+	struct nonet_error why = {.position = -1};
 	int id = -EEXIST;
 	int32_t key;
+	int refused;
 	int error = sysv_key(queue->address, &key, reterr);
 
 	if (error == -ENODATA)
 		return error_set(reterr, -EINVAL,
 				 "can't make %s: the kernel gives a new queue its id; make it by a KEY or PATH#PROJ",
 				 address);
-	if (error == 0)
-		error = sysv_room(options, address, &room, reterr);
 	if (error < 0)
 		return error;
+	refused = sysv_check_limits(options, room, address, &why);
+	if (refused < 0) {
+		/* One that is there needs no room. */
+		error = reuse ? queue_sysv_open(queue, options, reterr) : -ENOENT;
+		if (error == -ENOENT)
+			*reterr = why;
+		return error == -ENOENT ? refused : error;
+	}
 	for (int turn = 0; turn < SYSV_TURNS; turn++) {
 		id = sysv_make(key, options->mode, room);
-		if ((id != -EEXIST && id != -EIDRM) || !(options->flags & NONET_QUEUE_REUSE))
+		if ((id != -EEXIST && id != -EIDRM) || !reuse)
 			break;
 		error = id == -EEXIST ? queue_sysv_open(queue, options, reterr) : -ENOENT;
 		if (error != -ENOENT)

@@ -317,21 +317,25 @@ static void a_key_may_be_made_of_a_file(void **state)
 /* Each limit's sentence names it, and what raises it. A child, whose limits are its own. */
 static int meet_the_limits(struct test_child_side *side, void *argument)
 {
-	const struct nonet_queue_options deep = {.size = sizeof(deep), .depth = 70000, .message_size = 10};
-	const struct nonet_queue_options large = {.size = sizeof(large), .depth = 1, .message_size = 100000000};
+	const struct nonet_queue_options deepest = {.size = sizeof(deepest), .depth = 70000, .message_size = 10};
+	const struct nonet_queue_options largest = {.size = sizeof(largest), .depth = 1, .message_size = 100000000};
+	const struct nonet_queue_options deep = {.size = sizeof(deep), .depth = 60000, .message_size = 10};
+	const struct nonet_queue_options large = {.size = sizeof(large), .depth = 1, .message_size = 10000000};
 	const struct nonet_queue_options most = {.size = sizeof(most), .depth = 10, .message_size = 8192};
 	const struct nonet_queue_options huge = {.size = sizeof(huge), .depth = 0x7fffffff};
 	struct rlimit limit = {.rlim_cur = 10000, .rlim_max = 10000};
 
 	(void)side;
 	(void)argument;
-	refused(new_posix(), &deep, true, -EINVAL, "sysctl -w fs.mqueue.msg_max=70000");
-	refused(new_posix(), &large, true, -EINVAL, "sysctl -w fs.mqueue.msgsize_max=100000000");
-	refused(new_sysv(), &large, true, -EINVAL, "sysctl -w kernel.msgmax=100000000");
+	refused(new_posix(), &deepest, true, -EINVAL, "at most 65536 messages of 16 MiB");
+	refused(new_posix(), &largest, true, -EINVAL, "at most 65536 messages of 16 MiB");
+	refused(new_sysv(), &largest, true, -EINVAL, "sysctl -w kernel.msgmax=100000000");
 	if (geteuid() == 0) {
 		test_must(setgid(65534));
 		test_must(setuid(65534));
 	}
+	refused(new_posix(), &deep, true, -EINVAL, "sysctl -w fs.mqueue.msg_max=60000");
+	refused(new_posix(), &large, true, -EINVAL, "sysctl -w fs.mqueue.msgsize_max=10000000");
 	refused(new_sysv(), &huge, true, -EPERM, "sysctl -w kernel.msgmnb=");
 	test_must(setrlimit(RLIMIT_MSGQUEUE, &limit));
 	refused(new_posix(), &most, true, -EMFILE, "ulimit -q 82880");
@@ -342,6 +346,25 @@ static void a_limit_is_named_with_what_raises_it(void **state)
 {
 	(void)state;
 	test_check_equal(test_child_join(test_child_start(meet_the_limits, NULL)), 0);
+}
+
+/* One that is there needs no room. */
+static void who_reuses_a_queue_meets_no_limit(void **state)
+{
+	const struct nonet_queue_options options = {
+		.size = sizeof(options), .flags = NONET_QUEUE_REUSE, .depth = 0x7fffffff, .message_size = 0x7fffffff};
+
+	(void)state;
+	for (int carrier = 0; carrier < CARRIERS; carrier++) {
+		const char *address = new_address(carrier);
+		struct nonet_queue *queue;
+		struct nonet_queue *other = make(address);
+
+		test_check_equal(nonet_queue_create(address, &options, &queue, NULL), 0);
+		nonet_queue_close(queue);
+		unmake(other, address);
+		refused(address, &options, true, -EINVAL, "can't make");
+	}
 }
 
 static void each_documented_code_has_its_sentence(void **state)
@@ -432,6 +455,7 @@ int main(void)
 		test_case(reusing_meets_whatever_is_there),
 		test_case(a_key_may_be_made_of_a_file),
 		test_case(a_limit_is_named_with_what_raises_it),
+		test_case(who_reuses_a_queue_meets_no_limit),
 		test_case(each_documented_code_has_its_sentence),
 		test_case(a_handle_that_goes_one_way_is_told_of_that_way),
 	};

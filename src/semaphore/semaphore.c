@@ -42,12 +42,17 @@ static int semaphore_waitable_arm(struct nonet_waitable *waitable)
 	/* What is wrong is found out by the call that follows. */
 	if (value > 0 || error < 0)
 		return 1;
-	return watcher_arm(semaphore->watcher);
+	return semaphore->looker ? looker_arm(semaphore->looker) : watcher_arm(semaphore->watcher);
 }
 
 static void semaphore_waitable_rest(struct nonet_waitable *waitable)
 {
-	watcher_rest(container_of(waitable, struct nonet_semaphore, waitable)->watcher);
+	struct nonet_semaphore *semaphore = container_of(waitable, struct nonet_semaphore, waitable);
+
+	if (semaphore->looker)
+		looker_rest(semaphore->looker);
+	else
+		watcher_rest(semaphore->watcher);
 }
 
 static int semaphore_new(const char *address, struct nonet_semaphore **ret_semaphore, struct nonet_error *reterr)
@@ -146,6 +151,7 @@ struct nonet_semaphore *nonet_semaphore_close(struct nonet_semaphore *semaphore)
 		return NULL;
 	waitable_done(&semaphore->waitable);
 	watcher_free(semaphore->watcher);
+	looker_free(semaphore->looker);
 	semaphore->carrier->close(semaphore);
 	pthread_mutex_destroy(&semaphore->starting);
 	return semaphore_free(semaphore);
@@ -221,10 +227,25 @@ int nonet_semaphore_look(struct nonet_semaphore *semaphore, struct nonet_semapho
 	return semaphore->carrier->look(semaphore, ret_info);
 }
 
+/* Under @starting. Return: the descriptor, or an error. */
+static int semaphore_start_helper(struct nonet_semaphore *semaphore)
+{
+	const struct semaphore_carrier *carrier = semaphore->carrier;
+	int error;
+
+	if (carrier->job)
+		error = watcher_new(carrier->job, semaphore, &semaphore->watcher);
+	else
+		error = looker_new(carrier->is_ready, semaphore, &semaphore->looker);
+	if (error < 0)
+		return error;
+	return carrier->job ? watcher_fd(semaphore->watcher) : looker_fd(semaphore->looker);
+}
+
 /* That there is a helper: its descriptor, or an error. */
 static int semaphore_start(struct nonet_semaphore *semaphore)
 {
-	int error = 0;
+	int error;
 
 	/* A child can't have a parent's helper, and the mutex may be one that another thread of the parent held. */
 	if (semaphore->generation != sys_generation()) {
@@ -232,10 +253,8 @@ static int semaphore_start(struct nonet_semaphore *semaphore)
 		return -ECHILD;
 	}
 	pthread_mutex_lock(&semaphore->starting);
-	if (!semaphore->watcher) {
-		error = watcher_new(&semaphore->carrier->job, semaphore, &semaphore->watcher);
-		semaphore->waitable.fd = error < 0 ? error : watcher_fd(semaphore->watcher);
-	}
+	if (!semaphore->watcher && !semaphore->looker)
+		semaphore->waitable.fd = semaphore_start_helper(semaphore);
 	error = semaphore->waitable.fd;
 	pthread_mutex_unlock(&semaphore->starting);
 	return error;

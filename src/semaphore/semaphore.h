@@ -11,6 +11,7 @@
 
 #include "sys/posix_semaphore.h"
 #include "waitable/waitable.h"
+#include "watcher/looker.h"
 #include "watcher/watcher.h"
 
 struct semaphore_carrier;
@@ -41,7 +42,9 @@ struct nonet_semaphore {
 
 	unsigned generation; /* of the process that opened it */
 	pthread_mutex_t starting;
-	struct watcher *watcher; /* under @starting until it is there; then it stays */
+	/* Its helper, one of the two: under @starting until it is there; then it stays. */
+	struct watcher *watcher;
+	struct looker *looker;
 };
 
 /*
@@ -61,7 +64,10 @@ struct semaphore_carrier {
 	int (*value)(struct nonet_semaphore *semaphore, uint32_t *ret_value);
 	int (*look)(struct nonet_semaphore *semaphore, struct nonet_semaphore_info *ret_info);
 
-	struct watcher_job job; /* its object is the handle */
+	/* How it is waited for: by a helper in a call that blocks; NULL: it is looked at. Their object is the handle.
+	 */
+	const struct watcher_job *job;
+	looker_look *is_ready;
 
 	/* A sentence for what only this carrier can say more of; false: the usual one will do. */
 	bool (*explain)(struct nonet_semaphore *semaphore, int code, struct nonet_error *ret_error);

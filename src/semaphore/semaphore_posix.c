@@ -16,11 +16,10 @@
  * sem_post(3) adds a permit and wakes one sleeper. Two things follow from that:
  * - A sleeper that was woken and is killed before it runs has taken the wake with it, and the next sleeps on beside a
  *   permit. So nobody sleeps for longer than WATCH_INTERVAL without looking again.
- * - A sleeper that doesn't want the permit would take wakes from those who do. So a helper thread can't sleep there,
- *   only look again and again.
+ * - A sleeper that doesn't want the permit would take wakes from those who do. So no helper thread can sleep there:
+ *   all that are waited for by descriptor are looked at again and again by one, watcher/looker.h.
  */
 #define WATCH_INTERVAL NONET_MS(100)
-#define LOOK_INTERVAL  NONET_MS(10)
 
 #define DIRECTORY SYS_POSIX_SEMAPHORE_DIRECTORY
 
@@ -94,15 +93,17 @@ static int posix_create(struct nonet_semaphore *semaphore, const struct nonet_se
 	return 0;
 }
 
-/* The file behind a name, if it can be a semaphore's. */
-static int posix_check(int fd)
+/* The file behind a name, if it can be a semaphore's. Not following links, as sem_open(3). */
+static int posix_open_file(int directory, const char *name)
 {
 	struct stat status;
-	int error = sys_stat_fd(fd, &status);
+	int fd = sys_open_regular(directory, name, O_RDWR | O_NOFOLLOW, &status);
 
-	if (error < 0)
-		return error;
-	return S_ISREG(status.st_mode) && status.st_size >= (off_t)sizeof(sem_t) ? 0 : -ENOTSUP;
+	if (fd >= 0 && status.st_size < (off_t)sizeof(sem_t)) {
+		sys_close(&fd);
+		return -ENOTSUP;
+	}
+	return fd == -ELOOP ? -ENOTSUP : fd;
 }
 
 static int posix_refuse(const struct semaphore_place *place, const char *what, int error, struct nonet_error *reterr)
@@ -133,14 +134,9 @@ static int posix_open(struct nonet_semaphore *semaphore, const struct nonet_sema
 
 	(void)options;
 	(void)deadline;
-	/* Not following links, as sem_open(3). O_NONBLOCK and O_NOCTTY for what isn't a file. */
 	if (directory >= 0)
-		fd = sys_open_at(directory, semaphore->place.file, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	error = fd < 0 ? fd : posix_check(fd);
-	if (error == -EISDIR || error == -ELOOP || error == -ENXIO)
-		error = -ENOTSUP;
-	if (error == 0)
-		error = sys_posix_semaphore_map(fd, &semaphore->posix);
+		fd = posix_open_file(directory, semaphore->place.file);
+	error = fd < 0 ? fd : sys_posix_semaphore_map(fd, &semaphore->posix);
 	sys_close(&fd);
 	sys_close(&directory);
 	if (error < 0)
@@ -247,15 +243,11 @@ static int posix_look(struct nonet_semaphore *semaphore, struct nonet_semaphore_
 	return 0;
 }
 
-static int posix_block(void *object)
+static bool posix_is_ready(void *object)
 {
 	struct nonet_semaphore *semaphore = object;
-	int error;
 
-	if (sys_posix_semaphore_value(semaphore->posix) > 0)
-		return 1;
-	error = sys_sleep_once(LOOK_INTERVAL);
-	return error < 0 ? error : 0;
+	return sys_posix_semaphore_value(semaphore->posix) > 0;
 }
 
 static bool posix_explain(struct nonet_semaphore *semaphore, int code, struct nonet_error *ret_error)
@@ -290,6 +282,6 @@ const struct semaphore_carrier semaphore_posix = {
 	.operate = posix_operate,
 	.value = posix_value,
 	.look = posix_look,
-	.job = {.block = posix_block},
+	.is_ready = posix_is_ready,
 	.explain = posix_explain,
 };

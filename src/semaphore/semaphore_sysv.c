@@ -388,6 +388,8 @@ static bool sysv_explain(struct nonet_semaphore *semaphore, int code, struct non
 	}
 }
 
+static const struct watcher_job sysv_job = {.block = sysv_block};
+
 const struct semaphore_carrier semaphore_sysv = {
 	.create = sysv_create,
 	.open = sysv_open,
@@ -396,6 +398,6 @@ const struct semaphore_carrier semaphore_sysv = {
 	.operate = sysv_operate,
 	.value = sysv_value,
 	.look = sysv_look,
-	.job = {.block = sysv_block},
+	.job = &sysv_job,
 	.explain = sysv_explain,
 };

@@ -10,30 +10,37 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 
 int sys_create_unnamed(int directory)
 {
 	int fd = sys_fault(SYS_CALL_OPEN);
+	int cancel;
 
 	if (fd < 0)
 		return fd;
+	cancel = sys_cancel_off();
 	do
 		fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0);
 	while (fd < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return fd < 0 ? -errno : fd;
 }
 
 int sys_create_at(int directory, const char *name)
 {
 	int fd = sys_fault(SYS_CALL_OPEN);
+	int cancel;
 
 	if (fd < 0)
 		return fd;
+	cancel = sys_cancel_off();
 	do
 		fd = openat(directory, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0);
 	while (fd < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -75,13 +82,17 @@ static int backing_fits(uint64_t end)
 int sys_allocate_file(int fd, off_t from, off_t size, bool keep_size)
 {
 	int error = sys_fault(SYS_CALL_FALLOCATE);
+	int cancel;
 
 	if (error == 0)
 		error = backing_fits((uint64_t)from + (uint64_t)size);
 	if (error < 0)
 		return error;
+	cancel = sys_cancel_off();
 	/* Not posix_fallocate(3), which where the file system can't writes into each block, into a peer's data too. */
-	return fallocate(fd, keep_size ? FALLOC_FL_KEEP_SIZE : 0, from, size) < 0 ? -errno : 0;
+	error = fallocate(fd, keep_size ? FALLOC_FL_KEEP_SIZE : 0, from, size) < 0 ? -errno : 0;
+	sys_cancel_restore(cancel);
+	return error;
 }
 
 int sys_truncate(int fd, off_t size)
@@ -101,36 +112,45 @@ int sys_truncate(int fd, off_t size)
 int sys_sync_file(int fd)
 {
 	int result = sys_fault(SYS_CALL_FSYNC);
+	int cancel;
 
 	if (result < 0)
 		return result;
+	cancel = sys_cancel_off();
 	do
 		result = fsync(fd);
 	while (result < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return result < 0 ? -errno : 0;
 }
 
 int sys_sync_data(int fd)
 {
 	int result = sys_fault(SYS_CALL_FSYNC);
+	int cancel;
 
 	if (result < 0)
 		return result;
+	cancel = sys_cancel_off();
 	do
 		result = fdatasync(fd);
 	while (result < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return result < 0 ? -errno : 0;
 }
 
 int sys_write_start(int fd, off_t from, off_t size)
 {
 	int result = sys_fault(SYS_CALL_FSYNC);
+	int cancel;
 
 	if (result < 0)
 		return result;
+	cancel = sys_cancel_off();
 	do
 		result = sync_file_range(fd, from, size, SYNC_FILE_RANGE_WRITE);
 	while (result < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return result < 0 ? -errno : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 
@@ -34,21 +35,26 @@ int sys_inotify_watch(int inotify, int fd)
 	return watch < 0 ? -errno : watch;
 }
 
+/* 4096 events, as they have no name: somebody else may make them faster than we read. */
+#define INOTIFY_READS 16
+
 int sys_inotify_read(int inotify, bool *ret_written, bool *ret_ended)
 {
 	_Alignas(struct inotify_event) char buffer[4096];
 	const struct inotify_event *event;
 	ssize_t size = sys_fault(SYS_CALL_READ);
 	uint32_t mask = 0;
+	int cancel;
 
 	if (size < 0)
 		return (int)size;
-	/* To the end, so that the next event makes the descriptor ready anew; what can't be read now is said next time.
-	 */
-	for (;;) {
-		size = read(inotify, buffer, sizeof(buffer));
-		if (size < 0 && errno == EINTR)
-			continue;
+	/* What can't be read now is said next time. */
+	for (int reads = 0; reads < INOTIFY_READS; reads++) {
+		cancel = sys_cancel_off();
+		do
+			size = read(inotify, buffer, sizeof(buffer));
+		while (size < 0 && errno == EINTR);
+		sys_cancel_restore(cancel);
 		if (size <= 0)
 			break;
 		for (ssize_t at = 0; at < size; at += (ssize_t)(sizeof(*event) + event->len)) {

@@ -13,7 +13,7 @@ int sys_inotify_create(void);
 int sys_inotify_watch(int inotify, int fd);
 
 /*
- * Whether something came since the last time: 0, or -EAGAIN.
+ * Whether something came since the last time: 0, or -EAGAIN. Not all of it, if it is very much.
  * @ret_written: to the bytes or the size
  * @ret_ended:   the kernel has ended the watch with one of the file's names, though the file may live on
  */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 #define RETRY_FIRST NONET_US(50)
@@ -45,6 +46,7 @@ int sys_retry_sleep(struct sys_retry *retry, nonet_time deadline)
 	nonet_time until;
 	nonet_time now;
 	struct timespec when;
+	int cancel;
 	int error;
 
 	if (deadline == NONET_NOW)
@@ -59,18 +61,10 @@ int sys_retry_sleep(struct sys_retry *retry, nonet_time deadline)
 	if (until > deadline)
 		until = deadline;
 	when = time_to_timespec(until);
+	cancel = sys_cancel_off();
 	/* An absolute time, so that a storm of signals can't stretch it. */
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
 		;
+	sys_cancel_restore(cancel);
 	return 0;
-}
-
-int sys_sleep_once(nonet_time duration)
-{
-	const struct timespec time = time_to_timespec(duration);
-	int error = sys_fault(SYS_CALL_NANOSLEEP);
-
-	if (error < 0)
-		return error;
-	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }

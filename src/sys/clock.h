@@ -27,7 +27,4 @@ nonet_time sys_retry_next(struct sys_retry *retry);
  */
 int sys_retry_sleep(struct sys_retry *retry, nonet_time deadline);
 
-/* Sleep for @duration unless a signal comes: 0, or -EINTR. For helper threads, which nothing else gets out. */
-int sys_sleep_once(nonet_time duration);
-
 #endif

@@ -4,16 +4,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/time.h"
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 int sys_poll_one(int fd, short events, nonet_time deadline)
 {
 	struct pollfd item = {.fd = fd, .events = events};
 	struct timespec left;
+	int cancel;
 	int count = sys_fault(SYS_CALL_POLL);
 
 	if (count < 0)
@@ -24,6 +27,7 @@ int sys_poll_one(int fd, short events, nonet_time deadline)
 	 * deadline. */
 	if (deadline != NONET_FOREVER && nonet_clock() >= deadline)
 		return -ETIMEDOUT;
+	cancel = sys_cancel_off();
 	do {
 		if (deadline == NONET_FOREVER) {
 			count = ppoll(&item, 1, NULL, NULL);
@@ -32,6 +36,7 @@ int sys_poll_one(int fd, short events, nonet_time deadline)
 			count = ppoll(&item, 1, &left, NULL);
 		}
 	} while (count < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	if (count < 0)
 		return -errno;
 	if (count == 0)
@@ -44,12 +49,15 @@ int sys_poll_now(int fd, short events)
 {
 	struct pollfd item = {.fd = fd, .events = events};
 	int count = sys_fault(SYS_CALL_POLL);
+	int cancel;
 
 	if (count < 0)
 		return count;
+	cancel = sys_cancel_off();
 	do
 		count = poll(&item, 1, 0);
 	while (count < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	if (count < 0)
 		return -errno;
 	return item.revents & POLLNVAL ? -EBADF : item.revents;
@@ -151,12 +159,15 @@ int sys_counter_read(int fd, uint64_t *ret_count)
 {
 	ssize_t size = sys_fault(SYS_CALL_READ);
 	uint64_t count;
+	int cancel;
 
 	if (size < 0)
 		return (int)size;
+	cancel = sys_cancel_off();
 	do
 		size = read(fd, &count, sizeof(count));
 	while (size < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	if (size < 0)
 		return -errno;
 	*ret_count = count;
@@ -172,7 +183,8 @@ int sys_counter_write(int fd, uint64_t count)
 	if (size < 0)
 		return (int)size;
 	do
-		size = write(fd, &count, sizeof(count));
+		/* Not write(2) itself: see sys/cancel.h, whose calls may not be made in a signal handler. */
+		size = syscall(SYS_write, fd, &count, sizeof(count));
 	while (size < 0 && errno == EINTR);
 	result = size < 0 ? -errno : 0;
 	/* We may stand in a signal handler, whose interrupted code may be about to look at errno. */

@@ -102,6 +102,7 @@ static const struct fault_kind {
 	[SYS_CALL_FUTEX_WAKE] = {"futex wake", {EFAULT}},
 	[SYS_CALL_RANDOM] = {"getrandom", {ENOSYS}},
 	[SYS_CALL_MKDIR] = {"mkdirat", {EEXIST, EACCES, ENOSPC, EROFS}},
+	[SYS_CALL_CAPGET] = {"capget", {EPERM}},
 };
 
 /* The plan and the record of one thread. */

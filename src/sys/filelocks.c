@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 static const short record_types[] = {
@@ -34,10 +35,19 @@ static int record_set(int fd, int command, enum sys_lock_mode mode, const struct
 {
 	struct flock lock = record_lock(mode, range);
 	int error = sys_fault(SYS_CALL_LOCK);
+	int cancel;
 
 	if (error < 0)
 		return error;
-	if (fcntl(fd, command, &lock) == 0)
+	/* The C library lists no others. */
+	if (command == F_OFD_SETLKW || command == F_SETLKW) {
+		cancel = sys_cancel_off();
+		error = fcntl(fd, command, &lock);
+		sys_cancel_restore(cancel);
+	} else {
+		error = fcntl(fd, command, &lock);
+	}
+	if (error == 0)
 		return 0;
 	/* POSIX allows either. */
 	return errno == EACCES ? -EAGAIN : -errno;
@@ -81,11 +91,14 @@ int sys_whole_lock(int fd, enum sys_lock_mode mode, bool wait)
 int sys_lock_file_create(const char *path, mode_t mode)
 {
 	int fd = sys_fault(SYS_CALL_OPEN);
+	int cancel;
 
 	if (fd < 0)
 		return fd;
+	cancel = sys_cancel_off();
 	do
 		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, mode);
 	while (fd < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return fd < 0 ? -errno : fd;
 }

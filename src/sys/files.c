@@ -11,17 +11,21 @@
 #include <unistd.h>
 
 #include "base/decimal.h"
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 int sys_open_at(int directory, const char *name, int flags)
 {
 	int fd = sys_fault(SYS_CALL_OPEN);
+	int cancel;
 
 	if (fd < 0)
 		return fd;
+	cancel = sys_cancel_off();
 	do
 		fd = openat(directory, name, flags | O_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -83,11 +87,15 @@ static bool close_is_kept(int fd)
 
 void sys_close_now(int *fd)
 {
+	int cancel;
+
 	if (*fd < 0)
 		return;
 	(void)sys_fault(SYS_CALL_CLOSE);
 	/* Linux frees the number before anything can fail, so an error, EINTR too, must not be answered by a retry. */
+	cancel = sys_cancel_off();
 	close(*fd);
+	sys_cancel_restore(cancel);
 	*fd = -1;
 }
 
@@ -114,6 +122,48 @@ int sys_stat_at(int directory, const char *name, struct stat *ret_stat)
 	if (error < 0)
 		return error;
 	return fstatat(directory, name, ret_stat, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int stat_regular(int fd, struct stat *ret_status)
+{
+	struct stat status;
+	int error = sys_stat_fd(fd, &status);
+
+	if (error < 0)
+		return error;
+	/* Only where it wasn't to be followed. */
+	if (S_ISLNK(status.st_mode))
+		return -ELOOP;
+	if (!S_ISREG(status.st_mode))
+		return -ENOTSUP;
+	*ret_status = status;
+	return 0;
+}
+
+int sys_open_regular(int directory, const char *name, int flags, struct stat *ret_status)
+{
+	struct stat status;
+	int place = sys_open_at(directory, name, O_PATH | (flags & O_NOFOLLOW));
+	int fd = place < 0 ? place : stat_regular(place, &status);
+	int error;
+
+	if (fd == 0) {
+		/* Nor wait for a lease's holder; and the link in /proc is a link. */
+		const int safe = flags | O_NONBLOCK | O_NOCTTY;
+
+		fd = sys_reopen(place, safe & ~O_NOFOLLOW);
+		if (fd == -ENOENT)
+			fd = sys_open_at(directory, name, safe);
+		error = fd < 0 ? fd : stat_regular(fd, &status);
+		if (error < 0) {
+			sys_close(&fd);
+			fd = error;
+		}
+	}
+	sys_close(&place);
+	if (fd >= 0)
+		*ret_status = status;
+	return fd;
 }
 
 int sys_chmod_fd(int fd, mode_t mode)

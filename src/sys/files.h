@@ -22,6 +22,13 @@ int sys_open_at(int directory, const char *name, int flags);
  */
 int sys_reopen(int fd, int flags);
 
+/*
+ * Open a file if it is a regular one: -ENOTSUP, and nothing else is opened, which could let a FIFO's peer through, or
+ * rewind a tape. The kernel has no flag for that. Without /proc what has the name may be replaced in between; it is
+ * closed again then. @flags: O_NOFOLLOW too: a link is -ELOOP.
+ */
+int sys_open_regular(int directory, const char *name, int flags, struct stat *ret_status);
+
 /* The path in /proc that leads to that file, for what takes no descriptor. */
 #define SYS_FD_PATH_SIZE 32
 void sys_fd_path(int fd, char ret_path[SYS_FD_PATH_SIZE]);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 
@@ -82,12 +83,15 @@ int sys_remap(void *base, size_t old_size, size_t size, bool may_move, void **re
 int sys_map_sync(void *base, size_t size)
 {
 	int result = sys_fault(SYS_CALL_MSYNC);
+	int cancel;
 
 	if (result < 0)
 		return result;
+	cancel = sys_cancel_off();
 	do
 		result = msync(base, size, MS_SYNC);
 	while (result < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return result < 0 ? -errno : 0;
 }
 
@@ -122,15 +126,18 @@ int sys_memory_available(uint64_t *ret_size)
 {
 	char text[4096];
 	ssize_t size;
+	int cancel;
 	int fd = sys_open("/proc/meminfo", O_RDONLY);
 
 	if (fd < 0)
 		return fd;
 	size = sys_fault(SYS_CALL_READ);
 	if (size == 0) {
+		cancel = sys_cancel_off();
 		do
 			size = read(fd, text, sizeof(text) - 1);
 		while (size < 0 && errno == EINTR);
+		sys_cancel_restore(cancel);
 		if (size < 0)
 			size = -errno;
 	}

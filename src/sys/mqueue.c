@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 int sys_mqueue_open(const char *name, int access)
@@ -52,8 +54,8 @@ int sys_mqueue_send(int fd, const void *bytes, size_t size, unsigned priority)
 
 	if (error < 0)
 		return error;
-	/* No bytes may be nowhere for us, but not for mq_send(3). */
-	return mq_send(fd, bytes ? bytes : "", size, priority) < 0 ? -errno : 0;
+	/* No bytes may be nowhere for us, but not for the kernel. And see sys/cancel.h. */
+	return syscall(SYS_mq_timedsend, fd, bytes ? bytes : "", size, priority, NULL) < 0 ? -errno : 0;
 }
 
 ssize_t sys_mqueue_receive(int fd, void *buffer, size_t size, unsigned *ret_priority)
@@ -62,7 +64,7 @@ ssize_t sys_mqueue_receive(int fd, void *buffer, size_t size, unsigned *ret_prio
 
 	if (got < 0)
 		return got;
-	got = mq_receive(fd, buffer, size, ret_priority);
+	got = syscall(SYS_mq_timedreceive, fd, buffer, size, ret_priority, NULL);
 	return got < 0 ? -errno : got;
 }
 
@@ -88,11 +90,14 @@ int sys_mqueue_bytes(int fd, uint64_t *ret_bytes)
 	static const char before[] = "QSIZE:";
 	ssize_t size = sys_fault(SYS_CALL_READ);
 	char text[128];
+	int cancel;
 
 	if (size < 0)
 		return (int)size;
 	/* Read as a file, it tells of itself: mq_overview(7). */
+	cancel = sys_cancel_off();
 	size = pread(fd, text, sizeof(text) - 1, 0);
+	sys_cancel_restore(cancel);
 	if (size < 0)
 		return -errno;
 	text[size] = '\0';

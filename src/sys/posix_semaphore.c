@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 
@@ -17,6 +18,7 @@ int sys_posix_semaphore_write(int fd, uint32_t value)
 		char bytes[sizeof(sem_t)];
 	} image;
 	ssize_t size;
+	int cancel;
 	int error = sys_fault(SYS_CALL_FILE_WRITE);
 
 	if (error < 0)
@@ -25,9 +27,11 @@ int sys_posix_semaphore_write(int fd, uint32_t value)
 	memset(&image, 0, sizeof(image));
 	if (sem_init(&image.semaphore, 1, value) < 0)
 		return -errno;
+	cancel = sys_cancel_off();
 	do
 		size = write(fd, image.bytes, sizeof(image.bytes));
 	while (size < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	if (size < 0)
 		return -errno;
 	return size == sizeof(image.bytes) ? 0 : -EIO;

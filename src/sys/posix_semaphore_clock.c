@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 /* With a C library that can wait by CLOCK_MONOTONIC. */
@@ -12,11 +13,14 @@ int sys_posix_semaphore_wait(sem_t *semaphore, nonet_time deadline)
 {
 	const struct timespec until = time_to_timespec(deadline);
 	int error = sys_fault(SYS_CALL_SEM_WAIT);
+	int cancel;
 
 	if (error < 0)
 		return error;
-	while (sem_clockwait(semaphore, CLOCK_MONOTONIC, &until) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	cancel = sys_cancel_off();
+	do
+		error = sem_clockwait(semaphore, CLOCK_MONOTONIC, &until) < 0 ? -errno : 0;
+	while (error == -EINTR);
+	sys_cancel_restore(cancel);
+	return error;
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 /* How far wrong a wait may go when the clock is set. */
@@ -25,16 +26,18 @@ int sys_posix_semaphore_wait(sem_t *semaphore, nonet_time deadline)
 	struct timespec until;
 	nonet_time left;
 	int error = sys_fault(SYS_CALL_SEM_WAIT);
+	int cancel;
 
 	if (error < 0)
 		return error;
 	for (;;) {
 		left = time_until(deadline, nonet_clock());
 		until = real_time_after(left < SLICE ? left : SLICE);
-		if (sem_timedwait(semaphore, &until) == 0)
-			return 0;
-		if (errno != EINTR && errno != ETIMEDOUT)
-			return -errno;
+		cancel = sys_cancel_off();
+		error = sem_timedwait(semaphore, &until) < 0 ? -errno : 0;
+		sys_cancel_restore(cancel);
+		if (error != -EINTR && error != -ETIMEDOUT)
+			return error;
 		/* By the clock that counts. A call with no time left has looked, too. */
 		if (left == 0)
 			return -ETIMEDOUT;

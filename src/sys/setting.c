@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 
@@ -16,11 +17,14 @@ int sys_setting_read(const char *path, uint64_t *ret_value)
 	unsigned long long value;
 	char text[32];
 	char *end;
+	int cancel;
 
 	if (size == 0) {
+		cancel = sys_cancel_off();
 		do
 			size = read(fd, text, sizeof(text) - 1);
 		while (size < 0 && errno == EINTR);
+		sys_cancel_restore(cancel);
 		size = size < 0 ? -errno : size;
 	}
 	sys_close(&fd);

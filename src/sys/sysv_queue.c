@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sys/fault.h"
 
@@ -27,13 +29,14 @@ int sys_sysv_queue_create(int32_t key, unsigned mode)
 	return sysv_queue_get(key, IPC_CREAT | IPC_EXCL | (int)mode);
 }
 
-static int sysv_queue_control(int id, int command, struct msqid_ds *status)
+/* @argument is a struct msqid_ds, or what the command takes in its place. */
+static int sysv_queue_control(int id, int command, void *argument)
 {
 	int error = sys_fault(SYS_CALL_SYSV_QUEUE_CONTROL);
 
 	if (error < 0)
 		return error;
-	return msgctl(id, command, status) < 0 ? -errno : 0;
+	return msgctl(id, command, argument) < 0 ? -errno : 0;
 }
 
 int sys_sysv_queue_remove(int id)
@@ -73,13 +76,31 @@ int sys_sysv_queue_set_capacity(int id, uint64_t capacity)
 	return sysv_queue_control(id, IPC_SET, &status);
 }
 
+int sys_sysv_queue_limits(struct sys_sysv_queue_limits *ret_limits)
+{
+	struct msginfo info;
+	int error = sysv_queue_control(0, IPC_INFO, &info);
+
+	if (error < 0)
+		return error;
+	*ret_limits = (struct sys_sysv_queue_limits){
+		.message_size = (uint64_t)info.msgmax,
+		.capacity = (uint64_t)info.msgmnb,
+		.queues = (uint64_t)info.msgmni,
+	};
+	return 0;
+}
+
 int sys_sysv_queue_send(int id, const void *message, size_t size, unsigned flags)
 {
 	int error = sys_fault(SYS_CALL_SYSV_QUEUE_SEND);
 
 	if (error < 0)
 		return error;
-	return msgsnd(id, message, size, flags & SYS_SYSV_QUEUE_WAIT ? 0 : IPC_NOWAIT) < 0 ? -errno : 0;
+	/* See sys/cancel.h. */
+	if (syscall(SYS_msgsnd, id, message, size, flags & SYS_SYSV_QUEUE_WAIT ? 0 : IPC_NOWAIT) < 0)
+		return -errno;
+	return 0;
 }
 
 ssize_t sys_sysv_queue_receive(int id, void *message, size_t size, long type, unsigned flags)
@@ -93,6 +114,6 @@ ssize_t sys_sysv_queue_receive(int id, void *message, size_t size, long type, un
 		how |= MSG_EXCEPT;
 	if (flags & SYS_SYSV_QUEUE_COPY)
 		how |= MSG_COPY;
-	got = msgrcv(id, message, size, type, how);
+	got = syscall(SYS_msgrcv, id, message, size, type, how);
 	return got < 0 ? -errno : got;
 }

@@ -38,6 +38,14 @@ int sys_sysv_queue_status(int id, struct sys_sysv_queue_status *ret_status);
 /* How many bytes it has room for. Over kernel.msgmnb: -EPERM without CAP_SYS_RESOURCE. */
 int sys_sysv_queue_set_capacity(int id, uint64_t capacity);
 
+/* What this IPC namespace allows: kernel.msgmax, msgmnb and msgmni. */
+struct sys_sysv_queue_limits {
+	uint64_t message_size;
+	uint64_t capacity; /* bytes: who lacks CAP_SYS_RESOURCE can't have more */
+	uint64_t queues;
+};
+int sys_sysv_queue_limits(struct sys_sysv_queue_limits *ret_limits);
+
 /* A message as the kernel takes and gives it: its type in a long before its bytes. */
 #define SYS_SYSV_QUEUE_HEADER sizeof(long)
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 
 /* Of a helper's; what it calls needs little. The kernel gives pages only to what is used. */
@@ -104,7 +105,10 @@ int sys_thread_start(const char *name, void *(*function)(void *argument), void *
 
 void sys_thread_join(pthread_t thread)
 {
+	int cancel = sys_cancel_off();
+
 	pthread_join(thread, NULL);
+	sys_cancel_restore(cancel);
 }
 
 void sys_thread_detach(pthread_t thread)

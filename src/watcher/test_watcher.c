@@ -269,37 +269,58 @@ static void a_blocked_helper_is_called_out(void **state)
 	thing_close(&thing);
 }
 
-/* Looks again and again. */
-static int thing_glance(void *object)
-{
-	struct thing *thing = object;
-
-	atomic_fetch_add(&thing->in_block, 1);
-	test_poll(NULL, 0, test_after(NONET_US(100)));
-	return 0;
-}
-
-static const struct watcher_job glances = {.block = thing_glance};
-
-static void told_to_rest_it_looks_no_more(void **state)
+/* Its helper stays where it is, and tells nobody that it came out. */
+static void told_to_rest_it_rings_and_is_armed_again(void **state)
 {
 	struct thing thing = {0};
-	struct watcher *watcher = watch(&glances, &thing);
-	int looked;
+	struct watcher *watcher;
 
 	(void)state;
+	thing_open(&thing);
+	watcher = watch(&looks, &thing);
+	watcher_rest(watcher);
+	assert_int_equal(rung(watcher), 0);
 	for (int turn = 1; turn <= 3; turn++) {
 		assert_int_equal(watcher_arm(watcher), 0);
+		until_counted(&thing.in_block, 1);
 		assert_int_equal(rung(watcher), 0);
-		until_counted(&thing.in_block, turn * 10);
 		watcher_rest(watcher);
 		assert_int_equal(rung(watcher), 1);
-		/* It may have been about to look. */
-		looked = atomic_load(&thing.in_block);
-		test_poll(NULL, 0, test_after(NONET_MS(10)));
-		assert_in_range(atomic_load(&thing.in_block), looked, looked + 1);
 	}
+	assert_int_equal(atomic_load(&thing.in_block), 1);
+	assert_int_equal(watcher_arm(watcher), 0);
+	assert_int_equal(rung(watcher), 0);
+	thing_give(&thing);
+	until_rung(watcher);
 	watcher_free(watcher);
+	thing_close(&thing);
+}
+
+/* Armed, it is out of its wait; and what it had is the caller's. Who polls is told, in vain. */
+static void dismissed_it_waits_no_more_and_rings(void **state)
+{
+	struct thing thing = {0};
+	struct watcher *watcher;
+
+	(void)state;
+	thing_open(&thing);
+	watcher = watch(&acquires, &thing);
+	assert_int_equal(watcher_dismiss(watcher), 0);
+	assert_int_equal(rung(watcher), 0);
+	assert_int_equal(watcher_arm(watcher), 0);
+	until_counted(&thing.in_block, 1);
+	assert_int_equal(watcher_dismiss(watcher), 0);
+	assert_int_equal(rung(watcher), 1);
+	thing_give(&thing);
+	assert_int_equal(watcher_collect(watcher), 0);
+	assert_int_equal(thing_has(&thing), 1);
+	assert_int_equal(watcher_arm(watcher), 0);
+	until_rung(watcher);
+	assert_int_equal(watcher_dismiss(watcher), 1);
+	assert_int_equal(rung(watcher), 1);
+	assert_int_equal(watcher_collect(watcher), 0);
+	watcher_free(watcher);
+	thing_close(&thing);
 }
 
 static void an_error_is_readiness(void **state)
@@ -459,7 +480,8 @@ int main(void)
 		test_case(what_cannot_be_given_back_is_kept),
 		test_case(freed_it_gives_back),
 		test_case(a_blocked_helper_is_called_out),
-		test_case(told_to_rest_it_looks_no_more),
+		test_case(told_to_rest_it_rings_and_is_armed_again),
+		test_case(dismissed_it_waits_no_more_and_rings),
 		test_case(an_error_is_readiness),
 		test_case(the_programs_own_handler_stays),
 		test_case(threads_may_share_it),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "sys/cancel.h"
 #include "sys/event.h"
 #include "sys/files.h"
 #include "sys/fork.h"
@@ -85,7 +86,7 @@ static void watcher_block(struct watcher *watcher)
 	watcher->blocking = false;
 	if (result == 1 && watcher->job->release)
 		watcher->holding = true;
-	if (watcher->state == WATCHER_ARMED && result != 0 && result != -EINTR)
+	if (watcher->state == WATCHER_ARMED && result != -EINTR)
 		watcher_ring(watcher);
 	pthread_cond_broadcast(&watcher->returned);
 }
@@ -190,8 +191,11 @@ int watcher_fd(const struct watcher *watcher)
 /* Under the mutex: until nothing is being given back, nor the helper called out of block(): both are short. */
 static void watcher_settle(struct watcher *watcher)
 {
+	const int cancel = sys_cancel_off();
+
 	while (watcher->releasing || watcher->state == WATCHER_WITHDRAWN)
 		pthread_cond_wait(&watcher->returned, &watcher->mutex);
+	sys_cancel_restore(cancel);
 }
 
 int watcher_arm(struct watcher *watcher)
@@ -214,6 +218,8 @@ int watcher_arm(struct watcher *watcher)
 /* Under the mutex, which is let go meanwhile: get the helper out of block(). */
 static void watcher_interrupt(struct watcher *watcher)
 {
+	const int cancel = sys_cancel_off();
+
 	pthread_mutex_unlock(&watcher->mutex);
 	/* Not under the mutex: who else interrupts may be waiting for it. */
 	sys_thread_interrupts_begin();
@@ -225,6 +231,7 @@ static void watcher_interrupt(struct watcher *watcher)
 		(void)pthread_cond_timedwait(&watcher->returned, &watcher->mutex, &again);
 	}
 	sys_thread_interrupts_end();
+	sys_cancel_restore(cancel);
 }
 
 /* Under the mutex: as watcher_disarm(). */
@@ -253,6 +260,23 @@ int watcher_disarm(struct watcher *watcher)
 		return -ECHILD;
 	pthread_mutex_lock(&watcher->mutex);
 	collected = watcher_withdraw(watcher);
+	pthread_mutex_unlock(&watcher->mutex);
+	return collected;
+}
+
+int watcher_dismiss(struct watcher *watcher)
+{
+	int collected;
+	bool waits;
+
+	if (watcher_is_foreign(watcher))
+		return -ECHILD;
+	pthread_mutex_lock(&watcher->mutex);
+	watcher_settle(watcher);
+	waits = watcher->state != WATCHER_IDLE;
+	collected = watcher_withdraw(watcher);
+	if (waits)
+		watcher_ring(watcher);
 	pthread_mutex_unlock(&watcher->mutex);
 	return collected;
 }

@@ -21,7 +21,7 @@ struct watcher_job {
 	 * By the helper: wait, in one interruptible call, until the object is ready.
 	 *
 	 * Return: 1 it is (and maybe something was acquired), -EINTR: interrupted, nothing happened; any other -errno
-	 * is readiness too: the object's next call finds out itself. 0: look again at once.
+	 * is readiness too: the object's next call finds out itself.
 	 */
 	int (*block)(void *object);
 
@@ -67,6 +67,12 @@ int watcher_disarm(struct watcher *watcher);
  * the descriptor tells him that something may be ready. What was acquired is kept as before.
  */
 void watcher_rest(struct watcher *watcher);
+
+/*
+ * As watcher_disarm(), for who isn't waited for any more by one of several: should another wait nevertheless, the
+ * descriptor tells him that something may be ready, as with watcher_rest().
+ */
+int watcher_dismiss(struct watcher *watcher);
 
 /*
  * As watcher_disarm(), but only if there is something to collect; else the helper goes on as it was.

@@ -136,6 +136,21 @@ class Queue(cli.Case):
             self.assertEqual(done.returncode, 2)
             self.assertIn("both ways", self.one_line(done.stderr))
 
+    def test_what_another_receiver_took_was_not_too_large(self):
+        """Between the look at a message over 64 KiB and its taking: wait for the next one, or take it if it is there."""
+        address = self.addresses["sysv"]
+        thief = {"LD_PRELOAD": os.environ["NONET_THIEF"], "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        for next_is_there in (True, False):
+            with self.subTest(next_is_there=next_is_there):
+                self.plain_now("sysv", "make")
+                self.send(address, b"theirs\nours\n" if next_is_there else b"theirs\n")
+                receiver = self.start("recv", "--timeout", cli.BOUND, "--count", "1", address, environment=thief)
+                self.read_until(receiver.stderr, b"theirs")
+                if not next_is_there:
+                    self.send(address, b"ours\n")
+                self.assertEqual(self.finish(receiver), (0, b"ours\n", b""))
+                self.plain_now("sysv", "remove")
+
     def test_a_signal_ends_a_receiver(self):
         for _, address in self.each():
             receiver = self.start("recv", address)

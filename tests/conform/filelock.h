@@ -65,6 +65,8 @@ int readable(struct nonet_filelock *lock, nonet_time deadline);
 	PROPERTY(nobody_is_kept_out_by_what_is_not_collected)                       \
 	PROPERTY(unlock_and_close_end_the_waiting)                                  \
 	PROPERTY(a_wait_for_many_is_ended_by_it)                                    \
+	PROPERTY(who_leaves_a_wait_for_many_waits_no_more)                          \
+	PROPERTY(what_a_wait_for_many_acquired_goes_with_its_place)                 \
 	PROPERTY(ranges_exclude_where_they_overlap)                                 \
 	PROPERTY(a_storm_of_signals_ends_no_wait)                                   \
 	PROPERTY(many_processes_count_exactly)                                      \

@@ -140,6 +140,81 @@ void a_wait_for_many_is_ended_by_it(void)
 	holder_ends(child);
 }
 
+static struct nonet_wait_set *set_of(struct nonet_filelock *lock)
+{
+	struct nonet_wait_set *set;
+
+	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_filelock_waitable(lock), NONET_WAIT_RECEIVE, lock), 0);
+	return set;
+}
+
+/* Removed, or its set freed: both leave. */
+static void leave(struct nonet_wait_set **set, struct nonet_filelock *lock, bool by_freeing)
+{
+	if (by_freeing)
+		*set = nonet_wait_set_free(*set);
+	else
+		test_check_equal(nonet_wait_set_remove(*set, nonet_filelock_waitable(lock)), 0);
+}
+
+void who_leaves_a_wait_for_many_waits_no_more(void)
+{
+	struct nonet_wait_event event;
+	size_t count;
+
+	for (int by_freeing = 0; by_freeing < 2; by_freeing++) {
+		struct nonet_filelock *lock = open_lock();
+		struct nonet_wait_set *set = set_of(lock);
+		struct test_child *child = holder(EXCLUSIVE);
+
+		test_check_equal(nonet_wait(set, &event, 1, nonet_after(NONET_MS(5)), &count), -ETIMEDOUT);
+		leave(&set, lock, by_freeing);
+		/* Who polls its descriptor instead isn't left without an answer. */
+		test_check_equal(readable(lock, test_clock()), 1);
+		holder_unlocks(child);
+		holder_ends(child);
+		test_check_equal(left_for_others(), 2);
+		/* And it can be waited for again. */
+		test_check_equal(nonet_filelock_arm(lock), 0);
+		test_check_equal(readable(lock, test_deadline()), 1);
+		test_check_equal(left_for_others(), 0);
+		test_check_equal(nonet_filelock_lock(lock, EXCLUSIVE, NONET_NOW), 0);
+		nonet_filelock_close(lock);
+		nonet_wait_set_free(set);
+	}
+}
+
+void what_a_wait_for_many_acquired_goes_with_its_place(void)
+{
+	struct nonet_wait_event event;
+	size_t count;
+
+	for (int by_freeing = 0; by_freeing < 2; by_freeing++) {
+		struct nonet_filelock *lock = open_lock();
+		struct nonet_wait_set *set = set_of(lock);
+
+		test_check_equal(nonet_wait(set, &event, 1, test_deadline(), &count), 0);
+		test_check_equal(left_for_others(), 0);
+		leave(&set, lock, by_freeing);
+		/* Long before NONET_FILELOCK_PATIENCE is over, by whoever. */
+		test_check_equal(left_for_others(), 2);
+		test_check_equal(nonet_filelock_get_mode(lock), NONE);
+		/* What is held stays. */
+		test_check_equal(nonet_filelock_lock(lock, SHARED, NONET_NOW), 0);
+		if (!set)
+			set = set_of(lock);
+		else
+			test_check_equal(
+				nonet_wait_set_add(set, nonet_filelock_waitable(lock), NONET_WAIT_RECEIVE, lock), 0);
+		test_check_equal(nonet_wait(set, &event, 1, nonet_after(NONET_MS(5)), &count), -ETIMEDOUT);
+		leave(&set, lock, by_freeing);
+		test_check_equal(left_for_others(), 1);
+		nonet_filelock_close(lock);
+		nonet_wait_set_free(set);
+	}
+}
+
 /* What is counted under the lock, and not atomically. */
 struct tally {
 	uint64_t count;

@@ -248,6 +248,19 @@ int transfer_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity
 	return r;
 }
 
+/*
+ * What is said to be too large, and isn't there when its size is asked for: another receiver took it from a System V
+ * queue, which keeps it for them all; any other carrier has dropped it, as being over message_size.
+ */
+static int code_of_gone(struct nonet_endpoint *endpoint)
+{
+	const char *shared = nonet_scheme_name(NONET_SCHEME_SYSVMSG);
+	const char *address = nonet_endpoint_address(endpoint);
+	size_t size = strlen(shared);
+
+	return strncmp(address, shared, size) == 0 && address[size] == ':' ? -EAGAIN : -EMSGSIZE;
+}
+
 int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space,
 		      struct nonet_queue_message *ret_message)
 {
@@ -267,11 +280,11 @@ int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, stru
 		if (r != -EMSGSIZE)
 			return r;
 		r = nonet_endpoint_message_size(endpoint, NONET_NOW, &needed);
-		if (r == -EAGAIN || r == -EPIPE) /* none stayed: it was dropped, being over message_size */
-			return -EMSGSIZE;
+		if (r == -EAGAIN || r == -EPIPE)
+			return code_of_gone(endpoint);
 		if (r < 0)
 			return r;
-		if (needed <= space->capacity) /* dropped by the carrier: it was over message_size */
-			return -EMSGSIZE;
+		if (needed <= space->capacity) /* the next one */
+			return code_of_gone(endpoint);
 	}
 }

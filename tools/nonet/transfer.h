@@ -66,7 +66,8 @@ int transfer_read(struct nonet_endpoint *endpoint, void *buffer, size_t capacity
 
 /*
  * One message or chunk, by nonet_endpoint_receive_message() or transfer_read(), if it is there now.
- * Return: as those, but never -EMSGSIZE for want of space.
+ * Return: as those, but never -EMSGSIZE for want of space. -EAGAIN also if another receiver took it meanwhile: there
+ * may be a next one, and a wait says so.
  */
 int transfer_take_now(struct nonet_endpoint *endpoint, transfer_take *take, struct space *space,
 		      struct nonet_queue_message *ret_message);
