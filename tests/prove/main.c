@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dlfcn.h>
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/deadline.h"
+#include "harness/scale.h"
+#include "prove/table.h"
+
+#define TASKS_MAX   16384
+#define WORKERS_MAX 64
+
+/* argv[0]: for the command that repeats a failure. */
+const char *prove_program;
+
+static const struct {
+	int row;
+	prove_row *play;
+	const char *fault;
+} rows[] = {
+	{1, prove_row_single, "killed at each instruction"},
+	{2, prove_row_double, "the recoverer is killed too"},
+	{3, prove_row_pair, "two at once, one killed"},
+	{4, prove_row_call, "killed in a system call"},
+	{5, prove_row_random, "random kills"},
+	{12, prove_row_fork, "fork and exec in the middle"},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* What a worker takes at a time. */
+struct task {
+	size_t row; /* of rows[] */
+	size_t operation;
+	const struct prove_operation *other;
+	const char *state;
+};
+
+/* What the workers share. */
+struct board {
+	_Atomic size_t next;
+	_Atomic size_t broken; /* workers that ended as they shouldn't */
+	_Atomic int64_t time[TASKS_MAX];
+	struct prove_tally tallies[];
+};
+
+static struct task tasks[TASKS_MAX];
+static size_t task_count;
+static size_t operation_count;
+static struct board *board;
+static struct prove_options options = {.failures_max = 3, .sample = 200, .patience = NONET_S(3)};
+static char only[256];
+
+static const char usage[] =
+	"usage: prove [OPTION...] [OPERATION...]\n"
+	"Kill operations on shared memory at each instruction, and see whether the others go on.\n"
+	"\n"
+	"  --list            the operations, their functions and states\n"
+	"  --row N[,N...]    only these rows of the table of faults\n"
+	"  --full            every pair, not a sample\n"
+	"  --sample N        about so many doubles and pairs per operation, state and partner (200)\n"
+	"  --seconds N       how long row 5 kills at random, in all (100 times NONET_SCALE)\n"
+	"  --failures N      give up an operation's row after so many failures (3)\n"
+	"  --patience MS     when a process counts as hung (3000)\n"
+	"  --seed N          of the sample; printed\n"
+	"  --point NAME      one run alone, by the name under which it failed\n"
+	"  --workers N       at the same time (one per processor)\n"
+	"  --library FILE    refuse to run if the functions come from another file\n"
+	"  --json FILE       the results, also as JSON\n"
+	"  --show FILE       print the table of such a file, and nothing else\n"
+	"Status: 0 no failure, 1 failures, 2 wrong usage, 3 the machine itself can't run here.\n";
+
+static const struct option long_options[] = {
+	{"list", no_argument, NULL, 'l'},      {"row", required_argument, NULL, 'r'},
+	{"full", no_argument, NULL, 'F'},      {"sample", required_argument, NULL, 'n'},
+	{"seconds", required_argument, NULL, 't'}, {"failures", required_argument, NULL, 'f'},
+	{"patience", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},
+	{"point", required_argument, NULL, 'o'}, {"workers", required_argument, NULL, 'w'},
+	{"library", required_argument, NULL, 'L'}, {"json", required_argument, NULL, 'j'},
+	{"show", required_argument, NULL, 'S'}, {"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static _Noreturn void wrong(const char *why, const char *what)
+{
+	fprintf(stderr, "prove: %s%s\n%s", why, what, usage);
+	exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t value;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || end == text || *end || text[0] == '-')
+		wrong("not a number: ", text);
+	return value;
+}
+
+static void list(void)
+{
+	for (size_t i = 0; prove_operations[i]; i++) {
+		printf("%s: %s()", prove_operations[i]->name, prove_operations[i]->symbol);
+		for (const char *const *state = prove_operations[i]->states; *state; state++)
+			printf(" %s", *state);
+		printf("\n");
+	}
+	for (size_t i = 0; i < ROWS; i++)
+		printf("row %d: %s\n", rows[i].row, rows[i].fault);
+}
+
+static int show(const char *path)
+{
+	json_error_t error;
+	json_t *found = json_load_file(path, 0, &error);
+	int result = found ? prove_table_print(found) : -1;
+
+	if (result < 0)
+		fprintf(stderr, "prove: %s: %s\n", path, found ? "not a list of results" : error.text);
+	json_decref(found);
+	return result < 0 ? 2 : 0;
+}
+
+static void add_task(size_t row, size_t operation, const struct prove_operation *other, const char *state)
+{
+	if (task_count == TASKS_MAX)
+		prove_broken("more than %d sweeps", TASKS_MAX);
+	tasks[task_count++] = (struct task){row, operation, other, state};
+}
+
+static bool has_state(const struct prove_operation *operation, const char *state)
+{
+	for (const char *const *own = operation->states; *own; own++)
+		if (strcmp(*own, state) == 0)
+			return true;
+	return false;
+}
+
+/* Row 5 plays an object once: by the first of its operations that knows how. */
+static bool churns(size_t index)
+{
+	const struct prove_operation *operation = prove_operations[index];
+
+	for (size_t i = 0; i < index; i++)
+		if (prove_operations[i]->churn && strcmp(prove_operations[i]->object, operation->object) == 0)
+			return false;
+	return operation->churn != NULL;
+}
+
+static void add_tasks(size_t row, size_t index)
+{
+	const struct prove_operation *operation = prove_operations[index];
+
+	if (rows[row].play == prove_row_random) {
+		if (churns(index))
+			add_task(row, index, NULL, operation->states[0]);
+		return;
+	}
+	if (rows[row].play == prove_row_fork && !operation->forked)
+		return;
+	for (const char *const *state = operation->states; *state; state++) {
+		if (rows[row].play != prove_row_pair) {
+			add_task(row, index, NULL, *state);
+			continue;
+		}
+		for (size_t i = 0; prove_operations[i]; i++)
+			if (prove_operations[i]->prepare == operation->prepare && has_state(prove_operations[i], *state))
+				add_task(row, index, prove_operations[i], *state);
+	}
+}
+
+/* The part of a point's name between two strokes. */
+static bool part_is(const char *name, size_t part, const char *text)
+{
+	for (; part > 0; part--) {
+		name = strchr(name, '/');
+		if (!name)
+			return false;
+		name++;
+	}
+	return strncmp(name, text, strlen(text)) == 0 && name[strlen(text)] == '/';
+}
+
+static bool task_has_point(const struct task *task, const char *name)
+{
+	char row[16];
+
+	snprintf(row, sizeof(row), "%d", rows[task->row].row);
+	return part_is(name, 0, row) && part_is(name, 1, prove_operations[task->operation]->name) &&
+	       part_is(name, 2, task->state) && part_is(name, 3, task->other ? task->other->name : "-");
+}
+
+/* Where the operation's code is; in which file. */
+static uintptr_t find(const struct prove_operation *operation, const char *library)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, operation->symbol);
+	char *wanted, *real;
+	Dl_info place;
+
+	if (!symbol || !dladdr(symbol, &place))
+		prove_broken("no function %s() for %s", operation->symbol, operation->name);
+	if (library) {
+		wanted = realpath(library, NULL);
+		real = realpath(place.dli_fname, NULL);
+		if (!wanted || !real || strcmp(wanted, real) != 0)
+			prove_broken("%s() is from %s, not from %s", operation->symbol, place.dli_fname, library);
+		free(wanted);
+		free(real);
+	}
+	return (uintptr_t)symbol;
+}
+
+static void play(const struct task *task, struct prove_scene *scene)
+{
+	struct prove_sweep sweep = {
+		.options = &options,
+		.tally = &board->tallies[task->operation * ROWS + task->row],
+		.scene = *scene,
+		.row = rows[task->row].row,
+		.operation = prove_operations[task->operation],
+		.other = task->other,
+		.state = task->state,
+		.bound = prove_operations[task->operation]->bound,
+		.random = test_random_init(options.seed, (uint64_t)(task - tasks)),
+	};
+
+	if (sweep.bound == 0)
+		sweep.bound = PROVE_BOUND;
+	sweep.symbol = find(sweep.operation, NULL);
+	if (sweep.other)
+		sweep.other_symbol = find(sweep.other, NULL);
+	rows[task->row].play(&sweep);
+	prove_path_done(&sweep.path);
+	*scene = sweep.scene;
+}
+
+static int work(int worker)
+{
+	struct prove_scene scene;
+	nonet_time began;
+	sigset_t child;
+	size_t i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The fork of a victim that was killed is ours to reap. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	prove_scene_init(&scene, worker, options.patience);
+	while ((i = atomic_fetch_add(&board->next, 1)) < task_count) {
+		began = test_clock();
+		if (isatty(STDERR_FILENO))
+			fprintf(stderr, "\r\033[K%zu of %zu: row %d, %s, %s", i + 1, task_count, rows[tasks[i].row].row,
+				prove_operations[tasks[i].operation]->name, tasks[i].state);
+		play(&tasks[i], &scene);
+		atomic_store(&board->time[i], test_clock() - began);
+	}
+	prove_scene_done(&scene);
+	return 0;
+}
+
+static void work_all(size_t workers)
+{
+	int status;
+	pid_t pid;
+
+	for (size_t i = 0; i < workers; i++) {
+		fflush(stdout);
+		pid = fork();
+		if (pid < 0)
+			prove_broken("no process: %s", strerror(errno));
+		if (pid == 0)
+			exit(work((int)i));
+	}
+	while ((pid = wait(&status)) > 0 || errno == EINTR)
+		if (pid > 0 && status != 0)
+			board->broken++;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+}
+
+static uint64_t report(const char *path)
+{
+	json_t *results = json_array();
+	uint64_t failures = 0;
+	uint64_t points = 0;
+	nonet_time time;
+
+	for (size_t operation = 0; operation < operation_count; operation++)
+		for (size_t row = 0; row < ROWS; row++) {
+			const struct prove_tally *tally = &board->tallies[operation * ROWS + row];
+
+			if (tally->points == 0 && tally->failures == 0)
+				continue;
+			time = 0;
+			for (size_t i = 0; i < task_count; i++)
+				if (tasks[i].operation == operation && tasks[i].row == row)
+					time += board->time[i];
+			prove_table_add(results, prove_operations[operation]->name, rows[row].row, tally, time);
+			failures += tally->failures;
+			points += tally->points;
+		}
+	prove_table_print(results);
+	printf("%llu points, %llu failures, seed %llu\n", (unsigned long long)points, (unsigned long long)failures,
+	       (unsigned long long)options.seed);
+	if (path && json_dump_file(results, path, JSON_INDENT(1)) < 0)
+		prove_broken("%s: can't be written", path);
+	json_decref(results);
+	/* Nothing played is nothing proved: a point that doesn't exist, an operation without a state. */
+	if (points == 0 && failures == 0)
+		prove_broken("nothing was played");
+	return failures;
+}
+
+int main(int argc, char **argv)
+{
+	const char *json = NULL, *library = NULL, *wanted_rows = NULL;
+	size_t workers = 0;
+	size_t playing = 0;
+	cpu_set_t cpus;
+	int option;
+
+	prove_program = argv[0];
+	if (argc == 2 && strcmp(argv[1], "--hold") == 0)
+		for (;;)
+			pause();
+	options.seed = test_seed();
+	options.random = (nonet_time)test_scaled(100) * NONET_S(1);
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
+		switch (option) {
+		case 'l':
+			list();
+			return 0;
+		case 'r':
+			wanted_rows = optarg;
+			break;
+		case 'F':
+			options.sample = 0;
+			break;
+		case 'n':
+			options.sample = number(optarg);
+			break;
+		case 't':
+			options.random = (nonet_time)number(optarg) * NONET_S(1);
+			break;
+		case 'f':
+			options.failures_max = number(optarg);
+			break;
+		case 'p':
+			options.patience = (nonet_time)number(optarg) * NONET_MS(1);
+			break;
+		case 's':
+			options.seed = number(optarg);
+			break;
+		case 'o':
+			snprintf(only, sizeof(only), "%s", optarg);
+			options.only = only;
+			break;
+		case 'w':
+			workers = number(optarg);
+			break;
+		case 'L':
+			library = optarg;
+			break;
+		case 'j':
+			json = optarg;
+			break;
+		case 'S':
+			return show(optarg);
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			wrong("", "");
+		}
+	}
+	while (prove_operations[operation_count])
+		operation_count++;
+	for (size_t row = 0; row < ROWS; row++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), ",%d,", rows[row].row);
+		if (wanted_rows) {
+			char all[256];
+
+			snprintf(all, sizeof(all), ",%s,", wanted_rows);
+			if (!strstr(all, name))
+				continue;
+		}
+		for (size_t i = 0; i < operation_count; i++) {
+			bool wanted = optind == argc;
+
+			for (int j = optind; j < argc; j++)
+				wanted |= strcmp(argv[j], prove_operations[i]->name) == 0;
+			if (wanted)
+				add_tasks(row, i);
+		}
+	}
+	for (size_t i = 0; i < operation_count; i++)
+		find(prove_operations[i], library);
+	for (size_t i = 0; options.only && i < task_count; i++)
+		if (task_has_point(&tasks[i], options.only))
+			tasks[playing++] = tasks[i];
+	if (options.only)
+		task_count = playing;
+	for (size_t i = 0; i < task_count; i++)
+		if (rows[tasks[i].row].play == prove_row_random)
+			playing++;
+	board = mmap(NULL, sizeof(*board) + operation_count * ROWS * sizeof(board->tallies[0]), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (board == MAP_FAILED)
+		prove_broken("no memory");
+	if (workers == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		workers = (size_t)CPU_COUNT(&cpus);
+	if (workers == 0 || workers > WORKERS_MAX)
+		workers = 1;
+	work_all(workers);
+	if (board->broken)
+		return 3;
+	return report(json) ? 1 : 0;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prove/path.h"
+
+#include <stdlib.h>
+
+/* Of one operation. More than that isn't an operation that one would step through, but a loop that doesn't end. */
+#define STEPS_MAX 30000
+/* From so many visits on, single steps cost no more than breakpoints. */
+#define OCCURRENCES_MAX 48
+
+static struct prove_step *add(struct prove_path *path, uintptr_t at, bool asleep)
+{
+	struct prove_step *step;
+
+	if ((path->count & (path->count - 1)) == 0) {
+		path->steps = realloc(path->steps, (path->count ? 2 * path->count : 1) * sizeof(*path->steps));
+		if (!path->steps)
+			prove_broken("no memory");
+	}
+	step = &path->steps[path->count++];
+	*step = (struct prove_step){.at = at, .occurrence = 1, .asleep = asleep};
+	for (size_t i = 0; i + 1 < path->count; i++)
+		step->occurrence += path->steps[i].at == at && !path->steps[i].asleep;
+	return step;
+}
+
+bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, struct prove_tracee *tracee)
+{
+	uint64_t hash = prove_scene_hash(scene);
+	uint64_t now;
+	bool call;
+
+	*ret_path = (struct prove_path){0};
+	add(ret_path, tracee->at, false)->distinct = true;
+	while (tracee->where == PROVE_INSIDE && ret_path->count < STEPS_MAX) {
+		call = prove_tracee_before_call(tracee);
+		if (prove_tracee_step(tracee) == PROVE_ASLEEP) {
+			add(ret_path, 0, true)->distinct = true;
+			if (!tracee->let_go)
+				break;
+			if (prove_tracee_wake(tracee) == PROVE_ASLEEP)
+				break;
+		}
+		if (tracee->where == PROVE_GONE)
+			break;
+		now = prove_scene_hash(scene);
+		add(ret_path, tracee->at, false)->distinct = call || now != hash;
+		hash = now;
+	}
+	if (tracee->where == PROVE_GONE)
+		prove_failed(&scene->run, "it ended in the middle of the operation, with status 0x%x", tracee->status);
+	else if (tracee->where == PROVE_INSIDE)
+		prove_failed(&scene->run, "it was not back after %d instructions", STEPS_MAX);
+	ret_path->steps[ret_path->count - 1].distinct = true;
+	for (size_t i = 0; i < ret_path->count; i++)
+		ret_path->distinct += ret_path->steps[i].distinct;
+	return atomic_load(&scene->run.shared->failed) == 0;
+}
+
+void prove_path_done(struct prove_path *path)
+{
+	free(path->steps);
+	*path = (struct prove_path){0};
+}
+
+static void step_to(struct prove_tracee *tracee, size_t index)
+{
+	for (size_t i = 0; i < index && tracee->where == PROVE_INSIDE; i++)
+		if (prove_tracee_step(tracee) == PROVE_ASLEEP && i + 1 < index) {
+			prove_tracee_wake(tracee);
+			i++; /* the sleep is a step of its own */
+		}
+}
+
+static bool start(struct prove_scene *scene, struct prove_tracee *tracee, enum prove_role role,
+		  const struct prove_operation *operation, uintptr_t symbol)
+{
+	if (!prove_tracee_start(tracee, &scene->run, role, operation, symbol))
+		return false;
+	tracee->let_go = operation->release ? prove_scene_let_go : NULL;
+	return true;
+}
+
+bool prove_path_reach(const struct prove_path *path, size_t index, struct prove_scene *scene,
+		      struct prove_tracee *tracee, enum prove_role role, const struct prove_operation *operation,
+		      uintptr_t symbol)
+{
+	const struct prove_step *step;
+
+	if (!start(scene, tracee, role, operation, symbol))
+		return false;
+	if (!path || index == 0)
+		return true;
+	/* A sleep is reached by the system call before it. */
+	step = &path->steps[path->steps[index].asleep ? index - 1 : index];
+	if (scene->stepping || step->occurrence > OCCURRENCES_MAX) {
+		step_to(tracee, index);
+		return true;
+	}
+	prove_tracee_run_to(tracee, step->at, step->occurrence);
+	if (tracee->where != PROVE_GONE && tracee->where != PROVE_ASLEEP && tracee->at == step->at) {
+		if (path->steps[index].asleep)
+			prove_tracee_step(tracee);
+		return true;
+	}
+	scene->astray = true; /* it went another way than when it was recorded */
+	return true;
+}

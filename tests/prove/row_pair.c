@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prove/sweep.h"
+
+#include <string.h>
+
+/*
+ * Row 3: two at once. The first is stopped at one step, then the second comes and is stopped at one of its own; one of
+ * them is killed ("first", "second"), and the other goes on to its end. The other order is the pair turned round.
+ */
+
+/* Of the second, while the first is stopped where it is being played. */
+static struct prove_path second_path;
+
+static bool second(struct prove_sweep *sweep, const struct prove_point *point, const struct prove_path *path,
+		   struct prove_tracee *first, struct prove_tracee *tracee)
+{
+	return prove_first(sweep, point, first) && prove_path_reach(path, point->second, &sweep->scene, tracee,
+								    PROVE_SECOND, sweep->other, sweep->other_symbol);
+}
+
+static void play(struct prove_sweep *sweep, const struct prove_point *point)
+{
+	struct prove_run *run = &sweep->scene.run;
+	struct prove_actor survivor = {0};
+	struct prove_actor other = {0};
+	struct prove_tracee first = {0};
+	struct prove_tracee tracee = {0};
+
+	if (second(sweep, point, &second_path, &first, &tracee)) {
+		bool kills_first = strcmp(point->variant, "first") == 0;
+
+		prove_tracee_kill(kills_first ? &first : &tracee, run);
+		if (prove_tracee_detach(kills_first ? &tracee : &first, &other))
+			prove_actor_join(&other, run);
+	}
+	prove_tracee_kill(&tracee, run);
+	prove_tracee_kill(&first, run);
+	prove_survive(sweep, &survivor);
+}
+
+static bool record(struct prove_sweep *sweep, size_t step)
+{
+	struct prove_scene *scene = &sweep->scene;
+	struct prove_point point = {.variant = "recording", .first = step};
+	struct prove_tracee first = {0};
+	struct prove_tracee tracee = {0};
+	bool good;
+
+	good = prove_scene_restore(scene) && second(sweep, &point, NULL, &first, &tracee) &&
+	       prove_path_record(&second_path, scene, &tracee);
+	prove_tracee_kill(&tracee, &scene->run);
+	prove_tracee_kill(&first, &scene->run);
+	if (!good)
+		prove_sweep_failed(sweep, "recording");
+	return good;
+}
+
+void prove_row_pair(struct prove_sweep *sweep)
+{
+	uint64_t sample = sweep->options->sample;
+	uint64_t every = 1;
+
+	sweep->bound = PROVE_BOUND_WATCHER;
+	if (!prove_sweep_record(sweep))
+		return;
+	if (sample > 0 && !sweep->options->only)
+		every = (2 * sweep->path.distinct * sweep->path.distinct + sample - 1) / sample;
+	for (size_t i = 0; i < sweep->path.count && !prove_enough(sweep); i++) {
+		if (!sweep->path.steps[i].distinct || !record(sweep, i))
+			continue;
+		for (size_t j = 0; j < second_path.count; j++) {
+			struct prove_point point = {.variant = "first", .first = i, .second = j};
+
+			if (!second_path.steps[j].distinct)
+				continue;
+			if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
+				prove_point(sweep, play, &point);
+			point.variant = "second";
+			if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
+				prove_point(sweep, play, &point);
+		}
+		prove_path_done(&second_path);
+	}
+}

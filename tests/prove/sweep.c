@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prove/sweep.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/deadline.h"
+
+/* A survivor that was late is given so many more chances: a busy machine is late once, a fault each time. */
+#define CHANCES 4
+
+extern const char *prove_program; /* argv[0] */
+
+bool prove_enough(const struct prove_sweep *sweep)
+{
+	return atomic_load(&sweep->tally->failures) >= sweep->options->failures_max;
+}
+
+static void name_point(const struct prove_sweep *sweep, const struct prove_point *point, char *ret_name, size_t size)
+{
+	snprintf(ret_name, size, "%d/%s/%s/%s/%s/%zu/%zu", sweep->row, sweep->operation->name, sweep->state,
+		 sweep->other ? sweep->other->name : "-", point->variant, point->first, point->second);
+}
+
+/* In one write, so that what two workers say doesn't mix. */
+static void tell(const struct prove_sweep *sweep, const char *name)
+{
+	char text[1200];
+	int size = snprintf(text, sizeof(text),
+			    "FAILED  %s\n        %s\n        %s\n        again: %s --point %s --seed %llu\n", name,
+			    sweep->where, sweep->scene.run.shared->sentence, prove_program, name,
+			    (unsigned long long)sweep->options->seed);
+
+	atomic_fetch_add(&sweep->tally->failures, 1);
+	if (size > (int)sizeof(text) - 1)
+		size = (int)sizeof(text) - 1;
+	if (write(STDOUT_FILENO, text, (size_t)size) != size)
+		prove_broken("can't say what failed");
+}
+
+void prove_sweep_failed(struct prove_sweep *sweep, const char *what)
+{
+	char name[256];
+
+	name_point(sweep, &(struct prove_point){.variant = what}, name, sizeof(name));
+	tell(sweep, name);
+}
+
+/* How long the survivor's operation took from when nothing but the dead was in its way; 0 if it didn't come back. */
+static nonet_time waited(const struct prove_run *run)
+{
+	const struct prove_side *sides = run->shared->sides;
+	nonet_time from = atomic_load(&sides[PROVE_SURVIVOR].began_at);
+	nonet_time until = atomic_load(&sides[PROVE_SURVIVOR].returned_at);
+
+	for (int i = 0; i < PROVE_ROLES; i++)
+		if (atomic_load(&sides[i].killed_at) > from)
+			from = atomic_load(&sides[i].killed_at);
+	/* The cast stamps when it has let go. */
+	if (atomic_load(&sides[PROVE_CAST].returned_at) > from)
+		from = atomic_load(&sides[PROVE_CAST].returned_at);
+	return until > from ? until - from : 0;
+}
+
+static bool failed(const struct prove_sweep *sweep)
+{
+	return atomic_load(&sweep->scene.run.shared->failed) != 0;
+}
+
+/* Once. Return: how long the survivor took. */
+static nonet_time play_once(struct prove_sweep *sweep, prove_play *play, const struct prove_point *point)
+{
+	struct prove_scene *scene = &sweep->scene;
+
+	sweep->where[0] = '\0';
+	scene->astray = false;
+	if (prove_scene_restore(scene))
+		play(sweep, point);
+	return waited(&scene->run);
+}
+
+void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove_point *point)
+{
+	struct prove_scene *scene = &sweep->scene;
+	nonet_time bound = sweep->bound * test_slowness();
+	nonet_time took = 0;
+	char name[256];
+
+	name_point(sweep, point, name, sizeof(name));
+	if (sweep->options->only && strcmp(sweep->options->only, name) != 0)
+		return;
+	if (prove_enough(sweep))
+		return;
+	for (int chance = 0; chance < CHANCES; chance++) {
+		took = play_once(sweep, play, point);
+		if (failed(sweep))
+			break;
+		if (scene->astray && !scene->stepping) {
+			scene->stepping = true;
+			took = play_once(sweep, play, point);
+			scene->stepping = false;
+		}
+		if (failed(sweep) || took <= bound)
+			break;
+	}
+	if (!failed(sweep) && took > bound)
+		prove_failed(&scene->run, "late: the survivor's operation took %.1f ms after the death, %d times in a row",
+			     (double)took / (double)NONET_MS(1), CHANCES);
+	atomic_fetch_add(&sweep->tally->points, 1);
+	atomic_fetch_add(&sweep->tally->astray, scene->astray);
+	if (took > atomic_load(&sweep->tally->worst))
+		atomic_store(&sweep->tally->worst, took);
+	if (failed(sweep))
+		tell(sweep, name);
+	else if (sweep->options->only)
+		printf("passed  %s\n        %s\n", name, sweep->where);
+}
+
+static void note(struct prove_sweep *sweep, const struct prove_tracee *tracee, size_t step)
+{
+	static const char *const how[] = {"before the instruction", "asleep in a system call", "back at", "gone after"};
+	Dl_info place = {0};
+
+	/* The victim is a fork of this process, so what is where is the same here. */
+	if (!dladdr((void *)tracee->at, &place) || !place.dli_sname)
+		place.dli_sname = place.dli_fname;
+	snprintf(sweep->where, sizeof(sweep->where), "step %zu, %s at 0x%llx: %s+0x%llx", step, how[tracee->where],
+		 (unsigned long long)(tracee->at - (uintptr_t)place.dli_fbase),
+		 place.dli_sname ? place.dli_sname : "?",
+		 (unsigned long long)(tracee->at - (uintptr_t)(place.dli_saddr ? place.dli_saddr : place.dli_fbase)));
+}
+
+bool prove_first(struct prove_sweep *sweep, const struct prove_point *point, struct prove_tracee *tracee)
+{
+	struct prove_scene *scene = &sweep->scene;
+
+	if (!prove_path_reach(&sweep->path, point->first, scene, tracee, PROVE_FIRST, sweep->operation, sweep->symbol))
+		return false;
+	note(sweep, tracee, point->first);
+	if (tracee->where == PROVE_GONE)
+		prove_failed(&scene->run, "it ended in the middle of the operation, with status 0x%x", tracee->status);
+	return tracee->where != PROVE_GONE;
+}
+
+bool prove_sweep_record(struct prove_sweep *sweep)
+{
+	struct prove_tracee tracee;
+	bool good;
+
+	good = prove_scene_prepare(&sweep->scene, sweep->operation, sweep->state) &&
+	       prove_path_reach(NULL, 0, &sweep->scene, &tracee, PROVE_FIRST, sweep->operation, sweep->symbol);
+	if (good) {
+		good = prove_path_record(&sweep->path, &sweep->scene, &tracee);
+		note(sweep, &tracee, sweep->path.count - 1);
+		prove_tracee_kill(&tracee, &sweep->scene.run);
+	}
+	if (!good)
+		prove_sweep_failed(sweep, "recording");
+	atomic_fetch_add(&sweep->tally->states, sweep->other == NULL || sweep->other == sweep->operation);
+	if (sweep->path.count > atomic_load(&sweep->tally->instructions)) {
+		atomic_store(&sweep->tally->instructions, sweep->path.count);
+		atomic_store(&sweep->tally->distinct, sweep->path.distinct);
+	}
+	return good;
+}
+
+void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor)
+{
+	struct prove_side *side = &sweep->scene.run.shared->sides[PROVE_SURVIVOR];
+
+	atomic_store(&side->began_at, 0);
+	atomic_store(&side->returned_at, 0);
+	prove_actor_start(survivor, &sweep->scene.run, PROVE_SURVIVOR,
+			  sweep->survivor ? sweep->survivor : sweep->operation->survivor);
+}
+
+/* To its end; if what it sleeps on is the cast's, the cast lets go. */
+static void join(struct prove_sweep *sweep, struct prove_actor *survivor)
+{
+	struct prove_run *run = &sweep->scene.run;
+
+	if (sweep->operation->release && !prove_returned(run, PROVE_CAST, &(int64_t){0}) &&
+	    prove_actor_settles(survivor))
+		prove_scene_let_go(run);
+	prove_actor_join(survivor, run);
+}
+
+void prove_survive(struct prove_sweep *sweep, struct prove_actor *survivor)
+{
+	bool waiting = survivor->pid != 0;
+
+	if (waiting) {
+		/* It may have been through while its victims were alive: then its operation says nothing of a death. */
+		waiting = !prove_returned(&sweep->scene.run, PROVE_SURVIVOR, &(int64_t){0});
+		join(sweep, survivor);
+	}
+	if (!waiting && !failed(sweep)) {
+		prove_survivor_start(sweep, survivor);
+		join(sweep, survivor);
+	}
+}
