@@ -62,7 +62,7 @@ struct prove_operation {
 	/*
 	 * Do an operation between prove_begin() and prove_end(), then prove_require() what must be true. It may come
 	 * twice in a run, first while a victim is stopped, and once more after its death: what it changes itself it
-	 * says by prove_store().
+	 * says by prove_store(). In row 3 the second may have done any operation of the object: prove_plays().
 	 */
 	prove_function *survivor;
 	/* In a fork of the victim, which was made at some instruction: prove_require() that the handle is refused. */
@@ -96,10 +96,17 @@ void prove_begin(struct prove_run *run);
 /* The operation is back: it has been acknowledged, with @result. */
 void prove_end(struct prove_run *run, int64_t result);
 
-/* What became of another role's operation. */
+/* Whether @role was played in this run, and its operation is @operation; and what became of it. */
+bool prove_plays(const struct prove_run *run, enum prove_role role, const char *operation);
 bool prove_began(const struct prove_run *run, enum prove_role role);
 bool prove_returned(const struct prove_run *run, enum prove_role role, int64_t *ret_result);
 bool prove_killed(const struct prove_run *run, enum prove_role role);
+
+/*
+ * A victim, before prove_begin(): its operation can't be done here, so this isn't a run. To unlock it would first have
+ * to lock what the first, who is stopped, has. Ends the process.
+ */
+_Noreturn void prove_leave(struct prove_run *run);
 
 /* Numbers that the processes of a run share; they are put back like the object. */
 #define PROVE_WORDS 16

@@ -39,7 +39,7 @@ static void play_fork(struct prove_sweep *sweep, const struct prove_point *point
 
 	if (fork_it(sweep, point, &tracee, &child) && strcmp(point->variant, "fork") == 0 &&
 	    prove_tracee_detach(&tracee, &parent))
-		prove_actor_join(&parent, run);
+		prove_join(sweep, &parent);
 	prove_tracee_kill(&tracee, run);
 	prove_survive(sweep, &survivor);
 	prove_actor_kill(&child);

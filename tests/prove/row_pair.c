@@ -14,8 +14,11 @@ static struct prove_path second_path;
 static bool second(struct prove_sweep *sweep, const struct prove_point *point, const struct prove_path *path,
 		   struct prove_tracee *first, struct prove_tracee *tracee)
 {
-	return prove_first(sweep, point, first) && prove_path_reach(path, point->second, &sweep->scene, tracee,
-								    PROVE_SECOND, sweep->other, sweep->other_symbol);
+	if (!prove_first(sweep, point, first) || !prove_path_reach(path, point->second, &sweep->scene, tracee,
+								   PROVE_SECOND, sweep->other, sweep->other_symbol))
+		return false;
+	prove_note(sweep, tracee, point->second);
+	return true;
 }
 
 static void play(struct prove_sweep *sweep, const struct prove_point *point)
@@ -31,7 +34,7 @@ static void play(struct prove_sweep *sweep, const struct prove_point *point)
 
 		prove_tracee_kill(kills_first ? &first : &tracee, run);
 		if (prove_tracee_detach(kills_first ? &tracee : &first, &other))
-			prove_actor_join(&other, run);
+			prove_join(sweep, &other);
 	}
 	prove_tracee_kill(&tracee, run);
 	prove_tracee_kill(&first, run);

@@ -62,6 +62,11 @@ void prove_end(struct prove_run *run, int64_t result)
 	atomic_store(&side->returned_at, test_clock());
 }
 
+bool prove_plays(const struct prove_run *run, enum prove_role role, const char *operation)
+{
+	return run->plays[role] && strcmp(run->plays[role]->name, operation) == 0;
+}
+
 bool prove_began(const struct prove_run *run, enum prove_role role)
 {
 	return atomic_load(&run->shared->sides[role].began_at) != 0;
@@ -80,6 +85,12 @@ bool prove_returned(const struct prove_run *run, enum prove_role role, int64_t *
 bool prove_killed(const struct prove_run *run, enum prove_role role)
 {
 	return atomic_load(&run->shared->sides[role].killed_at) != 0;
+}
+
+void prove_leave(struct prove_run *run)
+{
+	atomic_store(&run->shared->left, 1);
+	_exit(0);
 }
 
 void prove_store(struct prove_run *run, size_t index, int64_t value)
@@ -145,6 +156,8 @@ void prove_run_reset(struct prove_run *run)
 		atomic_store(&shared->sides[i].result, 0);
 		atomic_store(&shared->sides[i].killed_at, 0);
 	}
+	memset(run->plays, 0, sizeof(run->plays));
+	atomic_store(&shared->left, 0);
 	atomic_store(&shared->failed, 0);
 	shared->sentence[0] = '\0';
 }
@@ -208,6 +221,7 @@ static void look(pid_t pid, char *ret_text, size_t size)
 		close(fd);
 	}
 	ret_text[length > 0 ? length : 0] = '\0';
+	ret_text[strcspn(ret_text, "\n")] = '\0';
 	/* "running"; or "-1 0x... 0x...": stopped outside of any call. */
 	if (ret_text[0] < '0' || ret_text[0] > '9')
 		ret_text[0] = '\0';

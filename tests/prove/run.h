@@ -19,6 +19,7 @@ struct prove_side {
 struct prove_shared {
 	struct prove_side sides[PROVE_ROLES];
 	_Atomic int64_t words[PROVE_WORDS];
+	_Atomic int left; /* a role can't be played: prove_leave() */
 	_Atomic int failed;
 	char sentence[512]; /* written once, by whoever set .failed */
 };
@@ -29,6 +30,7 @@ struct prove_run {
 	char directory[64];
 	struct prove_shared *shared;
 	enum prove_role role;
+	const struct prove_operation *plays[PROVE_ROLES]; /* NULL: nobody has had that role yet */
 	nonet_time patience; /* how long a process may take before it hangs */
 };
 

@@ -18,6 +18,11 @@ bool prove_enough(const struct prove_sweep *sweep)
 	return atomic_load(&sweep->tally->failures) >= sweep->options->failures_max;
 }
 
+static bool failed(const struct prove_sweep *sweep)
+{
+	return atomic_load(&sweep->scene.run.shared->failed) != 0;
+}
+
 static void name_point(const struct prove_sweep *sweep, const struct prove_point *point, char *ret_name, size_t size)
 {
 	snprintf(ret_name, size, "%d/%s/%s/%s/%s/%zu/%zu", sweep->row, sweep->operation->name, sweep->state,
@@ -44,6 +49,8 @@ void prove_sweep_failed(struct prove_sweep *sweep, const char *what)
 {
 	char name[256];
 
+	if (!failed(sweep))
+		return; /* it left */
 	name_point(sweep, &(struct prove_point){.variant = what}, name, sizeof(name));
 	tell(sweep, name);
 }
@@ -62,11 +69,6 @@ static nonet_time waited(const struct prove_run *run)
 	if (atomic_load(&sides[PROVE_CAST].returned_at) > from)
 		from = atomic_load(&sides[PROVE_CAST].returned_at);
 	return until > from ? until - from : 0;
-}
-
-static bool failed(const struct prove_sweep *sweep)
-{
-	return atomic_load(&sweep->scene.run.shared->failed) != 0;
 }
 
 /* Once. Return: how long the survivor took. */
@@ -105,6 +107,8 @@ void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove
 		if (failed(sweep) || took <= bound)
 			break;
 	}
+	if (!failed(sweep) && atomic_load(&scene->run.shared->left))
+		return;
 	if (!failed(sweep) && took > bound)
 		prove_failed(&scene->run, "late: the survivor's operation took %.1f ms after the death, %d times in a row",
 			     (double)took / (double)NONET_MS(1), CHANCES);
@@ -118,15 +122,17 @@ void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove
 		printf("passed  %s\n        %s\n", name, sweep->where);
 }
 
-static void note(struct prove_sweep *sweep, const struct prove_tracee *tracee, size_t step)
+void prove_note(struct prove_sweep *sweep, const struct prove_tracee *tracee, size_t step)
 {
-	static const char *const how[] = {"before the instruction", "asleep in a system call", "back at", "gone after"};
+	size_t said = strlen(sweep->where);
+	static const char *const how[] = {"before", "asleep in a system call, last before", "back at", "gone after"};
 	Dl_info place = {0};
 
 	/* The victim is a fork of this process, so what is where is the same here. */
 	if (!dladdr((void *)tracee->at, &place) || !place.dli_sname)
 		place.dli_sname = place.dli_fname;
-	snprintf(sweep->where, sizeof(sweep->where), "step %zu, %s at 0x%llx: %s+0x%llx", step, how[tracee->where],
+	snprintf(sweep->where + said, sizeof(sweep->where) - said, "%s step %zu, %s 0x%llx: %s+0x%llx",
+		 tracee->role == PROVE_FIRST ? "first:" : "; second:", step, how[tracee->where],
 		 (unsigned long long)(tracee->at - (uintptr_t)place.dli_fbase),
 		 place.dli_sname ? place.dli_sname : "?",
 		 (unsigned long long)(tracee->at - (uintptr_t)(place.dli_saddr ? place.dli_saddr : place.dli_fbase)));
@@ -138,7 +144,7 @@ bool prove_first(struct prove_sweep *sweep, const struct prove_point *point, str
 
 	if (!prove_path_reach(&sweep->path, point->first, scene, tracee, PROVE_FIRST, sweep->operation, sweep->symbol))
 		return false;
-	note(sweep, tracee, point->first);
+	prove_note(sweep, tracee, point->first);
 	if (tracee->where == PROVE_GONE)
 		prove_failed(&scene->run, "it ended in the middle of the operation, with status 0x%x", tracee->status);
 	return tracee->where != PROVE_GONE;
@@ -153,7 +159,7 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 	       prove_path_reach(NULL, 0, &sweep->scene, &tracee, PROVE_FIRST, sweep->operation, sweep->symbol);
 	if (good) {
 		good = prove_path_record(&sweep->path, &sweep->scene, &tracee);
-		note(sweep, &tracee, sweep->path.count - 1);
+		prove_note(sweep, &tracee, sweep->path.count - 1);
 		prove_tracee_kill(&tracee, &sweep->scene.run);
 	}
 	if (!good)
@@ -176,15 +182,13 @@ void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivo
 			  sweep->survivor ? sweep->survivor : sweep->operation->survivor);
 }
 
-/* To its end; if what it sleeps on is the cast's, the cast lets go. */
-static void join(struct prove_sweep *sweep, struct prove_actor *survivor)
+void prove_join(struct prove_sweep *sweep, struct prove_actor *actor)
 {
 	struct prove_run *run = &sweep->scene.run;
 
-	if (sweep->operation->release && !prove_returned(run, PROVE_CAST, &(int64_t){0}) &&
-	    prove_actor_settles(survivor))
+	if (sweep->operation->release && !prove_returned(run, PROVE_CAST, &(int64_t){0}) && prove_actor_settles(actor))
 		prove_scene_let_go(run);
-	prove_actor_join(survivor, run);
+	prove_actor_join(actor, run);
 }
 
 void prove_survive(struct prove_sweep *sweep, struct prove_actor *survivor)
@@ -194,10 +198,10 @@ void prove_survive(struct prove_sweep *sweep, struct prove_actor *survivor)
 	if (waiting) {
 		/* It may have been through while its victims were alive: then its operation says nothing of a death. */
 		waiting = !prove_returned(&sweep->scene.run, PROVE_SURVIVOR, &(int64_t){0});
-		join(sweep, survivor);
+		prove_join(sweep, survivor);
 	}
 	if (!waiting && !failed(sweep)) {
 		prove_survivor_start(sweep, survivor);
-		join(sweep, survivor);
+		prove_join(sweep, survivor);
 	}
 }

@@ -42,7 +42,7 @@ struct prove_sweep {
 	nonet_time bound;
 	prove_function *survivor; /* NULL: the operation's */
 	struct test_random random;
-	char where[160]; /* of the run being played: at which instruction */
+	char where[320]; /* of the run being played: at which instruction */
 };
 
 /* One run. */
@@ -66,13 +66,17 @@ bool prove_enough(const struct prove_sweep *sweep);
 /* The way of the first, alone, into .path. False: it failed, and that has been told. */
 bool prove_sweep_record(struct prove_sweep *sweep);
 
-/* Tell what .scene's run says, as of a point that couldn't be played. */
+/* Tell what .scene's run says, as of a point that couldn't be played; nothing if the victim left. */
 void prove_sweep_failed(struct prove_sweep *sweep, const char *what);
 
 /* For play functions. */
 
 /* Bring the first to its step, and note where that is. */
 bool prove_first(struct prove_sweep *sweep, const struct prove_point *point, struct prove_tracee *tracee);
+/* To its end; if what it sleeps on is the cast's, the cast lets go. */
+void prove_join(struct prove_sweep *sweep, struct prove_actor *actor);
+/* Say of the run at which of its steps a victim is. */
+void prove_note(struct prove_sweep *sweep, const struct prove_tracee *tracee, size_t step);
 void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor);
 /*
  * The end of each run, once the dead are dead: @survivor, if it is waiting, has to go on and judge; if it was through

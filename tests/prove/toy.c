@@ -129,12 +129,13 @@ int toy_unlock(struct toy *toy)
 static void change(struct page *page, uint64_t amount)
 {
 	uint64_t low = atomic_load(&page->low);
+	uint64_t high = atomic_load(&page->high);
 
 	atomic_store(&page->undo_low, low);
-	atomic_store(&page->undo_high, ~low);
+	atomic_store(&page->undo_high, high);
 	atomic_store(&page->undo, 1);
 	atomic_store(&page->low, low + amount);
-	atomic_store(&page->high, ~(low + amount));
+	atomic_store(&page->high, high - amount);
 	atomic_store(&page->undo, 0);
 }
 

@@ -224,12 +224,14 @@ bool prove_tracee_start(struct prove_tracee *tracee, struct prove_run *run, enum
 	long word;
 
 	*tracee = (struct prove_tracee){.role = role, .run = run, .entry = symbol};
+	run->plays[role] = operation;
 	tracee->pid = prove_run_start(run, role, operation->victim, true);
 	/* To the stop of prove_begin(). What comes before it may sleep. */
 	while (waitpid(tracee->pid, &status, __WALL) < 0 && errno == EINTR)
 		;
 	if (arrived(tracee, status) == PROVE_GONE || WSTOPSIG(status) != SIGSTOP) {
-		prove_failed(run, "the victim didn't get to prove_begin()");
+		if (!atomic_load(&run->shared->left))
+			prove_failed(run, "the victim didn't get to prove_begin()");
 		return false;
 	}
 	trace(tracee, PTRACE_SETOPTIONS, 0,
@@ -310,11 +312,15 @@ static struct user_regs_struct gate(struct user_regs_struct values, long number)
 	return values;
 }
 
-/* Run until an event of ptrace(2). */
+/* Run until an event of ptrace(2); signals that come first, such as SIGCHLD, are handed on. */
 static void until_event(struct prove_tracee *tracee, int event, const char *what)
 {
-	trace(tracee, PTRACE_CONT, 0, 0);
-	if (await(tracee, test_deadline()) != PROVE_INSIDE || tracee->status >> 8 != event)
+	tracee->status = 0;
+	do {
+		resume(tracee, PTRACE_CONT);
+		await(tracee, test_deadline());
+	} while (tracee->where == PROVE_INSIDE && tracee->status >> 8 != event && WSTOPSIG(tracee->status) != SIGTRAP);
+	if (tracee->where != PROVE_INSIDE || tracee->status >> 8 != event)
 		prove_broken("%s was not done: status 0x%x", what, tracee->status);
 }
 
