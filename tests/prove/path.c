@@ -5,8 +5,8 @@
 
 /* Of one operation. More than that isn't an operation that one would step through, but a loop that doesn't end. */
 #define STEPS_MAX 30000
-/* From so many visits on, single steps cost no more than breakpoints. */
-#define OCCURRENCES_MAX 48
+/* What a breakpoint costs, in single steps. */
+#define VISIT 4
 
 static struct prove_step *add(struct prove_path *path, uintptr_t at, bool asleep)
 {
@@ -63,10 +63,30 @@ void prove_path_done(struct prove_path *path)
 	*path = (struct prove_path){0};
 }
 
-static void step_to(struct prove_tracee *tracee, size_t index)
+/*
+ * Where to set a breakpoint on the way to step @index: itself, or, if that is in a loop, some step before it that is
+ * passed less often, from which single steps go on.
+ */
+static size_t anchor(const struct prove_path *path, size_t index)
 {
-	for (size_t i = 0; i < index && tracee->where == PROVE_INSIDE; i++)
-		if (prove_tracee_step(tracee) == PROVE_ASLEEP && i + 1 < index) {
+	size_t best = index;
+	size_t cost = SIZE_MAX;
+
+	for (size_t i = index; i <= index && index - i < cost; i--) {
+		size_t now = VISIT * (size_t)path->steps[i].occurrence + index - i;
+
+		if (!path->steps[i].asleep && now < cost) {
+			cost = now;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static void step_on(struct prove_tracee *tracee, size_t steps)
+{
+	for (size_t i = 0; i < steps && tracee->where == PROVE_INSIDE; i++)
+		if (prove_tracee_step(tracee) == PROVE_ASLEEP && i + 1 < steps) {
 			prove_tracee_wake(tracee);
 			i++; /* the sleep is a step of its own */
 		}
@@ -86,23 +106,19 @@ bool prove_path_reach(const struct prove_path *path, size_t index, struct prove_
 		      uintptr_t symbol)
 {
 	const struct prove_step *step;
+	size_t from;
 
 	if (!start(scene, tracee, role, operation, symbol))
 		return false;
-	if (!path || index == 0)
+	if (!path)
 		return true;
-	/* A sleep is reached by the system call before it. */
-	step = &path->steps[path->steps[index].asleep ? index - 1 : index];
-	if (scene->stepping || step->occurrence > OCCURRENCES_MAX) {
-		step_to(tracee, index);
-		return true;
-	}
-	prove_tracee_run_to(tracee, step->at, step->occurrence);
-	if (tracee->where != PROVE_GONE && tracee->where != PROVE_ASLEEP && tracee->at == step->at) {
-		if (path->steps[index].asleep)
-			prove_tracee_step(tracee);
-		return true;
-	}
-	scene->astray = true; /* it went another way than when it was recorded */
+	from = scene->stepping ? 0 : anchor(path, index);
+	step = &path->steps[from];
+	if (from > 0)
+		prove_tracee_run_to(tracee, step->at, step->occurrence);
+	if (from > 0 && (tracee->where == PROVE_GONE || tracee->where == PROVE_ASLEEP || tracee->at != step->at))
+		scene->astray = true; /* it went another way than when it was recorded */
+	else
+		step_on(tracee, index - from);
 	return true;
 }

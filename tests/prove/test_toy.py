@@ -1,9 +1,10 @@
 """The machine itself: the good toy passes, each mutant of it is caught, and what is no mutant is told from one.
 
-usage: test_toy.py PROGRAM BUILD
+usage: test_toy.py PROGRAM BUILD [--sanitized=KIND]
 """
 
 import pathlib
+import platform
 import subprocess
 import sys
 
@@ -12,7 +13,10 @@ import mutants
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def main(program, build):
+def main(program, build, sanitized="--sanitized=none"):
+    if platform.machine() != "x86_64" or sanitized != "--sanitized=none":
+        print("1..0 # SKIP single steps are understood on x86-64 only, and not in a sanitizer's code")
+        return 0
     lines, bad = [], 0
 
     def say(good, what):

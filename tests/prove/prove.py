@@ -1,0 +1,153 @@
+"""./dev prove: sweep the operations, hunt the mutants, run the rows that are programs of their own; one table.
+
+usage: prove.py --build DIR [--full] [--json FILE] [--row N[,N...]] [--no-mutants] [OPERATION...]
+
+Writes FILE, by default BUILD/prove.json: a list of {operation, row, points, failures, mutants, mutants_caught}. Exits 0
+if there was no failure and each mutant was caught, 1 if not, 77 where nothing can be stepped through.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tomllib
+
+import mutants
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SECONDS = 3600
+
+
+class Prove:
+    def __init__(self, args):
+        self.args = args
+        self.build = pathlib.Path(args.build).resolve()
+        self.program = self.build / "tests/prove/prove"
+        self.rows = {int(row) for row in args.row.split(",")} if args.row else None
+        self.results = []
+        self.bad = []
+
+    def wants(self, row, operations):
+        wanted = not self.args.operations or any(name in self.args.operations for name in operations)
+        return wanted and (self.rows is None or row in self.rows)
+
+    def entry(self, operation, row):
+        for entry in self.results:
+            if entry["operation"] == operation and entry["row"] == row:
+                return entry
+        entry = {"operation": operation, "row": row, "points": 0, "failures": 0, "mutants": 0, "mutants_caught": 0}
+        self.results.append(entry)
+        return entry
+
+    def sweep(self):
+        made = self.build / "prove-sweeps.json"
+        made.unlink(missing_ok=True)
+        command = [str(self.program), "--json", str(made), *self.args.operations]
+        command += ["--full"] if self.args.full else []
+        command += ["--row", self.args.row] if self.args.row else []
+        status = subprocess.run(command, cwd=ROOT, stdout=None, check=False).returncode
+        if status > 1 or not made.exists():
+            self.bad.append(f"the sweeps ended with status {status}")
+            return
+        self.results += json.loads(made.read_text(encoding="utf-8"))
+        if status == 1:
+            self.bad.append("the sweeps found failures")
+
+    def hunt(self):
+        """Each mutant in each of its rows, two at a time: each sweeps with one worker."""
+        try:
+            found = mutants.Mutants(HERE / "mutants.toml", self.build)
+            jobs = [
+                (mutant, row) for mutant in found.list for row in mutant["rows"] if self.wants(row, mutant["operations"])
+            ]
+            for mutant in {mutant["name"]: mutant for mutant, _ in jobs}.values():
+                found.make(mutant)
+        except mutants.Wrong as wrong:
+            self.bad.append(str(wrong))
+            return
+        with concurrent.futures.ThreadPoolExecutor(max(len(os.sched_getaffinity(0)), 1)) as pool:
+            caught = list(pool.map(lambda job: found.hunt(*job, self.program, print), jobs))
+        for (mutant, row), good in zip(jobs, caught):
+            entry = self.entry(mutant["operations"][0], row)
+            entry["mutants"] += 1
+            entry["mutants_caught"] += good
+            if not good:
+                self.bad.append(f'row {row} doesn\'t catch the mutant {mutant["name"]}: {mutant["why"]}')
+
+    def others(self):
+        """Rows that are programs of their own."""
+        with open(HERE / "rows.toml", "rb") as file:
+            listed = tomllib.load(file).get("row", [])
+        for row in listed:
+            if self.rows is not None and row["row"] not in self.rows:
+                continue
+            environment = {**os.environ, "BUILD": str(self.build)}
+            what = f'row {row["row"]}, {" ".join(row["command"])}'
+            try:
+                result = subprocess.run(
+                    row["command"],
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    timeout=row.get("seconds", SECONDS),
+                    check=False,
+                )
+                told = json.loads(result.stdout.strip().splitlines()[-1])
+                entry = {**self.entry(told["operation"], told["row"]), **told}
+            except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired) as error:
+                self.bad.append(f"{what}: {error}")
+                continue
+            self.results = [old for old in self.results if (old["operation"], old["row"]) != (entry["operation"], entry["row"])]
+            self.results.append(entry)
+            if result.returncode != 0 or entry["failures"] or entry["mutants"] != entry["mutants_caught"]:
+                self.bad.append(f"{what}: status {result.returncode}, {entry}")
+
+    def run(self):
+        self.sweep()
+        if not self.args.no_mutants:
+            self.hunt()
+        self.others()
+        self.results.sort(key=lambda entry: (entry["row"], entry["operation"]))
+        path = pathlib.Path(self.args.json) if self.args.json else self.build / "prove.json"
+        path.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
+        sys.stdout.flush()
+        subprocess.run([str(self.program), "--show", str(path)], check=True)
+        planted = sum(entry["mutants"] for entry in self.results)
+        caught = sum(entry["mutants_caught"] for entry in self.results)
+        points = sum(entry["points"] for entry in self.results)
+        failures = sum(entry["failures"] for entry in self.results)
+        print(f"{points} points, {failures} failures, {caught} of {planted} mutants caught")
+        for sentence in self.bad:
+            print(f"BROKEN  {sentence}")
+        return 1 if self.bad or not points else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--json")
+    parser.add_argument("--row")
+    parser.add_argument("--no-mutants", action="store_true")
+    parser.add_argument("--sanitized", default="none")
+    parser.add_argument("operations", nargs="*")
+    args = parser.parse_args()
+    why = None
+    if platform.machine() != "x86_64":
+        why = f"single steps are understood on x86-64 only, this is {platform.machine()}"
+    if args.sanitized != "none":
+        why = "a sanitizer's own code would be stepped through; the sweep is on the library as it is released"
+    if why:
+        print(f"skipped: {why}")
+        return 77
+    return Prove(args).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
