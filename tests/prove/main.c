@@ -270,22 +270,51 @@ static int work(int worker)
 	return 0;
 }
 
-static void work_all(size_t workers)
+/* Until all workers have ended; a signal that asks us to end ends them first. */
+static void wait_all(const sigset_t *signals, const pid_t *workers, size_t count)
 {
-	int status;
-	pid_t pid;
+	siginfo_t ended;
+	size_t left = count;
+	int signal, status;
 
-	for (size_t i = 0; i < workers; i++) {
+	while (left > 0) {
+		signal = sigwaitinfo(signals, NULL);
+		/* None is reaped before all have ended, so the numbers are theirs. */
+		for (size_t i = 0; i < count && signal != SIGCHLD; i++)
+			kill(workers[i], SIGKILL);
+		left = count;
+		for (size_t i = 0; i < count; i++) {
+			ended.si_pid = 0;
+			if (waitid(P_PID, (id_t)workers[i], &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid)
+				left--;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		if (waitpid(workers[i], &status, 0) < 0 || status != 0)
+			board->broken++;
+}
+
+static void work_all(size_t count)
+{
+	pid_t workers[WORKERS_MAX];
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	for (size_t i = 0; i < count; i++) {
 		fflush(stdout);
-		pid = fork();
-		if (pid < 0)
+		workers[i] = fork();
+		if (workers[i] < 0)
 			prove_broken("no process: %s", strerror(errno));
-		if (pid == 0)
+		if (workers[i] == 0)
 			exit(work((int)i));
 	}
-	while ((pid = wait(&status)) > 0 || errno == EINTR)
-		if (pid > 0 && status != 0)
-			board->broken++;
+	wait_all(&signals, workers, count);
+	for (size_t i = 0; i < count; i++)
+		prove_scene_remove(workers[i], (int)i);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
 }
@@ -414,9 +443,6 @@ int main(int argc, char **argv)
 			tasks[playing++] = tasks[i];
 	if (options.only)
 		task_count = playing;
-	for (size_t i = 0; i < task_count; i++)
-		if (rows[tasks[i].row].play == prove_row_random)
-			playing++;
 	board = mmap(NULL, sizeof(*board) + operation_count * ROWS * sizeof(board->tallies[0]), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (board == MAP_FAILED)

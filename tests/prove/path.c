@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* Of one operation. More than that isn't an operation that one would step through, but a loop that doesn't end. */
-#define STEPS_MAX 30000
+#define STEPS_MAX 60000
 /* What a breakpoint costs, in single steps. */
 #define VISIT 4
 

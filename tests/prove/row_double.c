@@ -57,16 +57,14 @@ static bool record(struct prove_sweep *sweep, size_t first)
 
 void prove_row_double(struct prove_sweep *sweep)
 {
-	uint64_t sample = sweep->options->sample;
-	uint64_t every = 1;
+	uint64_t every;
 
 	sweep->bound = PROVE_BOUND_WATCHER;
 	if (!prove_sweep_record(sweep))
 		return;
-	if (sample > 0 && !sweep->options->only)
-		every = (2 * sweep->path.distinct * sweep->path.distinct + sample - 1) / sample;
+	every = prove_every(sweep);
 	for (size_t i = 0; i < sweep->path.count && !prove_enough(sweep); i++) {
-		if (!sweep->path.steps[i].distinct || !record(sweep, i))
+		if (!sweep->path.steps[i].distinct || !prove_sampled(sweep, i) || !record(sweep, i))
 			continue;
 		for (size_t j = 0; j < second_path.count; j++) {
 			struct prove_point point = {.variant = "after", .first = i, .second = j};

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Rounds of a loop that are played, where no round changes anything shared; all of them without a sample (--full). */
+#define ROUNDS 4
+
 /*
  * Row 1: killed at each instruction. The survivor comes
  *   after    the death;
@@ -79,7 +82,9 @@ void prove_row_single(struct prove_sweep *sweep)
 	if (!prove_sweep_record(sweep))
 		return;
 	for (size_t i = 0; i < sweep->path.count; i++)
-		prove_point(sweep, play, &(struct prove_point){.variant = "after", .first = i});
+		if (sweep->options->sample == 0 || sweep->path.steps[i].distinct ||
+		    sweep->path.steps[i].occurrence <= ROUNDS)
+			prove_point(sweep, play, &(struct prove_point){.variant = "after", .first = i});
 	for (size_t i = 0; i < sweep->path.count; i++)
 		if (sweep->path.steps[i].distinct)
 			prove_point(sweep, play, &(struct prove_point){.variant = "midway", .first = i});

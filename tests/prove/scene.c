@@ -18,17 +18,33 @@ static struct prove_scene *scene_of(struct prove_run *run)
 	return (struct prove_scene *)((char *)run - offsetof(struct prove_scene, run));
 }
 
+static void name_directory(char *ret_name, size_t size, pid_t worker, int number)
+{
+	snprintf(ret_name, size, "/dev/shm/nonet-prove-%d-%d", (int)worker, number);
+}
+
+void prove_scene_remove(pid_t worker, int number)
+{
+	char directory[64];
+
+	name_directory(directory, sizeof(directory), worker, number);
+	if (access(directory, F_OK) < 0)
+		return;
+	prove_shelf_empty(directory);
+	rmdir(directory);
+}
+
 void prove_scene_init(struct prove_scene *scene, int number, nonet_time patience)
 {
 	struct prove_run *run = &scene->run;
 
-	*scene = (struct prove_scene){.words_to_cast = -1};
+	*scene = (struct prove_scene){.words_to_cast = -1, .number = number};
 	run->patience = patience;
 	run->role = PROVE_ROLES; /* the machine has none */
 	run->shared = mmap(NULL, sizeof(*run->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run->shared == MAP_FAILED)
 		prove_broken("no memory");
-	snprintf(run->directory, sizeof(run->directory), "/dev/shm/nonet-prove-%d-%d", (int)getpid(), number);
+	name_directory(run->directory, sizeof(run->directory), getpid(), number);
 	if (mkdir(run->directory, 0700) < 0)
 		prove_broken("%s: %s", run->directory, strerror(errno));
 }
@@ -45,8 +61,7 @@ static void cast_leaves(struct prove_scene *scene)
 void prove_scene_done(struct prove_scene *scene)
 {
 	cast_leaves(scene);
-	prove_shelf_empty(scene->run.directory);
-	rmdir(scene->run.directory);
+	prove_scene_remove(getpid(), scene->number);
 	munmap(scene->run.shared, sizeof(*scene->run.shared));
 }
 

@@ -12,6 +12,7 @@ struct prove_scene {
 	int words_to_cast; /* one letter: 'r' release, 'q' leave */
 	struct prove_shelf *shelf;
 	int64_t words[PROVE_WORDS];
+	int number;
 	bool stepping; /* victims are brought to their places by single steps alone */
 	bool astray;   /* one of this run didn't come by its place (path.h) */
 };
@@ -20,6 +21,9 @@ struct prove_scene {
 void prove_scene_init(struct prove_scene *scene, int number, nonet_time patience);
 /* Remove it with what is in it. */
 void prove_scene_done(struct prove_scene *scene);
+
+/* The directory of a worker that was killed. */
+void prove_scene_remove(pid_t worker, int number);
 
 /* Begin anew: an empty directory, @operation's object in @state. False: the cast failed, and says so in the run. */
 bool prove_scene_prepare(struct prove_scene *scene, const struct prove_operation *operation, const char *state);

@@ -172,6 +172,36 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 	return good;
 }
 
+/* Recorded steps of seconds that a sample may cost. */
+#define RECORDED_MAX 50000
+
+bool prove_sampled(struct prove_sweep *sweep, size_t first)
+{
+	const uint64_t cost = sweep->path.count * sweep->path.distinct;
+	unsigned wanted;
+
+	/* One point alone: of its first only. */
+	if (sweep->options->only)
+		return sscanf(sweep->options->only, "%*[^/]/%*[^/]/%*[^/]/%*[^/]/%*[^/]/%u", &wanted) == 1 && wanted == first;
+	if (sweep->options->sample == 0 || cost <= RECORDED_MAX)
+		return true;
+	return test_random_between(&sweep->random, 1, (cost + RECORDED_MAX - 1) / RECORDED_MAX) == 1;
+}
+
+uint64_t prove_every(const struct prove_sweep *sweep)
+{
+	const uint64_t sample = sweep->options->sample;
+	uint64_t firsts = RECORDED_MAX / sweep->path.count;
+	uint64_t points;
+
+	if (sample == 0 || sweep->options->only)
+		return 1;
+	if (firsts > sweep->path.distinct)
+		firsts = sweep->path.distinct;
+	points = 2 * (firsts ? firsts : 1) * sweep->path.distinct;
+	return (points + sample - 1) / sample;
+}
+
 void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor)
 {
 	struct prove_side *side = &sweep->scene.run.shared->sides[PROVE_SURVIVOR];

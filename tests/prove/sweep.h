@@ -66,6 +66,14 @@ bool prove_enough(const struct prove_sweep *sweep);
 /* The way of the first, alone, into .path. False: it failed, and that has been told. */
 bool prove_sweep_record(struct prove_sweep *sweep);
 
+/*
+ * Rows 2 and 3, of the first's distinct step @first: whether it is in the sample. Each costs a recording of the second's
+ * way, so of a long operation only some are.
+ */
+bool prove_sampled(struct prove_sweep *sweep, size_t first);
+/* ... and of the points that these make, each how-many-th is: 1, all. */
+uint64_t prove_every(const struct prove_sweep *sweep);
+
 /* Tell what .scene's run says, as of a point that couldn't be played; nothing if the victim left. */
 void prove_sweep_failed(struct prove_sweep *sweep, const char *what);
 
