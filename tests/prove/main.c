@@ -56,7 +56,8 @@ static struct task tasks[TASKS_MAX];
 static size_t task_count;
 static size_t operation_count;
 static struct board *board;
-static struct prove_options options = {.failures_max = 3, .sample = 200, .patience = NONET_S(3)};
+static struct prove_options options = {
+	.failures_max = 3, .sample = 200, .until = NONET_FOREVER, .patience = NONET_S(3)};
 static char only[256];
 
 static const char usage[] =
@@ -68,6 +69,7 @@ static const char usage[] =
 	"  --full            every pair, not a sample\n"
 	"  --sample N        about so many doubles and pairs per operation, state and partner (200)\n"
 	"  --seconds N       how long row 5 kills at random, in all (100 times NONET_SCALE)\n"
+	"  --time SECONDS    begin no run after that; status 3 if some were left\n"
 	"  --failures N      give up an operation's row after so many failures (3)\n"
 	"  --patience MS     when a process counts as hung (3000)\n"
 	"  --seed N          of the sample; printed\n"
@@ -79,14 +81,14 @@ static const char usage[] =
 	"Status: 0 no failure, 1 failures, 2 wrong usage, 3 the machine itself can't run here.\n";
 
 static const struct option long_options[] = {
-	{"list", no_argument, NULL, 'l'},      {"row", required_argument, NULL, 'r'},
-	{"full", no_argument, NULL, 'F'},      {"sample", required_argument, NULL, 'n'},
-	{"seconds", required_argument, NULL, 't'}, {"failures", required_argument, NULL, 'f'},
-	{"patience", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},
-	{"point", required_argument, NULL, 'o'}, {"workers", required_argument, NULL, 'w'},
-	{"library", required_argument, NULL, 'L'}, {"json", required_argument, NULL, 'j'},
-	{"show", required_argument, NULL, 'S'}, {"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+	{"list", no_argument, NULL, 'l'},           {"row", required_argument, NULL, 'r'},
+	{"full", no_argument, NULL, 'F'},           {"time", required_argument, NULL, 'T'},
+	{"sample", required_argument, NULL, 'n'},   {"seconds", required_argument, NULL, 't'},
+	{"failures", required_argument, NULL, 'f'}, {"patience", required_argument, NULL, 'p'},
+	{"seed", required_argument, NULL, 's'},     {"point", required_argument, NULL, 'o'},
+	{"workers", required_argument, NULL, 'w'},  {"library", required_argument, NULL, 'L'},
+	{"json", required_argument, NULL, 'j'},     {"show", required_argument, NULL, 'S'},
+	{"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
 };
 
 static _Noreturn void wrong(const char *why, const char *what)
@@ -174,7 +176,8 @@ static void add_tasks(size_t row, size_t index)
 			continue;
 		}
 		for (size_t i = 0; prove_operations[i]; i++)
-			if (prove_operations[i]->prepare == operation->prepare && has_state(prove_operations[i], *state))
+			if (prove_operations[i]->prepare == operation->prepare &&
+			    has_state(prove_operations[i], *state))
 				add_task(row, index, prove_operations[i], *state);
 	}
 }
@@ -357,6 +360,7 @@ int main(int argc, char **argv)
 	const char *json = NULL, *library = NULL, *wanted_rows = NULL;
 	size_t workers = 0;
 	size_t playing = 0;
+	uint64_t failures;
 	cpu_set_t cpus;
 	int option;
 
@@ -382,6 +386,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			options.random = (nonet_time)number(optarg) * NONET_S(1);
+			break;
+		case 'T':
+			options.until = test_clock() + (nonet_time)number(optarg) * NONET_S(1);
 			break;
 		case 'f':
 			options.failures_max = number(optarg);
@@ -454,5 +461,8 @@ int main(int argc, char **argv)
 	work_all(workers);
 	if (board->broken)
 		return 3;
-	return report(json) ? 1 : 0;
+	failures = report(json);
+	if (test_clock() > options.until)
+		prove_broken("the time was up before all was played");
+	return failures ? 1 : 0;
 }

@@ -257,9 +257,9 @@ static void churn(struct prove_run *run)
 	}
 }
 
-#define MUTEX(name_, symbol_, victim_)                                                       \
-	.name = "mutex-" name_, .object = "mutex", .symbol = "nonet_mutex_" symbol_,         \
-	.prepare = prepare, .release = release, .victim = (victim_), .survivor = survivor
+#define MUTEX(name_, symbol_, victim_)                                                                   \
+	.name = "mutex-" name_, .object = "mutex", .symbol = "nonet_mutex_" symbol_, .prepare = prepare, \
+	.release = release, .victim = (victim_), .survivor = survivor
 
 const struct prove_operation prove_mutex_lock = {
 	MUTEX("lock", "lock", lock),

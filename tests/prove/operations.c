@@ -3,13 +3,7 @@
 
 /* Of the library: one line each. */
 const struct prove_operation *const prove_operations[] = {
-	&prove_mapfile_create,
-	&prove_mutex_lock,
-	&prove_mutex_try,
-	&prove_mutex_first_lock,
-	&prove_mutex_unlock,
-	&prove_mutex_recover,
-	&prove_mutex_open,
-	&prove_mutex_create,
-	NULL,
+	&prove_mapfile_create,   &prove_mutex_lock,   &prove_mutex_try,
+	&prove_mutex_first_lock, &prove_mutex_unlock, &prove_mutex_recover,
+	&prove_mutex_open,       &prove_mutex_create, NULL,
 };

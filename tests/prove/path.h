@@ -26,9 +26,10 @@ bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, s
 void prove_path_done(struct prove_path *path);
 
 /*
- * Start a victim and bring it to step @index: by a breakpoint, so that it costs the same wherever it is; by single steps
- * if the scene says .stepping, or the instruction is in a long loop. If it doesn't come by there, since its way depends
- * on the time, it is where it got to instead, and the scene's .astray is set. A NULL @path leaves it at the entry.
+ * Start a victim and bring it to step @index: by a breakpoint, so that it costs the same wherever it is; by single
+ * steps if the scene says .stepping, or the instruction is in a long loop. If it doesn't come by there, since its way
+ * depends on the time, it is where it got to instead, and the scene's .astray is set. A NULL @path leaves it at the
+ * entry.
  */
 bool prove_path_reach(const struct prove_path *path, size_t index, struct prove_scene *scene,
 		      struct prove_tracee *tracee, enum prove_role role, const struct prove_operation *operation,

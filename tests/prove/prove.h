@@ -114,10 +114,10 @@ void prove_store(struct prove_run *run, size_t index, int64_t value);
 int64_t prove_load(const struct prove_run *run, size_t index);
 
 /* If @condition doesn't hold, the run has failed, with this sentence; ends the process. */
-#define prove_require(run, condition, ...)                   \
-	do {                                                 \
-		if (!(condition))                            \
-			prove_fail((run), __VA_ARGS__);      \
+#define prove_require(run, condition, ...)              \
+	do {                                            \
+		if (!(condition))                       \
+			prove_fail((run), __VA_ARGS__); \
 	} while (0)
 _Noreturn void prove_fail(struct prove_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -17,8 +17,8 @@ static bool second(struct prove_sweep *sweep, const struct prove_point *point, c
 	bool there = prove_first(sweep, point, &first);
 
 	prove_tracee_kill(&first, &scene->run);
-	if (!there || !prove_path_reach(path, point->second, scene, tracee, PROVE_SECOND, sweep->operation,
-					sweep->symbol))
+	if (!there ||
+	    !prove_path_reach(path, point->second, scene, tracee, PROVE_SECOND, sweep->operation, sweep->symbol))
 		return false;
 	prove_note(sweep, tracee, point->second);
 	return true;

@@ -198,8 +198,7 @@ _Noreturn void prove_run_forked(void)
 	_exit(0);
 }
 
-void prove_actor_start(struct prove_actor *actor, struct prove_run *run, enum prove_role role,
-		       prove_function *function)
+void prove_actor_start(struct prove_actor *actor, struct prove_run *run, enum prove_role role, prove_function *function)
 {
 	actor->pid = prove_run_start(run, role, function, false);
 	actor->pidfd = (int)syscall(SYS_pidfd_open, actor->pid, 0);

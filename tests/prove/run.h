@@ -31,7 +31,7 @@ struct prove_run {
 	struct prove_shared *shared;
 	enum prove_role role;
 	const struct prove_operation *plays[PROVE_ROLES]; /* NULL: nobody has had that role yet */
-	nonet_time patience; /* how long a process may take before it hangs */
+	nonet_time patience;                              /* how long a process may take before it hangs */
 };
 
 /* A process of a run that isn't traced. */

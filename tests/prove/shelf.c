@@ -239,7 +239,8 @@ static void hash_leaf(int directory, const char *name, const struct stat *stat, 
 	mix(&hash, &stat->st_size, sizeof(stat->st_size));
 	fd = S_ISREG(stat->st_mode) ? openat(directory, name, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd >= 0) {
-		for (off_t at = next_page(fd, 0, stat->st_size); at >= 0; at = next_page(fd, at + PAGE, stat->st_size)) {
+		for (off_t at = next_page(fd, 0, stat->st_size); at >= 0;
+		     at = next_page(fd, at + PAGE, stat->st_size)) {
 			mix(&hash, &at, sizeof(at));
 			mix(&hash, bytes, read_page(fd, at, bytes));
 		}

@@ -15,7 +15,8 @@ extern const char *prove_program; /* argv[0] */
 
 bool prove_enough(const struct prove_sweep *sweep)
 {
-	return atomic_load(&sweep->tally->failures) >= sweep->options->failures_max;
+	return atomic_load(&sweep->tally->failures) >= sweep->options->failures_max ||
+	       test_clock() > sweep->options->until;
 }
 
 static bool failed(const struct prove_sweep *sweep)
@@ -110,7 +111,8 @@ void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove
 	if (!failed(sweep) && atomic_load(&scene->run.shared->left))
 		return;
 	if (!failed(sweep) && took > bound)
-		prove_failed(&scene->run, "late: the survivor's operation took %.1f ms after the death, %d times in a row",
+		prove_failed(&scene->run,
+			     "late: the survivor's operation took %.1f ms after the death, %d times in a row",
 			     (double)took / (double)NONET_MS(1), CHANCES);
 	atomic_fetch_add(&sweep->tally->points, 1);
 	atomic_fetch_add(&sweep->tally->astray, scene->astray);
@@ -133,8 +135,7 @@ void prove_note(struct prove_sweep *sweep, const struct prove_tracee *tracee, si
 		place.dli_sname = place.dli_fname;
 	snprintf(sweep->where + said, sizeof(sweep->where) - said, "%s step %zu, %s 0x%llx: %s+0x%llx",
 		 tracee->role == PROVE_FIRST ? "first:" : "; second:", step, how[tracee->where],
-		 (unsigned long long)(tracee->at - (uintptr_t)place.dli_fbase),
-		 place.dli_sname ? place.dli_sname : "?",
+		 (unsigned long long)(tracee->at - (uintptr_t)place.dli_fbase), place.dli_sname ? place.dli_sname : "?",
 		 (unsigned long long)(tracee->at - (uintptr_t)(place.dli_saddr ? place.dli_saddr : place.dli_fbase)));
 }
 
@@ -182,7 +183,8 @@ bool prove_sampled(struct prove_sweep *sweep, size_t first)
 
 	/* One point alone: of its first only. */
 	if (sweep->options->only)
-		return sscanf(sweep->options->only, "%*[^/]/%*[^/]/%*[^/]/%*[^/]/%*[^/]/%u", &wanted) == 1 && wanted == first;
+		return sscanf(sweep->options->only, "%*[^/]/%*[^/]/%*[^/]/%*[^/]/%*[^/]/%u", &wanted) == 1 &&
+		       wanted == first;
 	if (sweep->options->sample == 0 || cost <= RECORDED_MAX)
 		return true;
 	return test_random_between(&sweep->random, 1, (cost + RECORDED_MAX - 1) / RECORDED_MAX) == 1;

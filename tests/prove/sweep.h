@@ -13,6 +13,7 @@ struct prove_options {
 	uint64_t sample;       /* doubles and pairs per operation, state and partner; 0: all */
 	uint64_t failures_max; /* after so many an operation's row is given up */
 	nonet_time patience;   /* how long a process may take before it hangs */
+	nonet_time until;      /* no point is begun after that */
 	nonet_time random;     /* how long row 5 kills at random, in all */
 	bool trace;            /* say how each sweep goes */
 };
@@ -67,8 +68,8 @@ bool prove_enough(const struct prove_sweep *sweep);
 bool prove_sweep_record(struct prove_sweep *sweep);
 
 /*
- * Rows 2 and 3, of the first's distinct step @first: whether it is in the sample. Each costs a recording of the second's
- * way, so of a long operation only some are.
+ * Rows 2 and 3, of the first's distinct step @first: whether it is in the sample. Each costs a recording of the
+ * second's way, so of a long operation only some are.
  */
 bool prove_sampled(struct prove_sweep *sweep, size_t first);
 /* ... and of the points that these make, each how-many-th is: 1, all. */

@@ -8,8 +8,8 @@ void prove_table_add(json_t *list, const char *operation, int row, const struct 
 {
 	json_t *entry;
 
-	entry = json_pack("{s:s, s:i, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "operation", operation, "row", row,
-			  "points", (json_int_t)atomic_load(&tally->points), "failures",
+	entry = json_pack("{s:s, s:i, s:I, s:I, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "operation", operation, "row",
+			  row, "points", (json_int_t)atomic_load(&tally->points), "failures",
 			  (json_int_t)atomic_load(&tally->failures), "mutants", 0, "mutants_caught", 0, "states",
 			  (json_int_t)atomic_load(&tally->states), "instructions",
 			  (json_int_t)atomic_load(&tally->instructions), "distinct",
@@ -50,10 +50,10 @@ static void mutants(struct libscols_line *line, size_t column, const json_t *ent
 
 int prove_table_print(json_t *list)
 {
-	static const char *const keys[] = {"row",	"states",   "instructions", "distinct",
-					   "points", "failures", "worst_us",	    "milliseconds"};
-	static const char *const titles[] = {"ROW",    "STATES",	  "INSTRUCTIONS", "DISTINCT",
-					     "POINTS", "FAILURES", "WORST-US",	  "MS"};
+	static const char *const keys[] = {"row",    "states",   "instructions", "distinct",
+					   "points", "failures", "worst_us",     "milliseconds"};
+	static const char *const titles[] = {"ROW",    "STATES",   "INSTRUCTIONS", "DISTINCT",
+					     "POINTS", "FAILURES", "WORST-US",     "MS"};
 	const size_t count = sizeof(keys) / sizeof(keys[0]);
 	struct libscols_table *table;
 	struct libscols_line *line;
@@ -72,7 +72,8 @@ int prove_table_print(json_t *list)
 			prove_broken("no memory");
 	if (!scols_table_new_column(table, "MUTANTS", 0, SCOLS_FL_RIGHT))
 		prove_broken("no memory");
-	json_array_foreach (list, index, entry) {
+	json_array_foreach(list, index, entry)
+	{
 		line = scols_table_new_line(table, NULL);
 		name = json_string_value(json_object_get(entry, "operation"));
 		if (!line || scols_line_set_data(line, 0, name ? name : "?") < 0)

@@ -20,8 +20,8 @@
 #define EVENT(name)  (SIGTRAP | (PTRACE_EVENT_##name << 8))
 
 /*
- * [ptrace(2)] A request on a tracee that isn't stopped, or that SIGKILL has got, is ESRCH. Only the machine kills it, so
- * it is a mistake of the machine's.
+ * [ptrace(2)] A request on a tracee that isn't stopped, or that SIGKILL has got, is ESRCH. Only the machine kills it,
+ * so it is a mistake of the machine's.
  */
 static long trace(const struct prove_tracee *tracee, enum __ptrace_request request, uintptr_t address, uintptr_t data)
 {
@@ -79,7 +79,8 @@ static enum prove_where arrived(struct prove_tracee *tracee, int status)
 	return tracee->where;
 }
 
-/* Wait for a stop; while it sleeps instead, until @deadline. Nothing but SIGCHLD tells of a stop, and that may merge. */
+/* Wait for a stop; while it sleeps instead, until @deadline. Nothing but SIGCHLD tells of a stop, and that may merge.
+ */
 static enum prove_where await(struct prove_tracee *tracee, nonet_time deadline)
 {
 	struct timespec a_little = {.tv_nsec = SHORT_SLEEP};
@@ -260,8 +261,7 @@ static void actor(pid_t pid, struct prove_actor *ret_actor)
 bool prove_tracee_detach(struct prove_tracee *tracee, struct prove_actor *ret_actor)
 {
 	if (tracee->where == PROVE_ASLEEP && prove_tracee_wake(tracee) == PROVE_ASLEEP) {
-		prove_failed(tracee->run, "hung: the %s slept on",
-			     tracee->role == PROVE_FIRST ? "first" : "second");
+		prove_failed(tracee->run, "hung: the %s slept on", tracee->role == PROVE_FIRST ? "first" : "second");
 		return false;
 	}
 	if (tracee->where == PROVE_GONE)

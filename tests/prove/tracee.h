@@ -36,7 +36,8 @@ struct prove_tracee {
 	void (*let_go)(struct prove_run *run);
 };
 
-/* Start .victim as @role, stopped at the entry of @symbol (its address). A failure to get there fails the run, unless it left. */
+/* Start .victim as @role, stopped at the entry of @symbol (its address). A failure to get there fails the run, unless
+ * it left. */
 bool prove_tracee_start(struct prove_tracee *tracee, struct prove_run *run, enum prove_role role,
 			const struct prove_operation *operation, uintptr_t symbol);
 
