@@ -58,7 +58,6 @@ static size_t operation_count;
 static struct board *board;
 static struct prove_options options = {
 	.failures_max = 3, .sample = 200, .until = NONET_FOREVER, .patience = NONET_S(3)};
-static char only[256];
 
 static const char usage[] =
 	"usage: prove [OPTION...] [OPERATION...]\n"
@@ -355,113 +354,165 @@ static uint64_t report(const char *path)
 	return failures;
 }
 
+/* Of the command line, what isn't in options. */
+struct wishes {
+	const char *json;
+	const char *library;
+	const char *rows; /* NULL: all */
+	size_t workers;   /* 0: one per processor */
+};
+
+static bool wants_row(const struct wishes *wishes, int row)
+{
+	char all[256];
+	char one[16];
+
+	if (!wishes->rows)
+		return true;
+	snprintf(all, sizeof(all), ",%s,", wishes->rows);
+	snprintf(one, sizeof(one), ",%d,", row);
+	return strstr(all, one);
+}
+
+/* @names: of operations; none means all. */
+static void add_all(const struct wishes *wishes, char **names)
+{
+	for (size_t row = 0; row < ROWS; row++)
+		for (size_t i = 0; i < operation_count && wants_row(wishes, rows[row].row); i++) {
+			bool wanted = !names[0];
+
+			for (char **name = names; *name; name++)
+				wanted |= strcmp(*name, prove_operations[i]->name) == 0;
+			if (wanted)
+				add_tasks(row, i);
+		}
+}
+
+/* One point alone: the sweep that it belongs to. */
+static void keep_one(const char *point)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < task_count; i++)
+		if (task_has_point(&tasks[i], point))
+			tasks[kept++] = tasks[i];
+	task_count = kept;
+}
+
+static nonet_time seconds(const char *text)
+{
+	return (nonet_time)number(text) * NONET_S(1);
+}
+
+/* Options that say something and end. Return: whether this was one. */
+static bool answer(int option, int *ret_status)
+{
+	*ret_status = 0;
+	if (option == 'l')
+		list();
+	else if (option == 'h')
+		fputs(usage, stdout);
+	else if (option == 'S')
+		*ret_status = show(optarg);
+	else
+		return false;
+	return true;
+}
+
+static void take(int option, struct wishes *wishes)
+{
+	switch (option) {
+	case 'r':
+		wishes->rows = optarg;
+		break;
+	case 'F':
+		options.sample = 0;
+		break;
+	case 'n':
+		options.sample = number(optarg);
+		break;
+	case 't':
+		options.random = seconds(optarg);
+		break;
+	case 'T':
+		options.until = test_clock() + seconds(optarg);
+		break;
+	case 'f':
+		options.failures_max = number(optarg);
+		break;
+	case 'p':
+		options.patience = (nonet_time)number(optarg) * NONET_MS(1);
+		break;
+	case 's':
+		options.seed = number(optarg);
+		break;
+	case 'o':
+		options.only = optarg;
+		break;
+	case 'w':
+		wishes->workers = number(optarg);
+		break;
+	case 'L':
+		wishes->library = optarg;
+		break;
+	case 'j':
+		wishes->json = optarg;
+		break;
+	default:
+		wrong("", "");
+	}
+}
+
+static void make_board(void)
+{
+	size_t size = sizeof(*board) + operation_count * ROWS * sizeof(board->tallies[0]);
+
+	board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (board == MAP_FAILED)
+		prove_broken("no memory");
+}
+
+static size_t processors(void)
+{
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return count < WORKERS_MAX ? (size_t)count : WORKERS_MAX;
+}
+
 int main(int argc, char **argv)
 {
-	const char *json = NULL, *library = NULL, *wanted_rows = NULL;
-	size_t workers = 0;
-	size_t playing = 0;
+	struct wishes wishes = {0};
 	uint64_t failures;
-	cpu_set_t cpus;
-	int option;
+	int option, status;
 
 	prove_program = argv[0];
+	/* What row 12 executes. */
 	if (argc == 2 && strcmp(argv[1], "--hold") == 0)
 		for (;;)
 			pause();
 	options.seed = test_seed();
-	options.random = (nonet_time)test_scaled(100) * NONET_S(1);
+	/* 10 s as a test, an hour as a soak. */
+	options.random = NONET_S(1) * (nonet_time)(test_scaled(100) < 100 ? test_scaled(100) : 3600);
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
-		switch (option) {
-		case 'l':
-			list();
-			return 0;
-		case 'r':
-			wanted_rows = optarg;
-			break;
-		case 'F':
-			options.sample = 0;
-			break;
-		case 'n':
-			options.sample = number(optarg);
-			break;
-		case 't':
-			options.random = (nonet_time)number(optarg) * NONET_S(1);
-			break;
-		case 'T':
-			options.until = test_clock() + (nonet_time)number(optarg) * NONET_S(1);
-			break;
-		case 'f':
-			options.failures_max = number(optarg);
-			break;
-		case 'p':
-			options.patience = (nonet_time)number(optarg) * NONET_MS(1);
-			break;
-		case 's':
-			options.seed = number(optarg);
-			break;
-		case 'o':
-			snprintf(only, sizeof(only), "%s", optarg);
-			options.only = only;
-			break;
-		case 'w':
-			workers = number(optarg);
-			break;
-		case 'L':
-			library = optarg;
-			break;
-		case 'j':
-			json = optarg;
-			break;
-		case 'S':
-			return show(optarg);
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		default:
-			wrong("", "");
-		}
+		if (answer(option, &status))
+			return status;
+		take(option, &wishes);
 	}
 	while (prove_operations[operation_count])
 		operation_count++;
-	for (size_t row = 0; row < ROWS; row++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), ",%d,", rows[row].row);
-		if (wanted_rows) {
-			char all[256];
-
-			snprintf(all, sizeof(all), ",%s,", wanted_rows);
-			if (!strstr(all, name))
-				continue;
-		}
-		for (size_t i = 0; i < operation_count; i++) {
-			bool wanted = optind == argc;
-
-			for (int j = optind; j < argc; j++)
-				wanted |= strcmp(argv[j], prove_operations[i]->name) == 0;
-			if (wanted)
-				add_tasks(row, i);
-		}
-	}
 	for (size_t i = 0; i < operation_count; i++)
-		find(prove_operations[i], library);
-	for (size_t i = 0; options.only && i < task_count; i++)
-		if (task_has_point(&tasks[i], options.only))
-			tasks[playing++] = tasks[i];
+		find(prove_operations[i], wishes.library);
+	add_all(&wishes, argv + optind);
 	if (options.only)
-		task_count = playing;
-	board = mmap(NULL, sizeof(*board) + operation_count * ROWS * sizeof(board->tallies[0]), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (board == MAP_FAILED)
-		prove_broken("no memory");
-	if (workers == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		workers = (size_t)CPU_COUNT(&cpus);
-	if (workers == 0 || workers > WORKERS_MAX)
-		workers = 1;
-	work_all(workers);
+		keep_one(options.only);
+	make_board();
+	if (wishes.workers == 0 || wishes.workers > WORKERS_MAX)
+		wishes.workers = processors();
+	work_all(wishes.workers);
 	if (board->broken)
 		return 3;
-	failures = report(json);
+	failures = report(wishes.json);
 	if (test_clock() > options.until)
 		prove_broken("the time was up before all was played");
 	return failures ? 1 : 0;

@@ -64,7 +64,7 @@ void prove_row_fork(struct prove_sweep *sweep)
 	if (!sweep->operation->forked || !prove_sweep_record(sweep))
 		return;
 	for (size_t i = 0; i < sweep->path.count; i++) {
-		if (sweep->path.steps[i].asleep)
+		if (sweep->path.steps[i].asleep || !prove_is_news(sweep, i))
 			continue;
 		prove_point(sweep, play_fork, &(struct prove_point){.variant = "fork", .first = i});
 		if (!sweep->path.steps[i].distinct)

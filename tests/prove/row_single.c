@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* Rounds of a loop that are played, where no round changes anything shared; all of them without a sample (--full). */
-#define ROUNDS 4
-
 /*
  * Row 1: killed at each instruction. The survivor comes
  *   after    the death;
@@ -82,8 +79,7 @@ void prove_row_single(struct prove_sweep *sweep)
 	if (!prove_sweep_record(sweep))
 		return;
 	for (size_t i = 0; i < sweep->path.count; i++)
-		if (sweep->options->sample == 0 || sweep->path.steps[i].distinct ||
-		    sweep->path.steps[i].occurrence <= ROUNDS)
+		if (prove_is_news(sweep, i))
 			prove_point(sweep, play, &(struct prove_point){.variant = "after", .first = i});
 	for (size_t i = 0; i < sweep->path.count; i++)
 		if (sweep->path.steps[i].distinct)

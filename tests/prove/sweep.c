@@ -174,7 +174,7 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 }
 
 /* Recorded steps of seconds that a sample may cost. */
-#define RECORDED_MAX 50000
+#define RECORDED_MAX 20000
 
 bool prove_sampled(struct prove_sweep *sweep, size_t first)
 {
@@ -202,6 +202,16 @@ uint64_t prove_every(const struct prove_sweep *sweep)
 		firsts = sweep->path.distinct;
 	points = 2 * (firsts ? firsts : 1) * sweep->path.distinct;
 	return (points + sample - 1) / sample;
+}
+
+/* Rounds of a loop that are played, where no round changes anything shared. */
+#define ROUNDS 4
+
+bool prove_is_news(const struct prove_sweep *sweep, size_t index)
+{
+	const struct prove_step *step = &sweep->path.steps[index];
+
+	return sweep->options->sample == 0 || step->distinct || step->occurrence <= ROUNDS;
 }
 
 void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor)

@@ -67,6 +67,8 @@ bool prove_enough(const struct prove_sweep *sweep);
 /* The way of the first, alone, into .path. False: it failed, and that has been told. */
 bool prove_sweep_record(struct prove_sweep *sweep);
 
+/* Rows 1 and 12: not the fifth round of a loop in which nothing shared changes; all of them where all is played. */
+bool prove_is_news(const struct prove_sweep *sweep, size_t index);
 /*
  * Rows 2 and 3, of the first's distinct step @first: whether it is in the sample. Each costs a recording of the
  * second's way, so of a long operation only some are.
