@@ -52,6 +52,10 @@ bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, s
 	else if (tracee->where == PROVE_INSIDE)
 		prove_failed(&scene->run, "it was not back after %d instructions", STEPS_MAX);
 	ret_path->steps[ret_path->count - 1].distinct = true;
+	/* Also right before: all that the next step acts on has been read by then. */
+	for (size_t i = 1; i < ret_path->count; i++)
+		if (ret_path->steps[i].distinct && !ret_path->steps[i - 1].asleep)
+			ret_path->steps[i - 1].distinct = true;
 	for (size_t i = 0; i < ret_path->count; i++)
 		ret_path->distinct += ret_path->steps[i].distinct;
 	return atomic_load(&scene->run.shared->failed) == 0;

@@ -11,7 +11,8 @@ struct prove_step {
 	uintptr_t at;        /* the next instruction */
 	uint32_t occurrence; /* the how-many-th time that it is */
 	bool asleep;         /* in the system call before it, not stopped */
-	/* What is shared isn't as it was a step before, or the kernel was asked for something in between; or an end. */
+	/* What is shared isn't as a step before, or the kernel was asked in between, or is so after the next; or an
+	 * end. */
 	bool distinct;
 };
 

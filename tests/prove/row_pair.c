@@ -5,7 +5,8 @@
 
 /*
  * Row 3: two at once. The first is stopped at one step, then the second comes and is stopped at one of its own; one of
- * them is killed ("first", "second"), and the other goes on to its end. The other order is the pair turned round.
+ * them is killed ("first", "second"), and the other goes on to its end; or "neither" is, and who waited for the first
+ * has to go on as soon as that is through: a death would wake it too. The other order is the pair turned round.
  */
 
 /* Of the second, while the first is stopped where it is being played. */
@@ -21,6 +22,26 @@ static bool second(struct prove_sweep *sweep, const struct prove_point *point, c
 	return true;
 }
 
+/* Nobody dies: both go on. */
+static void both(struct prove_sweep *sweep, struct prove_tracee *first, struct prove_tracee *tracee)
+{
+	struct prove_side *sides = sweep->scene.run.shared->sides;
+	struct prove_actor actors[2] = {0};
+	const bool waits = tracee->where == PROVE_ASLEEP && first->where == PROVE_INSIDE;
+
+	/* One that sleeps can be let go only when it wakes, which may need the other. */
+	if (prove_tracee_detach(first->where == PROVE_ASLEEP ? tracee : first, &actors[0]) &&
+	    prove_tracee_detach(first->pid ? first : tracee, &actors[1])) {
+		prove_join(sweep, &actors[0]);
+		prove_join(sweep, &actors[1]);
+	}
+	prove_actor_kill(&actors[0]);
+	prove_actor_kill(&actors[1]);
+	/* What is bounded here is how long the second went on sleeping. */
+	sweep->since = waits ? atomic_load(&sides[PROVE_FIRST].returned_at) : 0;
+	sweep->went_on = atomic_load(&sides[PROVE_SECOND].returned_at);
+}
+
 static void play(struct prove_sweep *sweep, const struct prove_point *point)
 {
 	struct prove_run *run = &sweep->scene.run;
@@ -29,7 +50,11 @@ static void play(struct prove_sweep *sweep, const struct prove_point *point)
 	struct prove_tracee first = {0};
 	struct prove_tracee tracee = {0};
 
-	if (second(sweep, point, &second_path, &first, &tracee)) {
+	if (!second(sweep, point, &second_path, &first, &tracee)) {
+		/* It failed or left, which the run says. */
+	} else if (strcmp(point->variant, "neither") == 0) {
+		both(sweep, &first, &tracee);
+	} else {
 		bool kills_first = strcmp(point->variant, "first") == 0;
 
 		prove_tracee_kill(kills_first ? &first : &tracee, run);
@@ -60,9 +85,9 @@ static bool record(struct prove_sweep *sweep, size_t step)
 
 void prove_row_pair(struct prove_sweep *sweep)
 {
+	static const char *const variants[] = {"first", "second", "neither"};
 	uint64_t every;
 
-	sweep->bound = PROVE_BOUND_WATCHER;
 	if (!prove_sweep_record(sweep))
 		return;
 	every = prove_every(sweep);
@@ -70,15 +95,17 @@ void prove_row_pair(struct prove_sweep *sweep)
 		if (!sweep->path.steps[i].distinct || !prove_sampled(sweep, i) || !record(sweep, i))
 			continue;
 		for (size_t j = 0; j < second_path.count; j++) {
-			struct prove_point point = {.variant = "first", .first = i, .second = j};
+			struct prove_point point = {.first = i, .second = j};
 
 			if (!second_path.steps[j].distinct)
 				continue;
-			if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
-				prove_point(sweep, play, &point);
-			point.variant = "second";
-			if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
-				prove_point(sweep, play, &point);
+			for (size_t k = 0; k < sizeof(variants) / sizeof(variants[0]); k++) {
+				point.variant = variants[k];
+				/* Who watched may have died. */
+				sweep->bound = k < 2 ? PROVE_BOUND_WATCHER : PROVE_BOUND;
+				if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
+					prove_point(sweep, play, &point);
+			}
 		}
 		prove_path_done(&second_path);
 	}

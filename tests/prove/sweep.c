@@ -79,8 +79,11 @@ static nonet_time play_once(struct prove_sweep *sweep, prove_play *play, const s
 
 	sweep->where[0] = '\0';
 	scene->astray = false;
+	sweep->since = 0;
 	if (prove_scene_restore(scene))
 		play(sweep, point);
+	if (sweep->since != 0)
+		return sweep->went_on > sweep->since ? sweep->went_on - sweep->since : 0;
 	return waited(&scene->run);
 }
 

@@ -43,6 +43,9 @@ struct prove_sweep {
 	nonet_time bound;
 	prove_function *survivor; /* NULL: the operation's */
 	struct test_random random;
+	/* Of the run: instead of the survivor's, the time of another who had to go on (row 3); 0: none. */
+	nonet_time since;
+	nonet_time went_on;
 	char where[320]; /* of the run being played: at which instruction */
 };
 
