@@ -22,21 +22,28 @@ static bool second(struct prove_sweep *sweep, const struct prove_point *point, c
 	return true;
 }
 
-/* Nobody dies: both go on. */
+/* Nobody dies: both go on, and the first stays when it is through, since its end would wake the second as well. */
 static void both(struct prove_sweep *sweep, struct prove_tracee *first, struct prove_tracee *tracee)
 {
-	struct prove_side *sides = sweep->scene.run.shared->sides;
-	struct prove_actor actors[2] = {0};
+	struct prove_run *run = &sweep->scene.run;
+	struct prove_side *sides = run->shared->sides;
+	struct prove_actor stays = {0};
+	struct prove_actor other = {0};
 	const bool waits = tracee->where == PROVE_ASLEEP && first->where == PROVE_INSIDE;
+	bool let_go;
 
+	atomic_store(&run->shared->stay, 1);
 	/* One that sleeps can be let go only when it wakes, which may need the other. */
-	if (prove_tracee_detach(first->where == PROVE_ASLEEP ? tracee : first, &actors[0]) &&
-	    prove_tracee_detach(first->pid ? first : tracee, &actors[1])) {
-		prove_join(sweep, &actors[0]);
-		prove_join(sweep, &actors[1]);
-	}
-	prove_actor_kill(&actors[0]);
-	prove_actor_kill(&actors[1]);
+	if (first->where == PROVE_ASLEEP)
+		let_go = prove_tracee_detach(tracee, &other) && prove_tracee_detach(first, &stays);
+	else
+		let_go = prove_tracee_detach(first, &stays) && prove_tracee_detach(tracee, &other);
+	if (let_go)
+		prove_join(sweep, &other);
+	if (let_go && prove_actor_settles(&stays) && !prove_returned(run, PROVE_FIRST, &(int64_t){0}))
+		prove_failed(run, "hung: nobody died, and the first sleeps on");
+	prove_actor_kill(&stays);
+	prove_actor_kill(&other);
 	/* What is bounded here is how long the second went on sleeping. */
 	sweep->since = waits ? atomic_load(&sides[PROVE_FIRST].returned_at) : 0;
 	sweep->went_on = atomic_load(&sides[PROVE_SECOND].returned_at);

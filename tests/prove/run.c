@@ -157,6 +157,7 @@ void prove_run_reset(struct prove_run *run)
 		atomic_store(&shared->sides[i].killed_at, 0);
 	}
 	memset(run->plays, 0, sizeof(run->plays));
+	atomic_store(&shared->stay, 0);
 	atomic_store(&shared->left, 0);
 	atomic_store(&shared->failed, 0);
 	shared->sentence[0] = '\0';
@@ -185,6 +186,8 @@ pid_t prove_run_start(struct prove_run *run, enum prove_role role, prove_functio
 	run->role = role;
 	own_run = run;
 	function(run);
+	while (role == PROVE_FIRST && atomic_load(&run->shared->stay))
+		pause();
 	_exit(0);
 }
 

@@ -19,6 +19,7 @@ struct prove_side {
 struct prove_shared {
 	struct prove_side sides[PROVE_ROLES];
 	_Atomic int64_t words[PROVE_WORDS];
+	_Atomic int stay; /* the first doesn't end when it is through */
 	_Atomic int left; /* a role can't be played: prove_leave() */
 	_Atomic int failed;
 	char sentence[512]; /* written once, by whoever set .failed */
