@@ -103,7 +103,7 @@ int64_t prove_load(const struct prove_run *run, size_t index)
 	return atomic_load(&run->shared->words[index]);
 }
 
-static void failed(struct prove_run *run, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void failed(struct prove_run *run, const char *format, va_list arguments)
 {
 	static const char *const who[] = {"first", "second", "survivor", "cast", "forked"};
 	int size = 0;
