@@ -105,7 +105,7 @@ class Mutants:
         """Whether the machine finds the mutant in a row."""
         library = self.make(mutant)
         command = [str(program), "--library", str(library), "--row", str(row), "--failures", "1", "--patience", "1000"]
-        command += ["--seconds", "20", *mutant["operations"]]
+        command += ["--seconds", "20", "--time", str(SECONDS), *mutant["operations"]]
         environment = {**os.environ, "LD_PRELOAD": str(library)}
         try:
             result = subprocess.run(
@@ -115,11 +115,11 @@ class Mutants:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=SECONDS,
+                timeout=4 * SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            log(f'mutant {mutant["name"]}, row {row}: the sweep wasn\'t through after {SECONDS} s')
+            log(f'mutant {mutant["name"]}, row {row}: the sweep wasn\'t through after {4 * SECONDS} s')
             return False
         if result.returncode != FOUND:
             log(f'mutant {mutant["name"]}, row {row}: SURVIVED ({mutant["why"]}), status {result.returncode}')

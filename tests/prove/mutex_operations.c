@@ -92,6 +92,12 @@ static void prepare(struct prove_run *run)
 	held = mutex;
 }
 
+/* For operations that join: by a function of their own, since these are long, and are paired with one another only. */
+static void prepare_joining(struct prove_run *run)
+{
+	prepare(run);
+}
+
 static void release(struct prove_run *run)
 {
 	if (prove_state_is(run, "held"))
@@ -275,7 +281,12 @@ const struct prove_operation prove_mutex_try = {
 };
 
 const struct prove_operation prove_mutex_first_lock = {
-	MUTEX("first-lock", "lock", first_lock),
+	.name = "mutex-first-lock",
+	.object = "mutex",
+	.symbol = "nonet_mutex_lock",
+	.prepare = prepare_joining,
+	.victim = first_lock,
+	.survivor = survivor,
 	.states = (const char *const[]){"free", NULL},
 };
 
@@ -292,7 +303,12 @@ const struct prove_operation prove_mutex_recover = {
 };
 
 const struct prove_operation prove_mutex_open = {
-	MUTEX("open", "open", open_it),
+	.name = "mutex-open",
+	.object = "mutex",
+	.symbol = "nonet_mutex_open",
+	.prepare = prepare_joining,
+	.victim = open_it,
+	.survivor = survivor,
 	.states = (const char *const[]){"free", NULL},
 };
 

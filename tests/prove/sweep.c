@@ -182,6 +182,8 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 bool prove_sampled(struct prove_sweep *sweep, size_t first)
 {
 	const uint64_t cost = sweep->path.count * sweep->path.distinct;
+	uint64_t ordinal = 0;
+	uint64_t every;
 	unsigned wanted;
 
 	/* One point alone: of its first only. */
@@ -190,7 +192,13 @@ bool prove_sampled(struct prove_sweep *sweep, size_t first)
 		       wanted == first;
 	if (sweep->options->sample == 0 || cost <= RECORDED_MAX)
 		return true;
-	return test_random_between(&sweep->random, 1, (cost + RECORDED_MAX - 1) / RECORDED_MAX) == 1;
+	/* Each how-many-th of the distinct ones, beginning anywhere; at least one. */
+	for (size_t i = 0; i < first; i++)
+		ordinal += sweep->path.steps[i].distinct;
+	every = (cost + RECORDED_MAX - 1) / RECORDED_MAX;
+	if (every > sweep->path.distinct)
+		every = sweep->path.distinct;
+	return (ordinal + sweep->options->seed) % every == 0;
 }
 
 uint64_t prove_every(const struct prove_sweep *sweep)
