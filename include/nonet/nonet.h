@@ -17,6 +17,7 @@
 #include <nonet/pipe.h>
 #include <nonet/process.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 #include <nonet/signal.h>
 #include <nonet/socket.h>

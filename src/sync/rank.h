@@ -5,8 +5,8 @@
 #include "domain/thread.h"
 
 /*
- * The order in which a thread may take mutexes. Each thread has a list, in memory of its own, of those with a rank that
- * it holds; of each domain apart.
+ * The order in which a thread may take mutexes, and locks of readers and writers. Each thread has a list, in memory of
+ * its own, of those with a rank that it holds; of each domain apart.
  */
 
 /* Whether the calling thread may take one of that rank: 0; -EDEADLK; -ENOLCK: it holds DOMAIN_RANKED. */
