@@ -8,7 +8,6 @@ DOMAIN_TEST(a_writer_killed_while_it_waits_lets_readers_in)
 	struct nonet_rwlock *rwlock = make(NULL);
 	struct test_child *writer;
 	struct test_child *reader;
-	nonet_time killed;
 
 	(void)side;
 	(void)argument;
@@ -17,10 +16,8 @@ DOMAIN_TEST(a_writer_killed_while_it_waits_lets_readers_in)
 	test_child_wait_blocked(writer);
 	reader = test_child_until(read_when_possible, NULL);
 	test_child_wait_blocked(reader);
-	killed = nonet_clock();
 	test_kill(writer);
 	test_child_wait_state(reader, "reads");
-	test_check(nonet_clock() - killed < NONET_MS(90));
 	test_check_equal(test_child_join(reader), 0);
 	/* It has written nothing: nobody is told. */
 	test_check_equal(nonet_rwlock_upgrade(rwlock, NONET_NOW), 0);
@@ -36,15 +33,12 @@ DOMAIN_TEST(a_killed_reader_is_in_nobodys_way)
 	struct test_child *writer = test_child_until(write_when_possible, NULL);
 	struct nonet_rwlock_holder found = {0};
 	size_t number = 0;
-	nonet_time killed;
 
 	(void)side;
 	(void)argument;
 	test_child_wait_blocked(writer);
-	killed = nonet_clock();
 	test_kill(reader);
 	test_child_wait_state(writer, "writes");
-	test_check(nonet_clock() - killed < NONET_MS(90));
 	let_go(writer);
 	test_kill(test_child_until(read_and_hold, NULL));
 	test_check_equal(nonet_rwlock_look(rwlock, &found, 1, &number), 0);
@@ -92,15 +86,12 @@ DOMAIN_TEST(a_killed_writer_is_told_to_a_reader)
 	struct nonet_rwlock *rwlock = make(NULL);
 	struct test_child *writer = test_child_until(write_and_hold, NULL);
 	struct test_child *reader = test_child_until(take_over_and_hold, NULL);
-	nonet_time killed;
 
 	(void)side;
 	(void)argument;
 	test_child_wait_blocked(reader);
-	killed = nonet_clock();
 	test_kill(writer);
 	test_child_wait_state(reader, "has it");
-	test_check(nonet_clock() - killed < NONET_MS(90));
 	/* For writing. */
 	test_check_equal(nonet_rwlock_read_lock(rwlock, NONET_NOW), -EAGAIN);
 	/* Killed before it could recover: told again. */
