@@ -5,6 +5,7 @@
 /* The umbrella: all of nonet. */
 
 #include <nonet/address.h>
+#include <nonet/condition.h>
 #include <nonet/endpoint.h>
 #include <nonet/error.h>
 #include <nonet/filelock.h>
@@ -17,6 +18,7 @@
 #include <nonet/pipe.h>
 #include <nonet/process.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 #include <nonet/signal.h>
 #include <nonet/socket.h>

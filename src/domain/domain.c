@@ -182,28 +182,36 @@ static int domain_open_file(int directory, bool make, int *ret_fd)
 	return 0;
 }
 
-static bool domain_is_file(int fd, const struct domain_file *file)
+/* Return: 1 it is; 0 it is another, or nothing has the number; or -errno, it can't be told. */
+static int domain_is_file(int fd, const struct domain_file *file)
 {
 	struct stat status;
+	int error = sys_stat_fd(fd, &status);
 
-	return sys_stat_fd(fd, &status) == 0 && status.st_dev == file->device && status.st_ino == file->inode;
+	if (error < 0)
+		return error == -EBADF ? 0 : error;
+	return status.st_dev == file->device && status.st_ino == file->inode;
 }
 
 int domain_directory(struct domain *domain, int *ret_directory)
 {
 	int fd = atomic_load_explicit(&domain->directory, memory_order_relaxed);
+	int result = domain_is_file(fd, &domain->directory_file);
 
-	if (!domain_is_file(fd, &domain->directory_file)) {
+	if (result == 0) {
 		fd = sys_open(domain->path, O_PATH | O_DIRECTORY);
 		if (fd < 0)
 			return fd == -ENOENT || fd == -ENOTDIR ? -ESTALE : fd;
-		if (!domain_is_file(fd, &domain->directory_file)) {
+		result = domain_is_file(fd, &domain->directory_file);
+		if (result <= 0) {
 			sys_close(&fd);
-			return -ESTALE;
+			return result == 0 ? -ESTALE : result;
 		}
 		/* Two threads at once leave one too many open, once. The old number is somebody else's. */
 		atomic_store_explicit(&domain->directory, fd, memory_order_relaxed);
 	}
+	if (result < 0)
+		return result;
 	*ret_directory = fd;
 	return 0;
 }
@@ -219,9 +227,10 @@ int domain_open_again(struct domain *domain, int *ret_fd)
 	fd = sys_open_at(directory, DOMAIN_FILE, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ELOOP ? -ESTALE : fd;
-	if (!domain_is_file(fd, &domain->file)) {
+	error = domain_is_file(fd, &domain->file);
+	if (error <= 0) {
 		sys_close(&fd);
-		return -ESTALE;
+		return error == 0 ? -ESTALE : error;
 	}
 	*ret_fd = fd;
 	return 0;

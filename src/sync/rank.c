@@ -17,6 +17,18 @@ const struct domain_ranked *rank_in_way(struct domain *domain, uint32_t rank)
 	return NULL;
 }
 
+unsigned rank_count(struct domain *domain, uint32_t rank)
+{
+	struct domain_thread *thread;
+	unsigned count = 0;
+
+	if (rank == 0 || domain_thread_find(domain, &thread) < 0)
+		return 0;
+	for (unsigned i = 0; i < thread->ranks; i++)
+		count += thread->ranked[i].rank >= rank;
+	return count;
+}
+
 int rank_check(struct domain *domain, uint32_t rank)
 {
 	struct domain_thread *thread;
