@@ -48,7 +48,7 @@ static int thread_reserve(struct domain_thread *thread)
 
 	if (error < 0)
 		return error;
-	error = sys_map_at((char *)region + DOMAIN_PAGE, -1, 0, DOMAIN_PAGE, SYS_MAP_WRITE);
+	error = sys_map_at((char *)region + DOMAIN_PAGE, -1, 0, DOMAIN_PAGE, SYS_MAP_WRITE | SYS_MAP_NOW);
 	/* A child that isn't libc's (raw clone(2)) would write to our node. */
 	if (error == 0)
 		error = sys_map_advise((char *)region + DOMAIN_PAGE, DOMAIN_PAGE, SYS_MAP_NOT_FORKED);
@@ -62,7 +62,8 @@ static int thread_reserve(struct domain_thread *thread)
 
 static int thread_map_slot(const struct domain_thread *thread, int fd, uint32_t slot)
 {
-	int error = sys_map_at(thread->region, fd, (off_t)DOMAIN_SLOT(slot), DOMAIN_PAGE, SYS_MAP_WRITE);
+	/* Touched at once: else the kernel does it when it marks our death, while others wait for the mark. */
+	int error = sys_map_at(thread->region, fd, (off_t)DOMAIN_SLOT(slot), DOMAIN_PAGE, SYS_MAP_WRITE | SYS_MAP_NOW);
 
 	return error < 0 ? error : sys_map_advise(thread->region, DOMAIN_PAGE, SYS_MAP_NOT_FORKED);
 }

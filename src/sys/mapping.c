@@ -55,12 +55,13 @@ int sys_map_reserve(size_t size, void **ret_base)
 int sys_map_at(void *base, int fd, off_t offset, size_t size, unsigned how)
 {
 	const int protection = PROT_READ | (how & SYS_MAP_WRITE ? PROT_WRITE : 0);
+	const int now = how & SYS_MAP_NOW ? MAP_POPULATE : 0;
 	int error = sys_fault(SYS_CALL_MMAP);
 
 	if (error < 0)
 		return error;
 	/* MAP_SHARED for the zeros too: the OOM reaper discards what is private, before the kernel walks our lists. */
-	if (mmap(base, size, protection, MAP_SHARED | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, offset) ==
+	if (mmap(base, size, protection, MAP_SHARED | MAP_FIXED | now | (fd < 0 ? MAP_ANONYMOUS : 0), fd, offset) ==
 	    MAP_FAILED)
 		return -errno;
 	return 0;
