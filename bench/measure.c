@@ -23,6 +23,8 @@
 #define MEASURE_SAMPLES 65536
 #define MEASURE_RUNS    64
 #define MEASURE_SLICES  64
+/* Those of a way that measures itself are longer. */
+#define MEASURE_OWN_SLICES 5
 
 /* One process that measures one case at one size. */
 struct measure {
@@ -42,20 +44,22 @@ struct measure_runs {
 	const char *class;
 	int count;
 	double value[WAYS][MEASURE_RUNS];
-	double p99[WAYS][MEASURE_RUNS];
+	double tail[WAYS][MEASURE_RUNS];
 	double ratio[MEASURE_RUNS];
 	double line[MEASURE_RUNS];
 };
 
 const char *bench_metric_name(enum bench_metric metric)
 {
-	static const char *const names[METRICS] = {"call", "latency", "throughput"};
+	static const char *const names[METRICS] = {"call", "latency", "throughput", "herd", "once"};
 
 	return names[metric];
 }
 
 const char *bench_metric_unit(enum bench_metric metric)
 {
+	if (metric == METRIC_HERD)
+		return "times/s";
 	return metric == METRIC_THROUGHPUT ? "messages/s" : "ns";
 }
 
@@ -66,6 +70,22 @@ int bench_pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+int bench_pin_both(const int cpus[2])
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpus[0], &set);
+	CPU_SET((size_t)cpus[1], &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+/* The way measures itself: it has no partner, and what it counts is up to it. */
+static bool measure_is_own(enum bench_metric metric)
+{
+	return metric == METRIC_HERD || metric == METRIC_ONCE;
 }
 
 static void measure_close(struct measure *measure)
@@ -130,6 +150,7 @@ static int measure_slice(struct measure *measure, enum bench_metric metric, enum
 			 double *samples, double *ret_each)
 {
 	nonet_time start = nonet_clock();
+	struct bench_slice own;
 	int error;
 
 	switch (metric) {
@@ -141,6 +162,14 @@ static int measure_slice(struct measure *measure, enum bench_metric metric, enum
 		return error;
 	case METRIC_THROUGHPUT:
 		return partner_throughput(&measure->partner, way, count, ret_each);
+	case METRIC_HERD:
+	case METRIC_ONCE:
+		error = measure->item->ways[way]->slice(measure->a[way], &own);
+		if (error < 0)
+			return error;
+		*ret_each = own.each;
+		*samples = own.least;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -162,11 +191,15 @@ static int measure_calibrate(struct measure *measure, enum bench_metric metric, 
 
 			if (error < 0)
 				return error;
-			if (each * (double)count >= slice / 2 ||
+			if (measure_is_own(metric) || each * (double)count >= slice / 2 ||
 			    count * 2 > limit * (metric == METRIC_LATENCY ? 1 : 1000))
 				break;
 			count *= 2;
 		}
+	}
+	if (measure_is_own(metric)) {
+		*ret_count = 1;
+		return 0;
 	}
 	count = (size_t)(slice / each) + 1;
 	if (metric == METRIC_LATENCY && count > limit)
@@ -177,9 +210,10 @@ static int measure_calibrate(struct measure *measure, enum bench_metric metric, 
 
 /* All slices of all ways. @ret_value is ns. */
 static int measure_run(struct measure *measure, enum bench_metric metric, size_t count, double ret_value[WAYS],
-		       double ret_p99[WAYS])
+		       double ret_tail[WAYS])
 {
-	int slices = measure->options->slices;
+	const int wanted = measure->options->slices;
+	const int slices = measure_is_own(metric) && wanted > MEASURE_OWN_SLICES ? MEASURE_OWN_SLICES : wanted;
 	double each[WAYS][MEASURE_SLICES];
 
 	for (int slice = 0; slice < slices; slice++) {
@@ -197,10 +231,13 @@ static int measure_run(struct measure *measure, enum bench_metric metric, size_t
 
 		if (metric == METRIC_LATENCY) {
 			ret_value[way] = statistics_median(samples, count * (size_t)slices);
-			ret_p99[way] = statistics_percentile(samples, count * (size_t)slices, 0.99);
+			ret_tail[way] = statistics_percentile(samples, count * (size_t)slices, 0.99);
+		} else if (metric == METRIC_ONCE) {
+			ret_value[way] = statistics_median(each[way], (size_t)slices);
+			ret_tail[way] = 0;
 		} else {
 			ret_value[way] = statistics_middle(each[way], (size_t)slices);
-			ret_p99[way] = 0;
+			ret_tail[way] = metric == METRIC_HERD ? samples[slices - 1] : 0;
 		}
 	}
 	return 0;
@@ -208,21 +245,21 @@ static int measure_run(struct measure *measure, enum bench_metric metric, size_t
 
 /* A run between two readings of the line. Return: 0, or 1 if the cores were moved, or a negative errno. */
 static int measure_gated(struct measure *measure, enum bench_metric metric, size_t count, double ret_value[WAYS],
-			 double ret_p99[WAYS], const char **ret_class, double *ret_line)
+			 double ret_tail[WAYS], const char **ret_class, double *ret_line)
 {
 	const struct bench_options *options = measure->options;
 	double before = 0;
 	double after = 0;
 	int error;
 
-	if (metric == METRIC_CALL || options->cpus[0] == options->cpus[1]) {
-		*ret_class = "one core";
+	if (measure_is_own(metric) || metric == METRIC_CALL || options->cpus[0] == options->cpus[1]) {
+		*ret_class = measure_is_own(metric) ? "both" : "one core";
 		*ret_line = 0;
-		return measure_run(measure, metric, count, ret_value, ret_p99);
+		return measure_run(measure, metric, count, ret_value, ret_tail);
 	}
 	error = partner_line(&measure->partner, &before);
 	if (!error)
-		error = measure_run(measure, metric, count, ret_value, ret_p99);
+		error = measure_run(measure, metric, count, ret_value, ret_tail);
 	if (!error)
 		error = partner_line(&measure->partner, &after);
 	if (error < 0)
@@ -239,8 +276,9 @@ static void measure_sum_up(struct measure_runs *runs, struct bench_result *resul
 	for (int way = 0; way < WAYS; way++) {
 		double value = statistics_median(runs->value[way], count);
 
-		result->value[way] = result->metric == METRIC_THROUGHPUT ? 1e9 / value : value;
-		result->p99[way] = statistics_median(runs->p99[way], count);
+		result->value[way] =
+			result->metric == METRIC_THROUGHPUT || result->metric == METRIC_HERD ? 1e9 / value : value;
+		result->tail[way] = statistics_median(runs->tail[way], count);
 	}
 	result->ratio = statistics_median(runs->ratio, count);
 	result->ratio_min = runs->ratio[0]; /* sorted now */
@@ -261,11 +299,11 @@ static int measure_metric(struct measure *measure, struct bench_result *result)
 		return error;
 	for (int tries = 0; tries < wanted * 4; tries++) {
 		double value[WAYS];
-		double p99[WAYS];
+		double tail[WAYS];
 		const char *class;
 		double line;
 		struct measure_runs *runs;
-		int moved = measure_gated(measure, result->metric, count, value, p99, &class, &line);
+		int moved = measure_gated(measure, result->metric, count, value, tail, &class, &line);
 
 		if (moved < 0)
 			return moved;
@@ -279,7 +317,7 @@ static int measure_metric(struct measure *measure, struct bench_result *result)
 		runs->line[runs->count] = line;
 		for (int way = 0; way < WAYS; way++) {
 			runs->value[way][runs->count] = value[way];
-			runs->p99[way][runs->count] = p99[way];
+			runs->tail[way][runs->count] = tail[way];
 		}
 		if (++runs->count == wanted) {
 			result->discarded += classes[runs == &classes[0]].count;
@@ -294,11 +332,12 @@ static int measure_metric(struct measure *measure, struct bench_result *result)
 static int measure_begin(struct measure *measure, enum bench_metric metric)
 {
 	const struct bench_options *options = measure->options;
-	int error = bench_pin(options->cpus[0]);
+	/* Who measures himself has processes on both, and leaves it to the kernel where. */
+	int error = measure_is_own(metric) ? bench_pin_both(options->cpus) : bench_pin(options->cpus[0]);
 
 	if (!error)
 		error = measure_open(measure);
-	if (!error && metric != METRIC_CALL)
+	if (!error && metric != METRIC_CALL && !measure_is_own(metric))
 		error = partner_start(&measure->partner, measure->item, measure->size, measure->a, measure->b,
 				      options->cpus[1]);
 	return error;
@@ -327,6 +366,8 @@ int bench_run(const struct bench_case *item, size_t size, const struct bench_opt
 			continue;
 		*result = (struct bench_result){.what = item->what, .size = size, .metric = (enum bench_metric)metric};
 		result->judged = item->judged & BIT(metric);
+		result->limit = item->limit;
+		result->goal = item->goal > 0 ? item->goal : options->goal;
 		result->class = "";
 		/* Its own ends and partner: what one metric leaves behind is not the next one's. */
 		result->error = error ? error : measure_begin(&measure, result->metric);
