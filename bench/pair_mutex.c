@@ -2,51 +2,41 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <nonet/mutex.h>
 
 #include "bare_mutex.h"
+#include "domain.h"
 
-/* In a domain of its own, which goes when it does. */
 struct pair_mutex {
 	struct nonet_mutex *mutex;
-	pid_t owner; /* removes @directory */
-	char directory[64];
+	struct bench_domain domain;
 	char address[80];
 };
 
 static void pair_mutex_remove(void *lock)
 {
 	struct pair_mutex *own = lock;
-	char file[80];
 
 	if (!own)
 		return;
 	nonet_mutex_close(own->mutex);
-	if (own->owner == getpid()) {
-		(void)!nonet_mutex_unlink(own->address, NULL);
-		snprintf(file, sizeof(file), "%s/.domain", own->directory);
-		(void)unlink(file);
-		(void)rmdir(own->directory);
-	}
+	bench_domain_remove(&own->domain);
 	free(own);
 }
 
 static int pair_mutex_make(void **ret_lock)
 {
-	static unsigned number;
 	struct pair_mutex *own = calloc(1, sizeof(*own));
+	int error;
 
 	if (!own)
 		return -ENOMEM;
 	*ret_lock = own;
-	snprintf(own->directory, sizeof(own->directory), "/dev/shm/nonet-bench-%d-%u", (int)getpid(), number++);
-	snprintf(own->address, sizeof(own->address), "mutex:%s/m", own->directory);
-	if (mkdir(own->directory, 0700) < 0)
-		return -errno;
-	own->owner = getpid();
+	error = bench_domain_make(&own->domain);
+	if (error < 0)
+		return error;
+	snprintf(own->address, sizeof(own->address), "mutex:%s/m", own->domain.directory);
 	return nonet_mutex_create(own->address, NULL, &own->mutex, NULL);
 }
 
