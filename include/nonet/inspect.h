@@ -56,13 +56,17 @@ struct nonet_inspect_object {
 	int64_t used;     /* the same: when something was sent, taken or attached last */
 };
 
+/* Of whom nothing is shown, so that it can't even be counted. */
+#define NONET_INSPECT_HIDES_PROCESSES 1u /* those of other users, by /proc's mount option hidepid= */
+#define NONET_INSPECT_HIDES_OUTSIDE   2u /* those outside of our PID namespace, and their classic locks and flocks */
+
 /* What couldn't be looked at: an object or a user of one may be there. */
 struct nonet_inspect_coverage {
 	uint64_t processes;  /* that there were */
 	uint64_t unreadable; /* of these, whose descriptors only others may see */
 	uint64_t places;     /* directories and tables not read, or not before the deadline; locks without a path */
 	uint32_t no_queues;  /* 1: POSIX queues are shown only where mqueue is mounted, or to who may mount it */
-	uint32_t reserved;
+	uint32_t hidden;     /* NONET_INSPECT_HIDES_PROCESSES, _HIDES_OUTSIDE */
 };
 
 struct nonet_inspect_list;

@@ -59,9 +59,10 @@ struct nonet_mapfile_options {
  *   -EINVAL      bad @options: no length, an offset that is no multiple of the page size, PRIVATE
  *   -ENOSPC, -EDQUOT   no room on the file system
  *   -EFBIG       the length is more than the file system, the address space or RLIMIT_FSIZE allows; no SIGXFSZ
+ *   -ENOMEM      no memory or address space; on tmpfs also as nonet_memory_create()
  *   -ENODATA, -ERANGE, -ENOTSUP   as nonet_mapfile_open(), with NONET_MAPFILE_EXISTING
- *   -ENOENT, -ENOTDIR, -EACCES, -EPERM, -ELOOP, -ENAMETOOLONG, -EROFS, -EIO, -EMFILE, -ENFILE, -ENOMEM, -EAGAIN,
- *   -ENODEV, -ETXTBSY, -EBUSY   as open(2), linkat(2), fallocate(2), mmap(2)
+ *   -ENOENT, -ENOTDIR, -EACCES, -EPERM, -ELOOP, -ENAMETOOLONG, -EROFS, -EIO, -EMFILE, -ENFILE, -EAGAIN, -ENODEV,
+ *   -ETXTBSY, -EBUSY   as open(2), linkat(2), fallocate(2), mmap(2)
  * On failure no new file is left behind.
  * Context: any thread; not in a signal handler.
  * Source: mmap(2).

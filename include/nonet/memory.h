@@ -66,7 +66,8 @@ struct nonet_memory_options {
  *   -EINVAL      bad @address or @options; no length; id=N, which the kernel chooses
  *   -EFBIG       the length is more than any address space, the kernel's limit (shmmax), or RLIMIT_FSIZE (no SIGXFSZ)
  *   -ENOSPC      no room in /dev/shm, or for another segment (shmmni, shmall); no huge pages, with HUGE_ONLY
- *   -ENOMEM      no memory, or no address space
+ *   -ENOMEM      no memory, or no address space; more than the machine, or a control group that we are in, may give,
+ *                which is looked at before, from 1 MiB on: beyond that the kernel doesn't refuse, but kills
  *   -ERANGE      there is an object, and it is smaller than the length
  *   -ENOTSUP     what has the name is no shared memory
  *   -EOPNOTSUPP  the address names no shared memory; with HUGE_ONLY, the kernel has no huge pages for this carrier

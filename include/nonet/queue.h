@@ -117,10 +117,10 @@ struct nonet_queue_status {
  *   -ENOENT, -ENOTDIR, -ELOOP, -EACCES, -ENAMETOOLONG, -ENFILE, -ENOMEM   as mq_open(3), msgget(2), ftok(3)
  *   -EIDRM       sysvmsg: somebody removed it before it was ready (and no NONET_QUEUE_REUSE)
  * The sentence names the limit, and the command that raises it. On failure nothing is left behind. All limits but how
- * many queues there may be, and what the user's other queues take, are looked at before the kernel is asked. Who has
- * CAP_SYS_RESOURCE may exceed msg_max, msgsize_max and msgmnb, up to 65536 messages of 16 MiB; the others count for
- * all. None counts for a queue that is there already, with NONET_QUEUE_REUSE. Context: any thread; not in a signal
- * handler. Source: mq_open(3), msgget(2), msgctl(2).
+ * many queues there may be, and what the user's other queues take, are looked at before the kernel is asked: looking at
+ * those before would say -ENOSPC of a queue that is there. Who has CAP_SYS_RESOURCE may exceed msg_max, msgsize_max and
+ * msgmnb, up to 65536 messages of 16 MiB; the others count for all. None counts for a queue that is there already, with
+ * NONET_QUEUE_REUSE. Context: any thread; not in a signal handler. Source: mq_open(3), msgget(2), msgctl(2).
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_queue_create(const char *address, const struct nonet_queue_options *options,
 						     struct nonet_queue **ret_queue, struct nonet_error *reterr);

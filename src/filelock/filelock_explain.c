@@ -14,6 +14,8 @@ static void filelock_who(const struct nonet_filelock *lock, char *text, size_t s
 
 	if (found == 1 && pid > 0)
 		snprintf(text, size, "process %d has it, by a classic lock", (int)pid);
+	else if (found == 1 && pid == 0)
+		snprintf(text, size, "a process outside of this PID namespace has it, by a classic lock");
 	else
 		snprintf(text, size, "nonet_inspect_holders() tells who has it");
 }
@@ -22,7 +24,7 @@ void nonet_filelock_explain(struct nonet_filelock *lock, int code, struct nonet_
 {
 	const char *scheme = lock->carrier->scheme;
 	const char *path = filelock_path(lock);
-	char who[64];
+	char who[80];
 
 	switch (code) {
 	case -EAGAIN:

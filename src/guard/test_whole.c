@@ -12,7 +12,8 @@
 #include "sys/backing.h"
 #include "sys/fault.h"
 
-#define MIB (1u << 20)
+/* Less than what room.h looks at, so that the first call is the reservation. */
+#define PIECE (256u << 10)
 
 static void an_interrupted_reservation_goes_on_in_pieces(void **state)
 {
@@ -22,12 +23,12 @@ static void an_interrupted_reservation_goes_on_in_pieces(void **state)
 	(void)state;
 	test_must(ftruncate(fd, 100));
 	sys_fault_arm(0, EINTR);
-	assert_int_equal(whole_reserve(fd, 100, 3 * MIB + 1), 0);
+	assert_int_equal(whole_reserve(fd, 100, 3 * PIECE + 1), 0);
 	assert_true(sys_fault_fired());
 	sys_fault_disarm();
 	test_must(fstat(fd, &status));
-	assert_int_equal(status.st_size, 3 * MIB + 1);
-	assert_int_equal(status.st_blocks * 512, 3 * MIB + 4096);
+	assert_int_equal(status.st_size, 3 * PIECE + 1);
+	assert_int_equal(status.st_blocks * 512, 3 * PIECE + 4096);
 	close(fd);
 }
 
@@ -43,12 +44,12 @@ static void a_file_without_unnamed_ones_is_made_under_another_name(void **state)
 	for (int publish = 0; publish < 2; publish++) {
 		/* Call 0 looks whether the name is free, call 1 makes the file. */
 		sys_fault_arm(1, EOPNOTSUPP);
-		assert_int_equal(whole_make(&whole, place, "file", MIB, 0640, true), 0);
+		assert_int_equal(whole_make(&whole, place, "file", PIECE, 0640, true), 0);
 		assert_true(sys_fault_fired());
 		sys_fault_disarm();
 		assert_true(whole.own[0] == '.');
 		test_must(fstatat(place, whole.own, &status, 0));
-		assert_int_equal(status.st_size, MIB);
+		assert_int_equal(status.st_size, PIECE);
 		assert_int_equal(status.st_mode & 07777, 0640);
 		assert_int_equal(faccessat(place, "file", F_OK, 0), -1);
 		fd = whole.fd;
@@ -77,9 +78,9 @@ static void a_file_without_unnamed_ones_is_made_under_another_name(void **state)
 /* Its default is death with a core. */
 static int grow_behind_the_limit(struct test_child_side *side, void *argument)
 {
-	const struct rlimit limit = {.rlim_cur = MIB, .rlim_max = MIB};
-	struct nonet_memory_options memory_options = {.size = sizeof(memory_options), .length = MIB};
-	struct nonet_mapfile_options options = {.size = sizeof(options), .length = MIB};
+	const struct rlimit limit = {.rlim_cur = PIECE, .rlim_max = PIECE};
+	struct nonet_memory_options memory_options = {.size = sizeof(memory_options), .length = PIECE};
+	struct nonet_mapfile_options options = {.size = sizeof(options), .length = PIECE};
 	const char *path = test_path(argument, "file");
 	struct nonet_mapfile *mapfile;
 	struct nonet_memory *memory;
@@ -88,22 +89,22 @@ static int grow_behind_the_limit(struct test_child_side *side, void *argument)
 	(void)side;
 	test_must(setrlimit(RLIMIT_FSIZE, &limit));
 	test_check_equal(nonet_memory_new(&memory_options, &memory, NULL), 0);
-	test_check_equal(nonet_memory_grow(memory, MIB + 1), -EFBIG);
+	test_check_equal(nonet_memory_grow(memory, PIECE + 1), -EFBIG);
 	test_check_equal(nonet_memory_check(memory), 0);
 	nonet_memory_close(memory);
 	memory_options.length++;
 	test_check_equal(nonet_memory_new(&memory_options, &memory, NULL), -EFBIG);
 	test_check_equal(nonet_mapfile_create(path, &options, &mapfile, NULL), 0);
-	test_check_equal(nonet_mapfile_grow(mapfile, 2 * MIB), -EFBIG);
-	test_check_equal(nonet_mapfile_length(mapfile), MIB);
+	test_check_equal(nonet_mapfile_grow(mapfile, 2 * PIECE), -EFBIG);
+	test_check_equal(nonet_mapfile_length(mapfile), PIECE);
 	nonet_mapfile_close(mapfile);
 	test_must(unlink(path));
 	options.length++;
 	test_check_equal(nonet_mapfile_create(path, &options, &mapfile, NULL), -EFBIG);
 	/* Where the file system can't reserve. */
 	fd = (int)test_must(memfd_create("test", MFD_CLOEXEC));
-	test_check_equal(sys_truncate(fd, MIB + 1), -EFBIG);
-	test_check_equal(sys_truncate(fd, MIB), 0);
+	test_check_equal(sys_truncate(fd, PIECE + 1), -EFBIG);
+	test_check_equal(sys_truncate(fd, PIECE), 0);
 	close(fd);
 	return 0;
 }

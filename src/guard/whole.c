@@ -7,6 +7,7 @@
 
 #include <nonet/time.h>
 
+#include "guard/room.h"
 #include "sys/backing.h"
 #include "sys/files.h"
 
@@ -16,7 +17,11 @@
 int whole_reserve(int fd, uint64_t from, uint64_t to)
 {
 	uint64_t piece = to - from;
-	int error = sys_allocate_file(fd, (off_t)from, (off_t)piece, false);
+	int error = room_check_file(fd, piece);
+
+	if (error < 0)
+		return error;
+	error = sys_allocate_file(fd, (off_t)from, (off_t)piece, false);
 
 	/*
 	 * On older kernels a signal undoes a whole call on tmpfs (shmem_fallocate() in 6.1; fallocate(2) allows it), so

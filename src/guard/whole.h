@@ -36,8 +36,9 @@ int whole_publish(struct whole *whole, const char *name);
 void whole_drop(struct whole *whole);
 
 /*
- * Make room from @from to @to, and the file @to long. An interrupted call is tried in shorter pieces. Return: 0, or
- * -errno with the size as it was; what the kernel had reserved by then, if it was interrupted, stays so.
+ * Make room from @from to @to, and the file @to long. An interrupted call is tried in shorter pieces. In memory it is
+ * refused where there is none: room.h. Return: 0, or -errno with the size as it was; what the kernel had reserved by
+ * then, if it was interrupted, stays so.
  */
 int whole_reserve(int fd, uint64_t from, uint64_t to);
 

@@ -384,6 +384,7 @@ static int search_holders(struct search *search)
 	struct lock_list after = {.list = NULL};
 	int error = read_locks(search, &before);
 
+	search->found->coverage.hidden = processes_hidden(search->proc);
 	for (size_t i = 0; i < before.count; i++)
 		search->ofd_waits |= before.list[i].waits && before.list[i].scheme == NONET_SCHEME_OFDLOCK;
 	/* An inherited flock whose taker has ended isn't in the list that a PID namespace sees. */

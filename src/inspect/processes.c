@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "inspect/list.h"
 #include "sys/files.h"
@@ -75,6 +76,23 @@ static int look_at_process(int proc, const char *name, int (*each)(void *data, p
 	return error;
 }
 
+/* The first PID namespace of a host: PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h, part of its ABI. */
+#define FIRST_NAMESPACE "pid:[4026531836]"
+
+uint32_t processes_hidden(int proc)
+{
+	struct stat status;
+	char text[32];
+	uint32_t hidden = 0;
+
+	/* Each namespace has its process 1 as long as it has any. */
+	if (sys_stat_at(proc, "1", &status) == -ENOENT)
+		hidden |= NONET_INSPECT_HIDES_PROCESSES;
+	if (sys_read_link(proc, "thread-self/ns/pid", text, sizeof(text)) >= 0 && strcmp(text, FIRST_NAMESPACE) != 0)
+		hidden |= NONET_INSPECT_HIDES_OUTSIDE;
+	return hidden;
+}
+
 int processes_each(int proc, nonet_time deadline, int (*each)(void *data, pid_t pid, int process), void *data,
 		   struct nonet_inspect_coverage *coverage)
 {
@@ -87,6 +105,7 @@ int processes_each(int proc, nonet_time deadline, int (*each)(void *data, pid_t 
 		return error;
 	coverage->processes = 0;
 	coverage->unreadable = 0;
+	coverage->hidden = processes_hidden(proc);
 	while ((error = sys_directory_next(&names, &name, &type)) > 0) {
 		if (*name < '1' || *name > '9')
 			continue;

@@ -34,4 +34,7 @@ int process_link_open(const struct process_link *link, struct sys_lines *ret_lin
 int processes_each_link(const char *proc, nonet_time deadline, int (*each)(void *data, const struct process_link *link),
 			void *data, struct nonet_inspect_coverage *coverage);
 
+/* Which processes a /proc, open as a directory, has no trace of: NONET_INSPECT_HIDES_PROCESSES, _HIDES_OUTSIDE. */
+uint32_t processes_hidden(int proc);
+
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "guard/room.h"
 #include "guard/whole.h"
 #include "sys/backing.h"
 #include "sys/files.h"
@@ -172,6 +173,7 @@ static int mapfile_create_into(struct nonet_mapfile *mapfile, const struct nonet
 	const unsigned long long size = options->offset + options->length;
 	struct nonet_error why = {0};
 	int tries = MAPFILE_TRIES;
+	char reason[ROOM_REASON_SIZE];
 	int error;
 
 	do {
@@ -194,7 +196,7 @@ static int mapfile_create_into(struct nonet_mapfile *mapfile, const struct nonet
 				 error_reason(error));
 	if (error < 0)
 		return error_set(reterr, error, "can't make %s of %llu bytes: %s", mapfile->path, size,
-				 error_reason(error));
+				 room_reason(size, error, reason));
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/flat.h"
+#include "guard/room.h"
 #include "guard/whole.h"
 #include "mapfile/mapfile.h"
 #include "sys/backing.h"
@@ -209,6 +210,7 @@ int nonet_mapfile_info(struct nonet_mapfile *mapfile, struct nonet_mapfile_info 
 void nonet_mapfile_explain(struct nonet_mapfile *mapfile, int code, struct nonet_error *ret_error)
 {
 	const char *path = mapfile->path;
+	char left[ROOM_REASON_SIZE];
 
 	switch (code) {
 	case -EBADMSG:
@@ -249,6 +251,11 @@ void nonet_mapfile_explain(struct nonet_mapfile *mapfile, int code, struct nonet
 	case -ENOSPC:
 		error_set(ret_error, code,
 			  "no room for %s, or (for a wait) /proc/sys/fs/inotify/max_user_watches is reached", path);
+		return;
+	case -ENOMEM:
+		error_set(ret_error, code,
+			  "no memory, or no address space, for %s as long as that; of memory there can be had now %s",
+			  path, room_left(left));
 		return;
 	case -EIO:
 		error_set(ret_error, code,

@@ -56,12 +56,6 @@ unsigned memory_how(const struct nonet_memory_options *options);
 int memory_file_map(struct nonet_memory *memory, size_t length);
 int memory_file_info(const struct nonet_memory *memory, struct nonet_memory_info *ret_info);
 
-/*
- * Whether the machine has memory for so many bytes more: 0, or -ENOMEM. Without asking, the kernel kills processes to
- * find some, us among them. What a control group allows isn't known here.
- */
-int memory_room(uint64_t length);
-
 /* The length of the object that the handle is of; 0 or -errno. */
 int memory_file_length(const struct nonet_memory *memory, uint64_t *ret_length);
 

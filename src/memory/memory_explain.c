@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "guard/room.h"
 #include "memory/memory.h"
 #include "sys/mapping.h"
 
@@ -20,6 +21,7 @@ static void explain_refused(const struct nonet_memory *memory, int code, struct 
 void nonet_memory_explain(struct nonet_memory *memory, int code, struct nonet_error *ret_error)
 {
 	const char *what = memory->text;
+	char left[ROOM_REASON_SIZE];
 
 	switch (code) {
 	case -EBADMSG:
@@ -68,7 +70,9 @@ void nonet_memory_explain(struct nonet_memory *memory, int code, struct nonet_er
 			  what);
 		return;
 	case -ENOMEM:
-		error_set(ret_error, code, "no memory, or no address space, for %s as long as that", what);
+		error_set(ret_error, code,
+			  "no memory, or no address space, for %s as long as that; of memory there can be had now %s",
+			  what, room_left(left));
 		return;
 	default:
 		error_set(ret_error, code, "%s: %s", what, error_reason(code));

@@ -16,18 +16,6 @@ int memory_file_map(struct nonet_memory *memory, size_t length)
 	return guard_map(&memory->map, memory->fd, 0, length, memory->how, memory->page);
 }
 
-/* Less isn't worth a look into /proc. */
-#define MEMORY_ROOM_LEAST (16u << 20)
-
-int memory_room(uint64_t length)
-{
-	uint64_t available;
-
-	if (length < MEMORY_ROOM_LEAST || sys_memory_available(&available) < 0)
-		return 0;
-	return length <= available ? 0 : -ENOMEM;
-}
-
 int memory_file_length(const struct nonet_memory *memory, uint64_t *ret_length)
 {
 	struct stat status;
@@ -134,10 +122,7 @@ int nonet_memory_grow(struct nonet_memory *memory, size_t length)
 	if (__builtin_add_overflow(wanted, memory->page - 1, &wanted) || wanted > INT64_MAX)
 		return -EFBIG;
 	wanted = memory->huge ? wanted & ~(uint64_t)(memory->page - 1) : length;
-	/* Pages of the pool are there or not; the kernel says. */
-	error = memory->huge ? 0 : memory_room(wanted - now);
-	if (error == 0)
-		error = whole_reserve(memory->fd, now, wanted);
+	error = whole_reserve(memory->fd, now, wanted);
 	if (error < 0)
 		return error;
 	/* Of a memfd the kernel tells changes of its mode and truncation, and nothing else (seen on 6.18). */

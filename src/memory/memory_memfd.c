@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "guard/room.h"
 #include "guard/whole.h"
 #include "memory/memory.h"
 #include "sys/backing.h"
@@ -16,9 +17,9 @@ static int memfd_make(struct nonet_memory *memory, const struct nonet_memory_opt
 {
 	uint64_t length = options->length;
 	size_t page = memory->page;
-	int error = huge ? 0 : memory_room(length);
-	int fd = error < 0 ? error : sys_memfd("nonet", huge);
+	int fd = sys_memfd("nonet", huge);
 	bool is_huge = false;
+	int error = 0;
 
 	if (fd < 0)
 		return fd;
@@ -46,6 +47,7 @@ static int memfd_create_new(struct nonet_memory *memory, const struct nonet_addr
 			    const struct nonet_memory_options *options, struct nonet_error *reterr)
 {
 	const bool huge = options->flags & (NONET_MEMORY_HUGE | NONET_MEMORY_HUGE_ONLY);
+	char reason[ROOM_REASON_SIZE];
 	int error = -EOPNOTSUPP;
 
 	(void)address;
@@ -64,7 +66,7 @@ static int memfd_create_new(struct nonet_memory *memory, const struct nonet_addr
 				 options->flags & NONET_MEMORY_HUGE_ONLY
 					 ? " of huge pages (/proc/sys/vm/nr_hugepages says how many there are)"
 					 : "",
-				 error_reason(error));
+				 room_reason(options->length, error, reason));
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "guard/room.h"
 #include "guard/whole.h"
 #include "memory/memory.h"
 #include "sys/files.h"
@@ -89,12 +90,10 @@ static int posix_open(struct nonet_memory *memory, const struct nonet_address *a
 static int posix_create_new(struct nonet_memory *memory, const char *name, const struct nonet_memory_options *options)
 {
 	struct whole whole = {.fd = -1};
-	int error = memory_room(options->length);
-	int directory = error < 0 ? error : posix_directory();
+	int directory = posix_directory();
+	int error = directory;
 
-	if (directory < 0)
-		error = directory;
-	else
+	if (directory >= 0)
 		error = whole_make(&whole, directory, name, options->length, options->mode ? options->mode : 0600,
 				   true);
 	if (error == 0) {
@@ -117,6 +116,7 @@ static int posix_create_failed(const struct nonet_memory *memory, const struct n
 			       struct nonet_error *reterr)
 {
 	const unsigned long long length = options->length;
+	char reason[ROOM_REASON_SIZE];
 
 	if (error == -EEXIST)
 		return error_set_exists(reterr, memory->text);
@@ -126,6 +126,9 @@ static int posix_create_failed(const struct nonet_memory *memory, const struct n
 	if (error == -ENOENT || error == -EPERM)
 		return error_set(reterr, error, "can't make %s in " POSIX_DIRECTORY ": %s", memory->text,
 				 error_reason(error));
+	if (error == -ENOMEM)
+		return error_set(reterr, error, "can't make %s of %llu bytes: %s", memory->text, length,
+				 room_reason(length, error, reason));
 	return posix_refuse("make", memory->text, error, reterr);
 }
 

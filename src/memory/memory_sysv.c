@@ -5,6 +5,7 @@
 #include <sys/ipc.h>
 
 #include "base/error.h"
+#include "guard/room.h"
 #include "memory/memory.h"
 #include "sys/backing.h"
 #include "sys/files.h"
@@ -133,9 +134,10 @@ static int sysv_make(struct nonet_memory *memory, key_t key, const struct nonet_
 			return error;
 		length = (length + page - 1) & ~(page - 1);
 	} else {
-		error = memory_room(length);
+		error = room_check(length);
+		/* One that is there needs none. */
 		if (error < 0)
-			return error;
+			return sys_shm_get(key, 0, 0, false) >= 0 ? -EEXIST : error;
 	}
 	id = sys_shm_get(key, length, IPC_CREAT | IPC_EXCL | (int)mode, huge);
 	if (id < 0)
@@ -170,6 +172,7 @@ static int sysv_create_failed(const struct nonet_memory *memory, const struct no
 			      const struct nonet_memory_options *options, int error, struct nonet_error *reterr)
 {
 	const unsigned long long length = options->length;
+	char reason[ROOM_REASON_SIZE];
 
 	switch (error) {
 	case -EEXIST:
@@ -185,6 +188,9 @@ static int sysv_create_failed(const struct nonet_memory *memory, const struct no
 				 "no room for %s of %llu bytes: the limit of segments or of their sum is reached "
 				 "(/proc/sys/kernel/shmmni, shmall), or the pool of huge pages is empty",
 				 memory->text, length);
+	case -ENOMEM:
+		return error_set(reterr, error, "can't make %s of %llu bytes: %s", memory->text, length,
+				 room_reason(length, error, reason));
 	default:
 		return sysv_refuse("make", memory->text, error, reterr);
 	}

@@ -154,19 +154,34 @@ int sys_write_start(int fd, off_t from, off_t size)
 	return result < 0 ? -errno : 0;
 }
 
-int sys_file_page_size(int fd, size_t *ret_size, bool *ret_huge)
+static int backing_file_system(int fd, struct statfs *ret_status)
 {
-	struct statfs status;
 	int error = sys_fault(SYS_CALL_STATFS);
 
 	if (error < 0)
 		return error;
 	do
-		error = fstatfs(fd, &status);
+		error = fstatfs(fd, ret_status);
 	while (error < 0 && errno == EINTR);
+	return error < 0 ? -errno : 0;
+}
+
+int sys_file_page_size(int fd, size_t *ret_size, bool *ret_huge)
+{
+	struct statfs status;
+	int error = backing_file_system(fd, &status);
+
 	if (error < 0)
-		return -errno;
+		return error;
 	*ret_huge = status.f_type == HUGETLBFS_MAGIC;
 	*ret_size = *ret_huge ? (size_t)status.f_bsize : (size_t)sysconf(_SC_PAGESIZE);
 	return 0;
+}
+
+int sys_file_is_in_memory(int fd)
+{
+	struct statfs status;
+	int error = backing_file_system(fd, &status);
+
+	return error < 0 ? error : status.f_type == TMPFS_MAGIC;
 }

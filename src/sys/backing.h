@@ -38,4 +38,7 @@ int sys_write_start(int fd, off_t from, off_t size);
 /* Whether its pages are hugetlbfs's; their size. */
 int sys_file_page_size(int fd, size_t *ret_size, bool *ret_huge);
 
+/* Whether its pages are memory and swap, and nothing else (tmpfs, a memfd): 1 or 0. */
+int sys_file_is_in_memory(int fd);
+
 #endif

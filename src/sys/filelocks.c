@@ -75,7 +75,7 @@ int sys_record_lock_in_way(int fd, bool ofd, enum sys_lock_mode mode, const stru
 		return -errno;
 	if (lock.l_type == F_UNLCK)
 		return 0;
-	*ret_pid = lock.l_pid > 0 ? lock.l_pid : 0;
+	*ret_pid = lock.l_pid > 0 ? lock.l_pid : lock.l_pid < 0 ? -1 : 0;
 	return 1;
 }
 

@@ -31,8 +31,8 @@ int sys_posix_lock(int fd, enum sys_lock_mode mode, const struct sys_lock_range 
 /*
  * Whether a lock of an open file description (@ofd) or of the process would find another in its way now.
  *
- * Return: 1 and the process that has it, 0 if it is known to nobody (a lock of an open file description, or a process
- * outside our PID namespace); 0: nothing is in the way.
+ * Return: 1 and the process that has it, -1 if no process does (a lock of an open file description, or a server's), 0
+ * if it is outside of our PID namespace; 0: nothing is in the way.
  */
 int sys_record_lock_in_way(int fd, bool ofd, enum sys_lock_mode mode, const struct sys_lock_range *range,
 			   pid_t *ret_pid);

@@ -123,8 +123,9 @@ static uint64_t mapping_line(const char *text, const char *name)
 	return line ? strtoull(line + strlen(name), NULL, 10) * 1024 : 0;
 }
 
-int sys_memory_available(uint64_t *ret_size)
+int sys_memory_available(uint64_t *ret_memory, uint64_t *ret_swap)
 {
+	uint64_t memory;
 	char text[4096];
 	ssize_t size;
 	int cancel;
@@ -146,8 +147,12 @@ int sys_memory_available(uint64_t *ret_size)
 	if (size < 0)
 		return (int)size;
 	text[size] = '\0';
-	*ret_size = mapping_line(text, "MemAvailable:") + mapping_line(text, "SwapFree:");
-	return *ret_size ? 0 : -ENOENT;
+	memory = mapping_line(text, "MemAvailable:");
+	if (memory == 0)
+		return -ENOENT;
+	*ret_memory = memory;
+	*ret_swap = mapping_line(text, "SwapFree:");
+	return 0;
 }
 
 int sys_map_populate(void *base, size_t size)

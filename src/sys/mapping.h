@@ -29,8 +29,9 @@ int sys_remap(void *base, size_t old_size, size_t size, bool may_move, void **re
 /* What was stored is on the device. */
 int sys_map_sync(void *base, size_t size);
 
-/* How many bytes of memory and swap the machine could give now (MemAvailable in proc(5)): 0, -ENOENT without /proc. */
-int sys_memory_available(uint64_t *ret_size);
+/* How many bytes of memory, and of swap, the machine could give now (MemAvailable, SwapFree): 0, -ENOENT without /proc.
+ */
+int sys_memory_available(uint64_t *ret_memory, uint64_t *ret_swap);
 
 enum sys_map_advice {
 	SYS_MAP_NORMAL,

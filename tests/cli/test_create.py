@@ -94,7 +94,8 @@ class Create(cli.Case):
         self.refused("--depth and --message-size are for queues", "create", "--depth", "3", "fifo:/x", status=2)
         self.refused("--value is for semaphores", "create", "--value", "0", "posixmq:/x", status=2)
         self.refused("--count is for sysvsem", "create", "--count", "2", "posixsem:/x", status=2)
-        self.refused("not -1", "create", "--value", "-1", "posixsem:/x", status=2)
+        for value in ("-1", "3000000000"):
+            self.refused(f'from 0 to 2147483647, not "{value}"', "create", "--value", value, "posixsem:/x", status=2)
 
     def test_what_no_verb_can_is_wrong_usage_and_says_what_it_can(self):
         self.refused("nonet recv --listen", "create", "unix:/x", status=2)

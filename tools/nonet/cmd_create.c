@@ -258,9 +258,7 @@ static int take_option(int option, void *request)
 		r = parse_count("--count", optarg, &wish->count);
 		break;
 	default:
-		r = parse_integer("--value", optarg, &value);
-		if (r == 0 && value < 0)
-			return say_usage("--value is how many permits there are: not %d", value);
+		r = parse_whole("--value", optarg, &value);
 		wish->value = (uint64_t)value;
 		wish->has_value = 1;
 	}

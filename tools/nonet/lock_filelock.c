@@ -96,9 +96,16 @@ static void append_holders(struct nonet_error *error, const struct nonet_inspect
 		append(error, " and others have it");
 	else if (seen > 0)
 		append(error, seen == 1 ? " has it" : " have it");
+	else if (all > 0 && coverage->hidden & NONET_INSPECT_HIDES_PROCESSES)
+		append(error, "who has it can't be seen: /proc hides the processes of other users (hidepid)");
+	else if (all > 0 && coverage->unreadable == 0 && coverage->hidden & NONET_INSPECT_HIDES_OUTSIDE)
+		append(error, "who has it is outside of this PID namespace, and can't be seen from here");
 	else if (all > 0)
 		append(error, "who has it can't be seen: %" PRIu64 " of %" PRIu64 " processes couldn't be looked into",
 		       coverage->unreadable, coverage->processes);
+	else if (coverage->hidden & NONET_INSPECT_HIDES_OUTSIDE)
+		append(error,
+		       "who has it is outside of this PID namespace, and can't be seen from here, or has let go since");
 	else
 		append(error, "who had it has let go since");
 }

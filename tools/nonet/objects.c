@@ -316,9 +316,11 @@ json_t *object_json(const struct nonet_inspect_object *object)
 
 json_t *coverage_json(const struct nonet_inspect_coverage *coverage)
 {
-	return json_pack("{s:I, s:I, s:I, s:b}", "processes", (json_int_t)coverage->processes, "unreadable",
+	return json_pack("{s:I, s:I, s:I, s:b, s:b, s:b}", "processes", (json_int_t)coverage->processes, "unreadable",
 			 (json_int_t)coverage->unreadable, "places_unreadable", (json_int_t)coverage->places,
-			 "posix_queues", !coverage->no_queues);
+			 "posix_queues", !coverage->no_queues, "processes_hidden",
+			 (coverage->hidden & NONET_INSPECT_HIDES_PROCESSES) != 0, "outside_hidden",
+			 (coverage->hidden & NONET_INSPECT_HIDES_OUTSIDE) != 0);
 }
 
 void print_coverage(const struct nonet_inspect_coverage *coverage)
@@ -330,6 +332,11 @@ void print_coverage(const struct nonet_inspect_coverage *coverage)
 	if (coverage->places > 0)
 		printf("%" PRIu64 " place%s couldn't be read: there may be more objects\n", coverage->places,
 		       coverage->places == 1 ? "" : "s");
+	if (coverage->hidden & NONET_INSPECT_HIDES_PROCESSES)
+		printf("/proc hides the processes of other users (its mount option hidepid): what they have open isn't "
+		       "seen; look as root\n");
+	if (coverage->hidden & NONET_INSPECT_HIDES_OUTSIDE)
+		printf("processes outside of this PID namespace, and their locks, can't be seen from here\n");
 	if (coverage->no_queues)
 		printf("POSIX queues can't be listed: mount them (mount -t mqueue none /dev/mqueue), or look as "
 		       "root\n");

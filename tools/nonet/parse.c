@@ -106,16 +106,26 @@ int parse_count(const char *option, const char *text, uint64_t *ret_count)
 	return 0;
 }
 
-int parse_integer(const char *option, const char *text, int *ret_value)
+static int parse_from(int least, const char *option, const char *text, int *ret_value)
 {
 	const char *digits = text + (text[0] == '-');
 	int64_t value;
 
 	if (strspn(digits, "0123456789") != strlen(digits) || !parse_with_unit(digits, sizes, &value) ||
-	    value > (int64_t)INT_MAX + (digits > text))
-		return say_usage("%s takes a whole number from %d to %d, not \"%s\"", option, INT_MIN, INT_MAX, text);
+	    value > (int64_t)INT_MAX + (digits > text) || (digits > text && -value < least))
+		return say_usage("%s takes a whole number from %d to %d, not \"%s\"", option, least, INT_MAX, text);
 	*ret_value = (int)(digits > text ? -value : value);
 	return 0;
+}
+
+int parse_integer(const char *option, const char *text, int *ret_value)
+{
+	return parse_from(INT_MIN, option, text, ret_value);
+}
+
+int parse_whole(const char *option, const char *text, int *ret_value)
+{
+	return parse_from(0, option, text, ret_value);
 }
 
 int parse_mode(const char *option, const char *text, uint32_t *ret_mode)

@@ -20,6 +20,8 @@ int parse_count(const char *option, const char *text, uint64_t *ret_count);
 
 /* A whole number that fits an int, also below 0. */
 int parse_integer(const char *option, const char *text, int *ret_value);
+/* The same, of 0 or more. */
+int parse_whole(const char *option, const char *text, int *ret_value);
 
 /* Permissions in octal, 1 to 777. */
 int parse_mode(const char *option, const char *text, uint32_t *ret_mode);

@@ -97,7 +97,9 @@ static int print_text(const struct nonet_address *address, const struct nonet_in
 	for (i = 0; (holder = nonet_inspect_holders_get(holders, i)); i++)
 		print_holder(holder);
 	if (i == 0)
-		printf("nobody has it, or waits for it\n");
+		printf(nonet_inspect_holders_coverage(holders)->hidden & NONET_INSPECT_HIDES_OUTSIDE
+			       ? "nobody in this PID namespace has it, or waits for it\n"
+			       : "nobody has it, or waits for it\n");
 	print_coverage(nonet_inspect_holders_coverage(holders));
 	return STATUS_DONE;
 }
