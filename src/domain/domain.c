@@ -269,8 +269,13 @@ static int domain_check_header(struct domain *domain, struct nonet_error *reterr
 
 static int domain_map(struct domain *domain, int fd, struct nonet_error *reterr)
 {
-	int error = guard_map(&domain->map, fd, 0, DOMAIN_SIZE, SYS_MAP_WRITE, DOMAIN_PAGE);
+	int error = guard_map(&domain->map, fd, 0, DOMAIN_SIZE, SYS_MAP_WRITE | SYS_MAP_SPARSE, DOMAIN_PAGE);
 
+	if (error == -ENOMEM)
+		return error_set(reterr, error,
+				 "can't map %s/" DOMAIN_FILE
+				 ": there is no room for %zu MiB of addresses, nearly all of them holes (ulimit -v)",
+				 domain->path, DOMAIN_SIZE >> 20);
 	if (error < 0)
 		return error_set(reterr, error, "can't map %s/" DOMAIN_FILE ": %s", domain->path, error_reason(error));
 	/* Of no use to a reader of dumps, and a dump is a time in which others wait for us. Where it can't, it can't.
@@ -370,6 +375,12 @@ static int domain_find_or_join(int directory, const char *path, bool make, struc
 	error = error < 0 ? error_set(reterr, error, "can't look at %s/" DOMAIN_FILE ": %s", path, error_reason(error))
 			  : domain_check_file(&status, path, reterr);
 	domain = error < 0 ? NULL : domain_find(&status);
+	if (domain && guard_map_is_poisoned(&domain->map))
+		error = error_set(
+			reterr, -EBADMSG,
+			"%s/" DOMAIN_FILE
+			" was cut off while this process was a member; stop its members and remove the directory",
+			path);
 	if (error < 0 || domain) {
 		sys_close(&directory);
 	} else {

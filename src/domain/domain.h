@@ -55,6 +55,7 @@ struct domain {
  *   -ENOENT      there is none
  *   -EPERM       others could write there who shouldn't; or the default directory isn't this user's
  *   -EPROTO      .domain isn't a domain's file, or of another version of the library
+ *   -EBADMSG     .domain was cut off
  *   -EUSERS      there are DOMAIN_MEMBERS members
  *   -EACCES, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOSPC, -EDQUOT, -EROFS, -EIO, -EMFILE, -ENFILE, -ENOMEM, -EINVAL
  */

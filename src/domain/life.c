@@ -93,8 +93,14 @@ int life_look(struct domain *domain, uint64_t owner)
 	return guard_map_is_poisoned(&domain->map) ? -EBADMSG : result;
 }
 
+/*
+ * A peer that writes to the word without end keeps everybody from sleeping, but from no deadline: so it is looked at
+ * however the sleep has ended.
+ */
 static int life_slept(int result, nonet_time until, nonet_time deadline)
 {
+	if (result == 0)
+		return deadline == NONET_FOREVER || nonet_clock() < deadline ? 0 : -ETIMEDOUT;
 	if (result != -ETIMEDOUT)
 		return result;
 	return until < deadline ? 1 : -ETIMEDOUT;
@@ -133,7 +139,7 @@ int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint6
 		return life_sleep_on(claim_futex(claim), claim_futex_value(seen), deadline);
 	life = life_load(domain, seen);
 	if (life_generation(life) != claim_generation(seen) || life_is_dead(life))
-		return 0;
+		return life_slept(0, 0, deadline);
 	pair.words[0] = claim_futex(claim);
 	pair.values[0] = claim_futex_value(seen);
 	pair.words[1] = claim_futex(&domain_slot(domain, claim_slot(seen))->life);
@@ -142,7 +148,8 @@ int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint6
 	result = life_slept(life_sleep_pair(&pair, until), until, deadline);
 	/*
 	 * The kernel wakes one, and it may have been us, who may find our own claim free and have no use for it: so
-	 * whoever slept on a life that is over hands that on, whatever woke him. proofs/mutex.pml shows the need.
+	 * whoever slept on a life that is over hands that on, whatever woke him. proofs/mutex.pml shows the need. (It
+	 * touches the word too: a hole, which the kernel found without the guard, is the guard's from here on.)
 	 */
 	if (life_has_ended(domain, seen))
 		life_tell(domain, seen);

@@ -57,7 +57,8 @@ int life_look(struct domain *domain, uint64_t owner);
  * no reason; at most until @deadline, and at most for DOMAIN_INTERVAL. Whoever else sleeps on the life of an owner who
  * died meanwhile is woken.
  *
- * Return: 0, 1: DOMAIN_INTERVAL has passed; or -ETIMEDOUT, -EFAULT.
+ * Return: 0: @deadline hasn't passed; 1: nor has it, but DOMAIN_INTERVAL; or -ETIMEDOUT, -ENOMEM, and -EFAULT: a page
+ * isn't there, which @domain's map knows by now if it is its own.
  */
 int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint64_t seen, nonet_time deadline);
 

@@ -161,19 +161,37 @@ static int thread_extend(struct domain_thread *thread, int fd)
 	return result == 0 ? -EUSERS : result;
 }
 
+/* A slot that others may not see: given back, so that the record can be used again. */
+static void thread_leave(struct domain_thread *thread)
+{
+	struct domain_slot *slot = domain_slot(thread->domain, thread->slot);
+
+	atomic_store_explicit(&slot->life, life_word(SYS_LIFE_DIED, claim_generation(thread->owner)),
+			      memory_order_relaxed);
+	if (sys_robust_works())
+		sys_robust_unlink(thread_node(thread));
+	thread->owner = 0;
+}
+
 static int thread_take(struct domain_thread *thread)
 {
 	int fd;
-	int result = domain_open_again(thread->domain, &fd);
+	int result;
 
+	if (guard_map_is_poisoned(&thread->domain->map))
+		return -EBADMSG;
+	result = domain_open_again(thread->domain, &fd);
 	if (result < 0)
 		return result;
 	result = thread_reuse(thread, fd);
 	if (result == 0)
 		result = thread_extend(thread, fd);
 	sys_close(&fd);
-	if (guard_map_is_poisoned(&thread->domain->map))
+	if (guard_map_is_poisoned(&thread->domain->map)) {
+		if (result == 1)
+			thread_leave(thread);
 		return -EBADMSG;
+	}
 	return result < 0 ? result : 0;
 }
 

@@ -11,6 +11,7 @@
 #include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
+#include "sys/process.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -19,14 +20,24 @@
 int sys_map(int fd, off_t offset, size_t size, unsigned how, void **ret_base)
 {
 	const int protection = PROT_READ | (how & SYS_MAP_WRITE ? PROT_WRITE : 0);
+	const size_t first = how & SYS_MAP_SPARSE ? (size_t)sys_page_size() : size;
 	int error = sys_fault(SYS_CALL_MMAP);
 	void *base;
 
 	if (error < 0)
 		return error;
-	base = mmap(NULL, size, protection, how & SYS_MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED, fd, offset);
+	base = mmap(NULL, first, protection, how & SYS_MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED, fd, offset);
 	if (base == MAP_FAILED)
 		return -errno;
+	if (how & SYS_MAP_SPARSE) {
+		/* What grows is as locked as it was: so one page is unlocked, and counted against RLIMIT_MEMLOCK. */
+		(void)munlock(base, first);
+		error = sys_remap(base, first, size, true, &base);
+		if (error < 0) {
+			(void)munmap(base, first);
+			return error;
+		}
+	}
 	*ret_base = base;
 	return 0;
 }

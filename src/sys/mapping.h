@@ -12,6 +12,7 @@
 enum {
 	SYS_MAP_WRITE = 1,   /* else it can only be read */
 	SYS_MAP_PRIVATE = 2, /* what is written stays ours */
+	SYS_MAP_SPARSE = 4,  /* of mostly holes, which mlockall(2) with MCL_FUTURE doesn't fill; not of large pages */
 	SYS_MAP_NOW = 8,     /* sys_map_at(): touched for writing as sys_map_populate() does, if it can be */
 };
 
