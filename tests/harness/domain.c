@@ -22,7 +22,7 @@ const char *test_domain_new(void)
 	return path;
 }
 
-void test_domain_free(const char *directory)
+void test_domain_free_files(const char *directory)
 {
 	const struct dirent *entry;
 	DIR *opened = opendir(directory);
@@ -34,6 +34,11 @@ void test_domain_free(const char *directory)
 	if (opened)
 		closedir(opened);
 	test_check(rmdir(directory) == 0);
+}
+
+void test_domain_free(const char *directory)
+{
+	test_domain_free_files(directory);
 	test_check(unsetenv("NONET_DOMAIN") == 0);
 }
 

@@ -32,4 +32,7 @@ void test_domain_run_at(const char *file, int line, const char *name, test_child
 const char *test_domain_new(void);
 void test_domain_free(const char *directory);
 
+/* Remove a directory with the files in it. */
+void test_domain_free_files(const char *directory);
+
 #endif
