@@ -200,35 +200,41 @@ static int thread_take(struct domain_thread *thread)
  * the life word, which peers can write, would do to end a slot, but not to give away memory that the kernel still
  * reads.
  */
-static struct domain_thread *thread_record(struct domain *domain)
+static int thread_record(struct domain *domain, struct domain_thread **ret_thread)
 {
 	struct domain_thread *thread = domain->threads;
+	int error;
 
 	while (thread && thread->owner && sys_thread_is_there(thread->id))
 		thread = thread->next;
 	if (thread) {
 		thread->owner = 0;
-		return thread;
+		*ret_thread = thread;
+		return 0;
 	}
 	thread = sys_allocate(sizeof(*thread));
 	if (!thread)
-		return NULL;
-	if (thread_reserve(thread) < 0)
-		return sys_free(thread);
+		return -ENOMEM;
+	error = thread_reserve(thread);
+	if (error < 0) {
+		sys_free(thread);
+		return error;
+	}
 	thread->domain = domain;
 	thread->next = domain->threads;
 	domain->threads = thread;
-	return thread;
+	*ret_thread = thread;
+	return 0;
 }
 
 static int thread_new(struct domain *domain, struct domain_thread **ret_thread)
 {
 	struct domain_thread *thread;
-	int error = -ENOMEM;
+	int error;
 
 	pthread_mutex_lock(&domain->threads_lock);
-	thread = thread_record(domain);
-	if (thread) {
+	error = thread_record(domain, &thread);
+	if (error == 0) {
 		thread->ranks = 0;
 		error = thread_take(thread);
 	}
