@@ -79,14 +79,13 @@ static int thread_claim(struct domain_thread *thread, uint32_t number)
 	const struct domain *domain = thread->domain;
 	struct domain_slot *slot = domain_slot(domain, number);
 	const pid_t id = sys_thread_id();
-	const bool robust = sys_robust_works();
+	bool linked;
 	uint64_t before = atomic_load_explicit(&slot->life, memory_order_relaxed);
 	uint64_t after = life_word(SYS_LIFE_WAITERS | (uint32_t)id, life_generation(before) + 1);
 
 	if (!slot_is_free(before))
 		return 0;
-	if (robust)
-		sys_robust_link(thread_node(thread));
+	linked = sys_robust_link(thread_node(thread));
 	atomic_store_explicit(&slot->member, domain->member, memory_order_relaxed);
 	atomic_store_explicit(&slot->member_generation, domain->member_generation, memory_order_relaxed);
 	atomic_store_explicit(&slot->thread, (int32_t)id, memory_order_relaxed);
@@ -94,10 +93,11 @@ static int thread_claim(struct domain_thread *thread, uint32_t number)
 	/* [SLOT-TAKE] Whoever sees the new generation sees whose slot it is. pair: life_look() */
 	if (!atomic_compare_exchange_strong_explicit(&slot->life, &before, after, memory_order_acq_rel,
 						     memory_order_relaxed)) {
-		if (robust)
+		if (linked)
 			sys_robust_unlink(thread_node(thread));
 		return 0;
 	}
+	thread->linked = linked;
 	thread->slot = number;
 	thread->id = id;
 	thread->owner = claim_owner(number, life_generation(after));
@@ -168,7 +168,7 @@ static void thread_leave(struct domain_thread *thread)
 
 	atomic_store_explicit(&slot->life, life_word(SYS_LIFE_DIED, claim_generation(thread->owner)),
 			      memory_order_relaxed);
-	if (sys_robust_works())
+	if (thread->linked)
 		sys_robust_unlink(thread_node(thread));
 	thread->owner = 0;
 }

@@ -24,6 +24,7 @@ struct domain_thread {
 	struct domain *domain;
 	uint64_t owner; /* as a claim names it; 0: it has no slot */
 	uint32_t slot;
+	bool linked; /* its node is in the thread's list: else only the process's life lock tells of its death */
 	pid_t id;
 	void *region; /* the slot's page, and behind it the page with the node */
 

@@ -63,7 +63,7 @@ static void robust_try(void)
 	pthread_mutexattr_destroy(&attributes);
 }
 
-bool sys_robust_works(void)
+static bool robust_is_known(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -75,18 +75,23 @@ bool sys_robust_works(void)
  * [ROBUST-NODE]  The kernel follows "next" alone, so a node is in or out by one store; before it the node itself is
  *                whole. Fences for the compiler alone: only this thread, and the kernel once it is dead, read the list.
  */
-void sys_robust_link(struct sys_robust_node *node)
+bool sys_robust_link(struct sys_robust_node *node)
 {
-	struct robust_list_head *head = robust_head();
-	struct sys_robust_node *end = robust_node(&head->list);
-	struct sys_robust_node *last = robust_node(end->previous);
+	struct robust_list_head *head = robust_is_known() ? robust_head() : NULL;
+	struct sys_robust_node *end;
+	struct sys_robust_node *last;
 
+	if (!head)
+		return false;
+	end = robust_node(&head->list);
+	last = robust_node(end->previous);
 	node->previous = &last->next;
 	node->next = &head->list;
 	atomic_signal_fence(memory_order_seq_cst); /* [ROBUST-NODE] */
 	last->next = &node->next;
 	atomic_signal_fence(memory_order_seq_cst); /* [ROBUST-NODE] */
 	end->previous = &node->next;
+	return true;
 }
 
 void sys_robust_unlink(struct sys_robust_node *node)

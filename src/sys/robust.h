@@ -31,14 +31,16 @@ struct sys_robust_node {
 #define SYS_LIFE_DIED    0x40000000u /* by the kernel: the thread is dead */
 #define SYS_LIFE_THREAD  0x3fffffffu
 
-/* Whether a node of ours can be linked into the lists of this C library: asked once, then remembered. */
-bool sys_robust_works(void);
-
 /*
- * Link in a node of the calling thread's, or out. The thread may be killed at any instruction of these.
+ * Link in a node of the calling thread's. The thread may be killed at any instruction of this.
  * @node: SYS_ROBUST_DISTANCE behind its word
+ *
+ * Return: whether it is: not if this C library's lists aren't as we think, which is asked once, nor in a thread that has
+ * none: of a child that wasn't forked by the C library (raw clone(2)), for one.
  */
-void sys_robust_link(struct sys_robust_node *node);
+bool sys_robust_link(struct sys_robust_node *node);
+
+/* And out again, one that is in. */
 void sys_robust_unlink(struct sys_robust_node *node);
 
 #endif
