@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "domain/dump.h"
 #include "domain/member.h"
 #include "sys/clock.h"
 #include "sys/files.h"
@@ -21,25 +22,6 @@ static uint64_t life_load(const struct domain *domain, uint64_t owner)
 {
 	return atomic_load_explicit(&domain_slot(domain, claim_slot(owner))->life,
 				    memory_order_acquire); /* [LIFE-MARK] */
-}
-
-/* Writing a core dump, which can take seconds in which the kernel marks nothing: "CoreDumping:	1" in proc(5). */
-static bool life_is_dumping(pid_t pid)
-{
-	struct sys_lines lines;
-	const char *value = NULL;
-	char path[32];
-	bool dumping = false;
-
-	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	if (sys_lines_open(AT_FDCWD, path, &lines) < 0)
-		return false;
-	while (!value && sys_lines_next(&lines) > 0) {
-		value = sys_lines_value(&lines, "CoreDumping");
-		dumping = value && value[0] == '1';
-	}
-	sys_lines_close(&lines);
-	return dumping;
 }
 
 /* The mark that the kernel couldn't make. */
@@ -71,8 +53,13 @@ static int life_ask(const struct domain *domain, int fd, uint64_t owner)
 		life_mark(domain, owner, life);
 		return 1;
 	}
-	return atomic_load_explicit(&member->pid_namespace, memory_order_relaxed) == sys_pid_namespace() &&
-	       life_is_dumping(atomic_load_explicit(&member->pid, memory_order_relaxed));
+	/* Its last step, for which the kernel would mark it, comes after the dump. */
+	if (atomic_load_explicit(&member->pid_namespace, memory_order_relaxed) == sys_pid_namespace() &&
+	    dump_is_written(atomic_load_explicit(&member->pid, memory_order_relaxed))) {
+		life_mark(domain, owner, life);
+		return 1;
+	}
+	return 0;
 }
 
 int life_look(struct domain *domain, uint64_t owner)

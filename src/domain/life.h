@@ -12,7 +12,8 @@
  *   -------------+-----------+--------------------------------------------------------------------------------
  *   other gener. | any       | dead: the slot is another's by now
  *   DIED, or 0   | any       | dead: the kernel marked it as the thread's last step
- *   thread id    | held      | alive; unless the process is writing a core dump: then it writes nothing else any more
+ *   thread id    | held      | alive; unless the process is writing a core dump, and nothing else any more: dead, and
+ *                |           | whoever finds out marks it
  *   thread id    | free      | dead, with its whole process; the mark was lost (the kernel gave up the thread's list,
  *                |           | or a peer wrote over the word): whoever finds out makes it
  *
