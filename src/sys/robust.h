@@ -35,8 +35,8 @@ struct sys_robust_node {
  * Link in a node of the calling thread's. The thread may be killed at any instruction of this.
  * @node: SYS_ROBUST_DISTANCE behind its word
  *
- * Return: whether it is: not if this C library's lists aren't as we think, which is asked once, nor in a thread that has
- * none: of a child that wasn't forked by the C library (raw clone(2)), for one.
+ * Return: whether it is: not if this C library's lists aren't as we think, which is asked once, nor in a thread that
+ * has none: of a child that wasn't forked by the C library (raw clone(2)), for one.
  */
 bool sys_robust_link(struct sys_robust_node *node);
 
