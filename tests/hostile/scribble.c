@@ -79,7 +79,7 @@ static void write_over(const struct area *area, struct test_random *random, bool
 		anywhere ? test_random_next(random) % area->size : part->begin + test_random_next(random) % part->size;
 	/* What matters lies at the beginning and the end of a page. */
 	const size_t near_edge = at / 4096 * 4096 + (at % 2 ? at % 128 : 4096 - 32 + at % 32);
-	const size_t place = anywhere && test_random_next(random) % 4 ? near_edge : at;
+	const size_t place = (anywhere || part->size >= DOMAIN_PAGE) && test_random_next(random) % 4 ? near_edge : at;
 	const size_t word = place & ~(size_t)7;
 
 	switch (test_random_next(random) % 8) {
@@ -149,7 +149,11 @@ static void hammer(const struct hostile_plan *plan, const struct area *areas, si
 		put_back(&areas[i]);
 	while (test_clock() < end && !atomic_load(&plan->board->stop)) {
 		const uint64_t owner = somebody_alive(slots);
+		struct domain_slot *slot = (struct domain_slot *)(slots->base + (owner >> 16 & 0x7fff) * DOMAIN_PAGE);
 
+		/* Whoever asks who that is, is led astray. */
+		if (owner && test_random_next(random) % 2)
+			atomic_store(&slot->member, (uint32_t)test_random_next(random));
 		for (uint64_t i = 0; owner && i < 1000; i++)
 			atomic_store(claim, owner | test_random_next(random) % 2 << 31 | i);
 		atomic_fetch_add(&plan->board->written, 1000);

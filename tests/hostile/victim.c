@@ -72,8 +72,10 @@ struct call {
 
 static struct call call_begin(struct victim *victim)
 {
+	/* The last is longer than an interval: then there is a look around. */
 	static const nonet_time waits[] = {0, 0, NONET_US(50), NONET_MS(1), NONET_MS(5)};
-	const nonet_time wait = waits[test_random_next(&victim->random) % 5];
+	const nonet_time wait =
+		test_random_next(&victim->random) % 40 ? waits[test_random_next(&victim->random) % 5] : NONET_MS(120);
 	struct call call = {.starved = starved(victim)};
 
 	call.began = test_clock();
