@@ -369,7 +369,8 @@ static int close_everything(struct test_child_side *side, void *argument)
 	test_check_equal(nonet_event_set(event), 0);
 	test_report(side, "ready");
 	test_await(side, "go on");
-	for (int fd = 3; fd < 64; fd++) {
+	/* The last, since the parent's own bell is open here too. */
+	for (int fd = 63; fd > 2; fd--) {
 		struct stat status;
 
 		if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && fcntl(fd, F_GETFL) & O_RDWR) {
