@@ -24,6 +24,9 @@
  *             the other. Where the word is the count they are one place, and nothing is needed.
  */
 
+/* Out of line, so that what is seldom needed costs taking and giving a free permit neither registers nor stack. */
+#define SEMAPHORE_SELDOM __attribute__((noinline))
+
 /* Whose deaths a sleeper notices at once; those of others he finds when he looks again. */
 #define SEMAPHORE_LIVES (SYS_FUTEX_MANY - 1)
 
@@ -39,6 +42,14 @@ static bool permit_swap(struct nonet_semaphore *semaphore, uint32_t index, uint6
 						       memory_order_seq_cst, memory_order_relaxed);
 }
 
+SEMAPHORE_SELDOM static void semaphore_wake_those(struct nonet_semaphore *semaphore, uint32_t seen)
+{
+	if (seen & SEMAPHORE_WAITS)
+		(void)sys_futex_wake(&semaphore->shared->word, 1);
+	if (seen & SEMAPHORE_BELLS)
+		doorbell_ring(&semaphore->object);
+}
+
 /* Somebody may wait: whoever looks at the word sees what was given before. */
 static void semaphore_wake(struct nonet_semaphore *semaphore)
 {
@@ -52,10 +63,7 @@ static void semaphore_wake(struct nonet_semaphore *semaphore)
 		wanted = (seen & SEMAPHORE_WAITS) | ((seen + 1) & SEMAPHORE_COUNT);
 	} while (!atomic_compare_exchange_weak_explicit(&shared->word, &seen, wanted, memory_order_acq_rel,
 							memory_order_relaxed)); /* [BELL-ARMED] */
-	if (seen & SEMAPHORE_WAITS)
-		(void)sys_futex_wake(&shared->word, 1);
-	if (seen & SEMAPHORE_BELLS)
-		doorbell_ring(&semaphore->object);
+	semaphore_wake_those(semaphore, seen);
 }
 
 static void permit_taken(struct nonet_semaphore *semaphore, uint32_t index)
@@ -84,7 +92,7 @@ static bool permit_take_free(struct nonet_semaphore *semaphore, uint64_t owner)
 	return false;
 }
 
-static bool permit_take_dead(struct nonet_semaphore *semaphore, uint64_t owner)
+SEMAPHORE_SELDOM static bool permit_take_dead(struct nonet_semaphore *semaphore, uint64_t owner)
 {
 	for (uint32_t index = 0; index < semaphore->maximum; index++) {
 		const uint64_t seen = permit_load(semaphore, index);
@@ -259,8 +267,8 @@ static void semaphore_leave_turn(struct nonet_semaphore *semaphore)
 		doorbell_ring(&semaphore->object);
 }
 
-static int semaphore_wait_slowly(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits,
-				 nonet_time deadline)
+SEMAPHORE_SELDOM static int semaphore_wait_slowly(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits,
+						  nonet_time deadline)
 {
 	int result = nonet_mutex_lock(&semaphore->turn, deadline);
 	int error;
@@ -292,6 +300,12 @@ static bool semaphore_try(struct nonet_semaphore *semaphore, uint64_t owner, uin
 	return true;
 }
 
+/* The first time in a process, which has to make a thread for that. */
+SEMAPHORE_SELDOM static int semaphore_make_owner(struct nonet_semaphore *semaphore, uint64_t *ret_owner)
+{
+	return domain_process_owner(semaphore->object.domain, ret_owner);
+}
+
 /* That an operation may be done, and by whom. */
 static int semaphore_begin(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, uint64_t *ret_owner)
 {
@@ -304,7 +318,9 @@ static int semaphore_begin(struct nonet_semaphore *semaphore, uint32_t permits, 
 	*ret_owner = 0;
 	if (semaphore->signals)
 		return flags ? -EOPNOTSUPP : 0;
-	return domain_process_owner(semaphore->object.domain, ret_owner);
+	/* [HELPER-OWNER] pair: domain_process_owner() */
+	*ret_owner = atomic_load_explicit(&semaphore->object.domain->helper, memory_order_acquire);
+	return *ret_owner ? 0 : semaphore_make_owner(semaphore, ret_owner);
 }
 
 int semaphore_shared_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
@@ -330,10 +346,8 @@ static int semaphore_signal(struct nonet_semaphore *semaphore, uint32_t permits)
 	} while (!atomic_compare_exchange_weak_explicit(&shared->word, &seen, (seen + permits) & ~SEMAPHORE_BELLS,
 							memory_order_acq_rel,
 							memory_order_relaxed)); /* [SEM-OWN] [BELL-ARMED] */
-	if (seen & SEMAPHORE_WAITS)
-		(void)sys_futex_wake(&shared->word, 1);
-	if (seen & SEMAPHORE_BELLS)
-		doorbell_ring(&semaphore->object);
+	if (seen & (SEMAPHORE_WAITS | SEMAPHORE_BELLS))
+		semaphore_wake_those(semaphore, seen);
 	return 0;
 }
 

@@ -333,14 +333,15 @@ static int hold_one(struct test_child_side *side, void *argument)
 }
 
 /*
- * Whoever isn't woken looks after 100 ms himself, which would hide that he wasn't: so the best of some rounds has to be
- * better than that. Now a post wakes him, now a death.
+ * Whoever isn't woken looks after 100 ms himself, which would hide that he wasn't: so most rounds have to be better
+ * than that. Now a post wakes him, now a death.
  */
 static void wakes_at_once(struct nonet_semaphore *semaphore, bool by_death)
 {
 	struct test_child *waiter = test_child_until(wait_and_say_when, NULL);
 	struct test_child *holder = NULL;
 	nonet_time best = NONET_FOREVER;
+	int prompt = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		nonet_time begin;
@@ -359,12 +360,13 @@ static void wakes_at_once(struct nonet_semaphore *semaphore, bool by_death)
 			test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
 		took = test_child_number(waiter) - begin;
 		best = took < best ? took : best;
+		prompt += took < NONET_MS(50);
 		test_child_tell(waiter, "give");
 		test_child_wait_state(waiter, "given");
 	}
 	test_check_equal(test_child_join(waiter), 0);
 	test_note("a waiter was woken by a %s after %lld us", by_death ? "death" : "post", (long long)best / 1000);
-	test_check(best < NONET_MS(50));
+	test_check(prompt > ROUNDS / 2);
 }
 
 DOMAIN_TEST(a_post_and_a_death_wake_at_once)
