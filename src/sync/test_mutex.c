@@ -286,6 +286,7 @@ DOMAIN_TEST(a_descriptor_tells_when_it_may_be_free)
 	struct nonet_mutex *mutex = make(NULL);
 	struct test_child *child = test_child_until(hold, NULL);
 	nonet_time best = NONET_FOREVER;
+	int prompt = 0;
 
 	(void)side;
 	(void)argument;
@@ -307,19 +308,21 @@ DOMAIN_TEST(a_descriptor_tells_when_it_may_be_free)
 		child = test_child_until(hold, NULL);
 		test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EAGAIN);
 		test_check_equal(nonet_mutex_arm(mutex), 0);
-		test_check(!is_readable(mutex, test_clock()));
+		/* And it has had the time to look once. */
+		test_check(!is_readable(mutex, test_clock() + NONET_MS(20)));
 		killed = test_clock();
 		test_kill(child);
 		test_check(is_readable(mutex, test_deadline()));
 		took = test_clock() - killed;
 		best = took < best ? took : best;
+		prompt += took < NONET_MS(50);
 		test_check_equal(nonet_mutex_arm(mutex), 1);
 		test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EOWNERDEAD);
 		test_check_equal(nonet_mutex_recover(mutex), 0);
 		test_check_equal(nonet_mutex_unlock(mutex), 0);
 	}
 	test_note("an owner's death was told after %lld us", (long long)best / 1000);
-	test_check(best < NONET_MS(50));
+	test_check(prompt > 2);
 	nonet_mutex_close(mutex);
 	return 0;
 }
