@@ -299,8 +299,7 @@ DOMAIN_TEST(a_descriptor_tells_when_it_may_be_free)
 	test_check_equal(nonet_mutex_unlock(mutex), 0);
 	test_check_equal(test_child_join(child), 0);
 
-	/* The helper looks every 100 ms besides, which would hide that it isn't woken: so the best of some has to be.
-	 */
+	/* The helper looks every 100 ms besides, which would hide that it isn't woken: so most have to be better. */
 	for (int i = 0; i < 5; i++) {
 		nonet_time killed;
 		nonet_time took;
