@@ -8,6 +8,7 @@
 #include <nonet/error.h>
 #include <nonet/macro.h>
 #include <nonet/time.h>
+#include <nonet/wait.h>
 
 NONET_BEGIN_DECLS
 
@@ -212,6 +213,38 @@ struct nonet_mutex_holder {
  * Return: 0, or -ECHILD, -EBADMSG.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_mutex_look(struct nonet_mutex *mutex, struct nonet_mutex_holder *ret_holder);
+
+/**
+ * nonet_mutex_fd() - a descriptor for poll(2): POLLIN once it may be free
+ * @mutex: a handle
+ *
+ * It is a FIFO in the domain's directory, which whoever unlocks the mutex writes to; the first call of this, of
+ * nonet_mutex_arm() or nonet_mutex_waitable() makes it, and in each process two helper threads. One of them sleeps
+ * until the owner dies, while the mutex is armed, and looks every 100 ms, as nonet_mutex_lock() does. It takes nothing,
+ * and no waiter's wake.
+ *
+ * Return: the descriptor, owned by @mutex, or
+ *   -EOPNOTSUPP  a mutex of nonet_mutex_place() has none; or as fcntl(2)
+ *   -ECHILD      the handle is the parent's
+ *   -EMFILE, -ENFILE, -ENOMEM   no descriptor, memory or thread is left
+ *   -EUSERS      as many threads as a domain takes: 32767
+ *   -ESTALE      the domain was removed
+ *   -EBADMSG     the memory, or the domain's, was damaged
+ *   -EACCES, -EPERM, -EEXIST, -ENOENT, -ENOSPC, -EDQUOT, -EFBIG, -EROFS, -EIO, -EINVAL, -EAGAIN, -ENOLCK, -ENXIO,
+ * -ELOOP as mkfifo(3), open(2), chmod(2), fallocate(2), mmap(2), fcntl(2)
+ */
+NONET_PUBLIC int nonet_mutex_fd(struct nonet_mutex *mutex);
+
+/**
+ * nonet_mutex_arm() - make ready to sleep on the descriptor
+ * @mutex: a handle
+ *
+ * Return: 1: it may be free, or its owner is dead; 0: the descriptor will tell; or as nonet_mutex_fd().
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_mutex_arm(struct nonet_mutex *mutex);
+
+/** nonet_mutex_waitable() - what nonet_wait_set_add() wants. Owned by @mutex. */
+NONET_PUBLIC struct nonet_waitable *nonet_mutex_waitable(struct nonet_mutex *mutex);
 
 /**
  * nonet_mutex_explain() - say in a sentence why a call failed

@@ -8,6 +8,7 @@
 #include <nonet/condition.h>
 #include <nonet/endpoint.h>
 #include <nonet/error.h>
+#include <nonet/event.h>
 #include <nonet/filelock.h>
 #include <nonet/guard.h>
 #include <nonet/inspect.h>

@@ -37,8 +37,11 @@ static int semaphore_waitable_arm(struct nonet_waitable *waitable)
 {
 	struct nonet_semaphore *semaphore = container_of(waitable, struct nonet_semaphore, waitable);
 	uint32_t value = 0;
-	int error = semaphore->carrier->value(semaphore, &value);
+	int error;
 
+	if (semaphore->shared)
+		return semaphore_shared_arm(semaphore);
+	error = semaphore->carrier->value(semaphore, &value);
 	/* What is wrong is found out by the call that follows. */
 	if (value > 0 || error < 0)
 		return 1;
@@ -49,7 +52,9 @@ static void semaphore_waitable_rest(struct nonet_waitable *waitable)
 {
 	struct nonet_semaphore *semaphore = container_of(waitable, struct nonet_semaphore, waitable);
 
-	if (semaphore->looker)
+	if (semaphore->shared)
+		semaphore_shared_rest(semaphore);
+	else if (semaphore->looker)
 		looker_rest(semaphore->looker);
 	else
 		watcher_rest(semaphore->watcher);
@@ -110,7 +115,9 @@ int nonet_semaphore_create(const char *address, const struct nonet_semaphore_opt
 
 	options = options ? options : &semaphore_defaults;
 	/* An index in an address is at most 65535. */
-	error = semaphore_check_options(options, NONET_SEMAPHORE_MAY_EXIST | NONET_SEMAPHORE_UNFINISHED, 65536, reterr);
+	error = semaphore_check_options(options,
+					NONET_SEMAPHORE_MAY_EXIST | NONET_SEMAPHORE_UNFINISHED | NONET_SEMAPHORE_SIGNAL,
+					65536, reterr);
 	if (error >= 0)
 		error = semaphore_new(address, &semaphore, reterr);
 	if (error < 0)
@@ -179,6 +186,8 @@ SEMAPHORE_OTHER static int semaphore_wait_other(struct nonet_semaphore *semaphor
 {
 	if (permits == 0 || flags & ~NONET_SEMAPHORE_UNDO)
 		return -EINVAL;
+	if (semaphore->shared)
+		return semaphore_shared_wait(semaphore, permits, flags, deadline);
 	return semaphore->posix ? semaphore_posix_wait(semaphore, permits, flags, deadline)
 				: semaphore_sysv_wait(semaphore, permits, flags, deadline);
 }
@@ -187,6 +196,8 @@ SEMAPHORE_OTHER static int semaphore_post_other(struct nonet_semaphore *semaphor
 {
 	if (permits == 0 || flags & ~NONET_SEMAPHORE_UNDO)
 		return -EINVAL;
+	if (semaphore->shared)
+		return semaphore_shared_post(semaphore, permits, flags);
 	return semaphore->posix ? semaphore_posix_post(semaphore, permits, flags)
 				: semaphore_sysv_post(semaphore, permits, flags);
 }
@@ -253,7 +264,9 @@ static int semaphore_start(struct nonet_semaphore *semaphore)
 		return -ECHILD;
 	}
 	pthread_mutex_lock(&semaphore->starting);
-	if (!semaphore->watcher && !semaphore->looker)
+	if (semaphore->shared)
+		semaphore->waitable.fd = semaphore_shared_start(semaphore);
+	else if (!semaphore->watcher && !semaphore->looker)
 		semaphore->waitable.fd = semaphore_start_helper(semaphore);
 	error = semaphore->waitable.fd;
 	pthread_mutex_unlock(&semaphore->starting);

@@ -9,12 +9,16 @@
 #include <nonet/address.h>
 #include <nonet/semaphore.h>
 
+#include "domain/object.h"
+#include "sync/doorbell.h"
+#include "sync/mutex.h"
 #include "sys/posix_semaphore.h"
 #include "waitable/waitable.h"
 #include "watcher/looker.h"
 #include "watcher/watcher.h"
 
 struct semaphore_carrier;
+struct semaphore_shared;
 
 /* What an address of a semaphore means. */
 struct semaphore_place {
@@ -32,13 +36,22 @@ struct semaphore_place {
 
 struct nonet_semaphore {
 	/* In one line of the cache: what taking and giving read. */
-	sem_t *posix; /* NULL: it is of System V */
+	sem_t *posix; /* NULL: it is of System V, or nonet's own */
 	int id;       /* of a System V set */
 	uint32_t count;
 	const struct semaphore_carrier *carrier;
 
 	struct nonet_waitable waitable;
 	struct semaphore_place place;
+
+	/* Of nonet's own. What doesn't change in the shared memory was read once. */
+	struct semaphore_shared *shared; /* NULL: it isn't */
+	struct object object;
+	struct nonet_mutex turn;
+	struct doorbell bell;
+	uint32_t maximum;
+	bool signals;          /* permits are nobody's */
+	_Atomic uint32_t mine; /* the permit that was taken last, by this handle */
 
 	unsigned generation; /* of the process that opened it */
 	pthread_mutex_t starting;
@@ -75,6 +88,7 @@ struct semaphore_carrier {
 
 extern const struct semaphore_carrier semaphore_posix;
 extern const struct semaphore_carrier semaphore_sysv;
+extern const struct semaphore_carrier semaphore_shared;
 
 /*
  * Taking and giving, called directly: after a system call each return and indirect call is predicted wrongly on a CPU
@@ -84,6 +98,14 @@ int semaphore_posix_wait(struct nonet_semaphore *semaphore, uint32_t permits, ui
 int semaphore_posix_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
 int semaphore_sysv_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
 int semaphore_sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+
+int semaphore_shared_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
+int semaphore_shared_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+
+/* A domain's have a doorbell, and no helper of theirs: the descriptor; arm, once there is one; and rest. */
+int semaphore_shared_start(struct nonet_semaphore *semaphore);
+int semaphore_shared_arm(struct nonet_semaphore *semaphore);
+void semaphore_shared_rest(struct nonet_semaphore *semaphore);
 
 /* Where there was no permit: until @deadline, which isn't NONET_NOW. */
 int semaphore_posix_sleep(struct nonet_semaphore *semaphore, nonet_time deadline);

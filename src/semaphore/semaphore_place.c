@@ -61,8 +61,12 @@ int semaphore_place_init(struct semaphore_place *place, const char *address, str
 	case NONET_SCHEME_SYSVSEM:
 		error = place_sysv(place, reterr);
 		break;
+	case NONET_SCHEME_SEMAPHORE:
+		place->carrier = &semaphore_shared;
+		break;
 	default:
-		error = error_set_at(reterr, -EINVAL, 0, "%s is no semaphore: write posixsem:/NAME or sysvsem:KEY[N]",
+		error = error_set_at(reterr, -EINVAL, 0,
+				     "%s is no semaphore: write semaphore:NAME, posixsem:/NAME or sysvsem:KEY[N]",
 				     place->text);
 		break;
 	}

@@ -34,7 +34,7 @@
 static bool mutex_swap(struct nonet_mutex *mutex, uint64_t *seen, uint64_t wanted)
 {
 	return atomic_compare_exchange_strong_explicit(&mutex->shared->claim, seen, wanted, memory_order_acq_rel,
-						       memory_order_relaxed); /* [MUTEX-OWN] pair: the same */
+						       memory_order_relaxed); /* [MUTEX-OWN] [BELL-ARMED] the same */
 }
 
 static void mutex_wake(struct nonet_mutex *mutex, int32_t count)
@@ -224,8 +224,11 @@ static int mutex_unlock_slow(struct nonet_mutex *mutex, uint64_t owner, uint64_t
 	} while (!mutex_swap(mutex, &seen, wanted));
 	if (wanted & CLAIM_SLOT)
 		return 0;
-	if (seen & CLAIM_WAITERS)
+	if (seen & CLAIM_WAITERS) {
 		mutex_wake(mutex, wanted == MUTEX_GIVEN_UP ? SYS_FUTEX_ALL : 1);
+		if (mutex->rings)
+			doorbell_ring(&mutex->object);
+	}
 	return 1;
 }
 

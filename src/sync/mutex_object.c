@@ -65,6 +65,7 @@ static void mutex_know(struct nonet_mutex *mutex, struct mutex_shared *shared)
 	mutex->rank = shared->rank;
 	mutex->recursive = shared->flags & MUTEX_RECURSIVE;
 	mutex->plain = mutex->rank == 0 && !mutex->object.traced;
+	mutex->rings = mutex->object.map.base;
 }
 
 void mutex_inside(struct nonet_mutex *mutex, const struct object *object, struct mutex_shared *shared)
@@ -104,6 +105,7 @@ int nonet_mutex_create(const char *address, const struct nonet_mutex_options *op
 		sys_free(mutex);
 		return error;
 	}
+	mutex_bell_init(mutex);
 	mutex_know(mutex, mutex->object.payload);
 	*ret_mutex = mutex;
 	return 0;
@@ -121,6 +123,7 @@ int nonet_mutex_open(const char *address, struct nonet_mutex **ret_mutex, struct
 		sys_free(mutex);
 		return error;
 	}
+	mutex_bell_init(mutex);
 	mutex_know(mutex, mutex->object.payload);
 	*ret_mutex = mutex;
 	return 0;
@@ -130,6 +133,7 @@ struct nonet_mutex *nonet_mutex_close(struct nonet_mutex *mutex)
 {
 	if (!mutex)
 		return NULL;
+	mutex_bell_done(mutex);
 	if (mutex->object.map.base)
 		object_close(&mutex->object);
 	else
@@ -178,6 +182,7 @@ int nonet_mutex_place(void *place, const char *directory, const struct nonet_mut
 	if (!mutex)
 		return error_set(reterr, -ENOMEM, "no memory for a mutex's handle");
 	mutex->object.generation = sys_generation();
+	mutex_bell_init(mutex);
 	mutex->object.text = sys_copy_string(text);
 	error = mutex->object.text ? domain_join(directory, true, &mutex->object.domain, reterr)
 				   : error_set(reterr, -ENOMEM, "no memory for a mutex's handle");

@@ -262,6 +262,7 @@ DOMAIN_TEST(one_in_the_programs_own_memory_excludes)
 	test_check_equal(nonet_mutex_place(shared->place, NULL, NULL, &mutex, NULL), -EPROTO);
 	test_check_equal(nonet_mutex_place(shared->place + 8, NULL, &options, &mutex, NULL), -EINVAL);
 	test_check_equal(nonet_mutex_place(shared->place, NULL, &options, &mutex, NULL), 0);
+	test_check_equal(nonet_mutex_fd(mutex), -EOPNOTSUPP);
 	for (int i = 0; i < PROCESSES; i++)
 		children[i] = test_child_until(count_up, shared);
 	for (int i = 0; i < PROCESSES; i++)
@@ -269,6 +270,59 @@ DOMAIN_TEST(one_in_the_programs_own_memory_excludes)
 	test_check_equal(shared->count, PROCESSES * test_scaled(200000));
 	nonet_mutex_close(mutex);
 	munmap(shared, sizeof(*shared));
+	return 0;
+}
+
+static bool is_readable(struct nonet_mutex *mutex, nonet_time deadline)
+{
+	struct pollfd item = {.fd = nonet_mutex_fd(mutex), .events = POLLIN};
+
+	return test_poll(&item, 1, deadline) == 1;
+}
+
+/* Its descriptor tells when it was unlocked, and when its owner was killed: what the kernel can't write to a FIFO. */
+DOMAIN_TEST(a_descriptor_tells_when_it_may_be_free)
+{
+	struct nonet_mutex *mutex = make(NULL);
+	struct test_child *child = test_child_until(hold, NULL);
+	nonet_time best = NONET_FOREVER;
+	int prompt = 0;
+
+	(void)side;
+	(void)argument;
+	test_check_equal(nonet_mutex_arm(mutex), 0);
+	test_check(!is_readable(mutex, test_clock()));
+	test_child_tell(child, "let go");
+	test_check(is_readable(mutex, test_deadline()));
+	test_check_equal(nonet_mutex_arm(mutex), 1);
+	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
+	test_check_equal(nonet_mutex_unlock(mutex), 0);
+	test_check_equal(test_child_join(child), 0);
+
+	/* The helper looks every 100 ms besides, which would hide that it isn't woken: so most have to be better. */
+	for (int i = 0; i < 5; i++) {
+		nonet_time killed;
+		nonet_time took;
+
+		child = test_child_until(hold, NULL);
+		test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EAGAIN);
+		test_check_equal(nonet_mutex_arm(mutex), 0);
+		/* And it has had the time to look once. */
+		test_check(!is_readable(mutex, test_clock() + NONET_MS(20)));
+		killed = test_clock();
+		test_kill(child);
+		test_check(is_readable(mutex, test_deadline()));
+		took = test_clock() - killed;
+		best = took < best ? took : best;
+		prompt += took < NONET_MS(50);
+		test_check_equal(nonet_mutex_arm(mutex), 1);
+		test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EOWNERDEAD);
+		test_check_equal(nonet_mutex_recover(mutex), 0);
+		test_check_equal(nonet_mutex_unlock(mutex), 0);
+	}
+	test_note("an owner's death was told after %lld us", (long long)best / 1000);
+	test_check(prompt > 2);
+	nonet_mutex_close(mutex);
 	return 0;
 }
 
@@ -283,6 +337,7 @@ int main(void)
 		test_case(ranks_are_kept),
 		test_case(a_child_opens_its_own),
 		test_case(one_in_the_programs_own_memory_excludes),
+		test_case(a_descriptor_tells_when_it_may_be_free),
 	};
 	return test_main(tests);
 }

@@ -60,6 +60,21 @@ int sys_futex_wait_pair(const struct sys_futex_pair *pair, nonet_time deadline)
 		syscall(SYS_futex_waitv, waiters, 2, 0, deadline == NONET_FOREVER ? NULL : &until, CLOCK_MONOTONIC));
 }
 
+int sys_futex_wait_many(const struct sys_futex_word *words, int count, nonet_time deadline)
+{
+	const struct timespec until = time_to_timespec(deadline);
+	struct futex_waiter waiters[SYS_FUTEX_MANY];
+	int error = sys_fault(SYS_CALL_FUTEX_WAIT);
+
+	if (error < 0)
+		return error;
+	for (int i = 0; i < count; i++)
+		waiters[i] = (struct futex_waiter){
+			.value = words[i].value, .address = (uintptr_t)words[i].word, .flags = FUTEX_32};
+	return futex_result(syscall(SYS_futex_waitv, waiters, count, 0, deadline == NONET_FOREVER ? NULL : &until,
+				    CLOCK_MONOTONIC));
+}
+
 int sys_futex_wake(const _Atomic uint32_t *word, int32_t count)
 {
 	int error = sys_fault(SYS_CALL_FUTEX_WAKE);

@@ -24,6 +24,14 @@ struct sys_futex_pair {
 };
 int sys_futex_wait_pair(const struct sys_futex_pair *pair, nonet_time deadline);
 
+/* Sleep while all are as given: 1 to SYS_FUTEX_MANY of them. */
+#define SYS_FUTEX_MANY 128
+struct sys_futex_word {
+	const _Atomic uint32_t *word;
+	uint32_t value;
+};
+int sys_futex_wait_many(const struct sys_futex_word *words, int count, nonet_time deadline);
+
 /* Wake as many that sleep on it: how many woke, -EFAULT. */
 #define SYS_FUTEX_ALL INT32_MAX
 int sys_futex_wake(const _Atomic uint32_t *word, int32_t count);

@@ -4,6 +4,7 @@
  * carrier to try.
  */
 #include "conform/test_semaphore.h"
+#include "harness/domain.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -24,10 +25,15 @@ struct property {
 static const struct property properties[] = {SEMAPHORE_PROPERTIES(PROPERTY_ROW)};
 
 static const struct semaphore_kind kinds[] = {
-	{.name = "posixsem", .maximum = INT_MAX},
-	{.name = "sysvsem", .is_sysv = true, .maximum = 32767},
-	{.name = "sysvsem-third", .is_sysv = true, .index = 2, .maximum = 32767},
-	{.name = "sysvsem-path", .is_sysv = true, .by_path = true, .maximum = 32767},
+	{.name = "posixsem", .maximum = INT_MAX, .most = "2147483647"},
+	{.name = "sysvsem", .is_sysv = true, .maximum = 32767, .most = "32767"},
+	{.name = "sysvsem-third", .is_sysv = true, .index = 2, .maximum = 32767, .most = "32767"},
+	{.name = "sysvsem-path", .is_sysv = true, .by_path = true, .maximum = 32767, .most = "32767"},
+	{.name = "semaphore",
+	 .is_shared = true,
+	 .flags = NONET_SEMAPHORE_SIGNAL,
+	 .maximum = 1073741823,
+	 .most = "1073741823"},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -61,7 +67,9 @@ static void name_by_path(void)
 
 static void name_it(void)
 {
-	if (!semaphore_kind->is_sysv) {
+	if (semaphore_kind->is_shared) {
+		snprintf(semaphore_whole, sizeof(semaphore_whole), "semaphore:conform");
+	} else if (!semaphore_kind->is_sysv) {
 		snprintf(semaphore_name, sizeof(semaphore_name), "/%s", test_name("conform"));
 		snprintf(semaphore_whole, sizeof(semaphore_whole), "posixsem:%s", semaphore_name);
 	} else if (semaphore_kind->by_path) {
@@ -85,12 +93,23 @@ static int cell_setup(void **state)
 	return test_setup(state);
 }
 
+static int cell_in_domain(struct test_child_side *side, void *argument)
+{
+	(void)side;
+	(void)argument;
+	running->property->check();
+	return 0;
+}
+
 static void cell_run(void **state)
 {
 	(void)state;
 	semaphore_kind = running->kind;
 	name_it();
-	running->property->check();
+	if (semaphore_kind->is_shared)
+		test_domain_run_at(TEST_HERE, running->name, cell_in_domain);
+	else
+		running->property->check();
 	if (directory) {
 		unlink(test_path(directory, "file"));
 		test_directory_free(directory);
@@ -100,10 +119,20 @@ static void cell_run(void **state)
 
 struct nonet_semaphore *semaphore_make(uint32_t value)
 {
-	const struct nonet_semaphore_options options = {.size = sizeof(options), .value = value};
+	const struct nonet_semaphore_options options = {
+		.size = sizeof(options), .value = value, .flags = semaphore_kind->flags};
 	struct nonet_semaphore *semaphore = NULL;
 
 	test_check_equal(nonet_semaphore_create(semaphore_address, &options, NONET_NOW, &semaphore, NULL), 0);
+	return semaphore;
+}
+
+struct nonet_semaphore *semaphore_in_child(struct nonet_semaphore *inherited)
+{
+	struct nonet_semaphore *semaphore = inherited;
+
+	if (semaphore_kind->is_shared)
+		test_check_equal(nonet_semaphore_open(semaphore_address, NULL, NONET_NOW, &semaphore, NULL), 0);
 	return semaphore;
 }
 

@@ -37,6 +37,9 @@ struct semaphore_kind {
 	const char *name;
 	bool is_sysv;
 	bool by_path;
+	bool is_shared;   /* nonet's own, that only counts: what owned ones do is in src/semaphore */
+	uint32_t flags;   /* to make it with */
+	const char *most; /* how a sentence says the maximum */
 	uint32_t index;
 	uint32_t maximum;
 };
@@ -51,6 +54,8 @@ extern int semaphore_key;
 
 /* One with so many permits; closed and removed. */
 struct nonet_semaphore *semaphore_make(uint32_t value);
+/* In a child: the parent's handle, or of nonet's own one for itself. */
+struct nonet_semaphore *semaphore_in_child(struct nonet_semaphore *inherited);
 void semaphore_end(struct nonet_semaphore *semaphore);
 uint32_t semaphore_value(struct nonet_semaphore *semaphore);
 

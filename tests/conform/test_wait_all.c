@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <nonet/event.h>
 #include <nonet/filelock.h>
+#include <nonet/mutex.h>
 #include <nonet/process.h>
 #include <nonet/queue.h>
 #include <nonet/semaphore.h>
@@ -13,6 +15,7 @@
 #include <nonet/unix.h>
 #include <nonet/wait.h>
 
+#include "harness/domain.h"
 #include "harness/test.h"
 
 /*
@@ -241,10 +244,144 @@ static void one_wait_wakes_for_each_of_them(void **state)
 	close_world(&world);
 }
 
+/* The same of a domain's: rung by whoever makes them ready, and by our own helper when their holder is killed. */
+struct shared {
+	struct nonet_event *event;
+	struct nonet_mutex *mutex;
+	struct nonet_semaphore *pool, *signal;
+};
+
+static struct shared share(void)
+{
+	const struct nonet_event_options events = {.size = sizeof(events), .flags = NONET_EVENT_MAY_EXIST};
+	const struct nonet_mutex_options mutexes = {.size = sizeof(mutexes), .flags = NONET_MUTEX_MAY_EXIST};
+	struct nonet_semaphore_options options = {
+		.size = sizeof(options), .value = 1, .flags = NONET_SEMAPHORE_MAY_EXIST};
+	struct shared shared;
+
+	test_check_equal(nonet_event_create("event:all", &events, &shared.event, NULL), 0);
+	test_check_equal(nonet_mutex_create("mutex:all", &mutexes, &shared.mutex, NULL), 0);
+	test_check_equal(nonet_semaphore_create("semaphore:pool", &options, NONET_NOW, &shared.pool, NULL), 0);
+	options.value = 0;
+	options.flags |= NONET_SEMAPHORE_SIGNAL;
+	test_check_equal(nonet_semaphore_create("semaphore:signal", &options, NONET_NOW, &shared.signal, NULL), 0);
+	return shared;
+}
+
+static void unshare_all(struct shared *shared)
+{
+	nonet_event_close(shared->event);
+	nonet_mutex_close(shared->mutex);
+	nonet_semaphore_close(shared->pool);
+	nonet_semaphore_close(shared->signal);
+}
+
+static int other_member(struct test_child_side *side, void *argument)
+{
+	struct shared shared = share();
+
+	(void)argument;
+	test_check_equal(nonet_mutex_lock(shared.mutex, NONET_NOW), 0);
+	test_check_equal(nonet_semaphore_wait(shared.pool, 1, 0, NONET_NOW), 0);
+	test_report(side, "ready");
+	test_await(side, "event");
+	test_check_equal(nonet_event_set(shared.event), 0);
+	test_await(side, "signal");
+	test_check_equal(nonet_semaphore_post(shared.signal, 1, 0), 0);
+	test_await(side, "mutex");
+	test_check_equal(nonet_mutex_unlock(shared.mutex), 0);
+	test_await(side, "pool");
+	test_check_equal(nonet_semaphore_post(shared.pool, 1, 0), 0);
+	test_report(side, "done");
+	test_await(side, "again");
+	test_check_equal(nonet_mutex_lock(shared.mutex, NONET_FOREVER), 0);
+	test_check_equal(nonet_semaphore_wait(shared.pool, 1, 0, NONET_FOREVER), 0);
+	test_report(side, "held");
+	test_await(side, "never");
+	return 0;
+}
+
+/* The next that is told and can be had is @wanted. */
+static void is_had(struct nonet_wait_set *set, struct shared *shared, void *wanted)
+{
+	struct nonet_wait_event event;
+	size_t count;
+	int r = -EAGAIN;
+
+	while (r == -EAGAIN) {
+		test_check_equal(nonet_wait(set, &event, 1, SOON, &count), 0);
+		test_check(event.data == wanted);
+		if (wanted == shared->event)
+			r = nonet_event_wait(shared->event, NONET_NOW);
+		else if (wanted == shared->mutex)
+			r = nonet_mutex_lock(shared->mutex, NONET_NOW);
+		else
+			r = nonet_semaphore_wait(wanted, 1, 0, NONET_NOW);
+	}
+	test_check(r == 0 || r == -EOWNERDEAD);
+	if (wanted == shared->event)
+		test_check_equal(nonet_event_clear(shared->event), 1);
+}
+
+static void nothing_is_had(struct nonet_wait_set *set)
+{
+	struct nonet_wait_event event;
+	size_t count;
+
+	test_check_equal(nonet_wait(set, &event, 1, nonet_after(NONET_MS(30)), &count), -ETIMEDOUT);
+}
+
+DOMAIN_TEST(one_wait_wakes_for_each_of_a_domain)
+{
+	struct shared shared = share();
+	struct test_child *other = test_child_until(other_member, NULL);
+	struct nonet_wait_set *set = NULL;
+
+	(void)side;
+	(void)argument;
+	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_event_waitable(shared.event), 1, shared.event), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_mutex_waitable(shared.mutex), 1, shared.mutex), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_semaphore_waitable(shared.pool), 1, shared.pool), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_semaphore_waitable(shared.signal), 1, shared.signal), 0);
+	nothing_is_had(set);
+	test_child_tell(other, "event");
+	is_had(set, &shared, shared.event);
+	nothing_is_had(set);
+	test_child_tell(other, "signal");
+	is_had(set, &shared, shared.signal);
+	nothing_is_had(set);
+	test_child_tell(other, "mutex");
+	is_had(set, &shared, shared.mutex);
+	nothing_is_had(set);
+	test_child_tell(other, "pool");
+	is_had(set, &shared, shared.pool);
+	test_child_wait_state(other, "done");
+	test_check_equal(nonet_mutex_unlock(shared.mutex), 0);
+	test_check_equal(nonet_semaphore_post(shared.pool, 1, 0), 0);
+	test_child_tell(other, "again");
+	test_child_wait_state(other, "held");
+	/* Now both are held by one who is killed. */
+	test_check_equal(nonet_wait_set_remove(set, nonet_semaphore_waitable(shared.pool)), 0);
+	while (nonet_mutex_arm(shared.mutex) != 0)
+		test_check_equal(nonet_mutex_lock(shared.mutex, NONET_NOW), -EAGAIN);
+	nothing_is_had(set);
+	test_kill(other);
+	is_had(set, &shared, shared.mutex);
+	test_check_equal(nonet_mutex_recover(shared.mutex), 0);
+	test_check_equal(nonet_wait_set_remove(set, nonet_mutex_waitable(shared.mutex)), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_semaphore_waitable(shared.pool), 1, shared.pool), 0);
+	is_had(set, &shared, shared.pool);
+	nonet_wait_set_free(set);
+	unshare_all(&shared);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(one_wait_wakes_for_each_of_them),
+		test_case(one_wait_wakes_for_each_of_a_domain),
 	};
 	return test_main(tests);
 }

@@ -9,6 +9,7 @@
 
 #include <nonet/semaphore.h>
 
+#include "harness/domain.h"
 #include "harness/kill.h"
 #include "harness/test.h"
 
@@ -191,12 +192,57 @@ static void who_only_waits_takes_nothing_along(void **state)
 	watch(make_sysv(0), "sysvsem");
 }
 
+static int take_and_give_own(struct test_child_side *side, void *argument)
+{
+	struct nonet_semaphore *semaphore = NULL;
+
+	(void)argument;
+	test_check_equal(nonet_semaphore_open(address, NULL, NONET_NOW, &semaphore, NULL), 0);
+	return take_and_give_with_undo(side, semaphore);
+}
+
+/* nonet's own: two are killed in turn while a third works on, and one sleeps by the descriptor now and then. */
+DOMAIN_TEST(of_nonets_own_every_permit_comes_back)
+{
+	struct test_random random = test_random_init(test_seed(), 4);
+	struct nonet_semaphore *semaphore;
+	struct test_child *survivor, *other;
+	const uint64_t count = kills(500);
+	uint64_t killed = 0;
+
+	(void)side;
+	(void)argument;
+	snprintf(address, sizeof(address), "semaphore:kill");
+	semaphore = make(PERMITS);
+	survivor = test_child_until(take_and_give_own, NULL);
+	other = test_child_until(take_and_give_own, NULL);
+	for (uint64_t i = 0; i < count; i++) {
+		struct test_child *victim = test_child_until(i % 2 ? take_and_give_own : arm_and_disarm, NULL);
+
+		killed += (uint64_t)test_kill_at_random(i % 4 < 2 ? victim : other, 0, MOST, &random);
+		if (i % 4 >= 2)
+			other = victim;
+		test_check_equal(nonet_semaphore_wait(semaphore, PERMITS, 0, test_deadline()), 0);
+		test_check_equal(value_of(semaphore), 0);
+		test_check_equal(nonet_semaphore_post(semaphore, PERMITS, 0), 0);
+	}
+	test_kill(survivor);
+	test_kill(other);
+	test_check_equal(value_of(semaphore), PERMITS);
+	test_check_equal(killed, count);
+	test_check_equal(nonet_semaphore_wait(semaphore, PERMITS, 0, NONET_NOW), 0);
+	test_note("semaphore: %llu kills, count exact", (unsigned long long)killed);
+	nonet_semaphore_close(semaphore);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(with_undo_every_permit_comes_back),
 		test_case(without_undo_a_death_costs_one_permit_at_most),
 		test_case(who_only_waits_takes_nothing_along),
+		test_case(of_nonets_own_every_permit_comes_back),
 	};
 
 	return test_main(tests);
