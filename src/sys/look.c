@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/cancel.h"
 #include "sys/fault.h"
 #include "sys/files.h"
 #include "sys/memory.h"
@@ -73,12 +74,15 @@ int sys_directory_next(struct sys_directory *directory, const char **ret_name, u
 int sys_read_begin(int fd, void *buffer, size_t size)
 {
 	ssize_t count = sys_fault(SYS_CALL_READ);
+	int cancel;
 
 	if (count < 0)
 		return (int)count;
+	cancel = sys_cancel_off();
 	do
 		count = read(fd, buffer, size);
 	while (count < 0 && errno == EINTR);
+	sys_cancel_restore(cancel);
 	return count < 0 ? -errno : (int)count;
 }
 

@@ -76,10 +76,10 @@ static void name_it(void)
 		name_by_path();
 	} else {
 		semaphore_key = test_sysv_key();
-		snprintf(semaphore_whole, sizeof(semaphore_whole), "sysvsem:%d", semaphore_key);
+		snprintf(semaphore_whole, sizeof(semaphore_whole), "sysvsem:0x%08x", (unsigned)semaphore_key);
 	}
 	if (semaphore_kind->index > 0)
-		snprintf(semaphore_address, sizeof(semaphore_address), "sysvsem:%d[%u]", semaphore_key,
+		snprintf(semaphore_address, sizeof(semaphore_address), "sysvsem:0x%08x[%u]", (unsigned)semaphore_key,
 			 semaphore_kind->index);
 	else
 		memcpy(semaphore_address, semaphore_whole, sizeof(semaphore_whole));
