@@ -47,8 +47,9 @@ static int posix_take(nonet_time deadline)
 	return nonet_semaphore_wait(semaphore, 1, 0, deadline);
 }
 
-static int posix_give(void)
+static int posix_give(int status)
 {
+	(void)status;
 	return nonet_semaphore_post(semaphore, 1, 0);
 }
 

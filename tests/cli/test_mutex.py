@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command on mutexes of nonet's own: what a holder's death means to a shell user."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+
+import cli
+
+
+class Case(cli.Case):
+    def setUp(self):
+        super().setUp()
+        self.domain = tempfile.mkdtemp(prefix="cli-mutex-", dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, self.domain)
+        self.mutex = f"mutex:{self.domain}/jobs"
+
+    def created(self, *options):
+        done = self.nonet("create", *options, self.mutex)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+
+    def locked(self, *arguments):
+        """Runs nonet lock on the mutex. Returns its exit status, what the command printed, and the warnings."""
+        done = self.nonet("lock", "-t", cli.BOUND, *arguments[:-1], self.mutex, "--", "sh", "-c", arguments[-1])
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def holder_dies(self):
+        """Somebody is killed who holds it, with the command that he runs."""
+        process = self.start("lock", self.mutex, "--", "sh", "-c", "echo ready; exec sleep 100", stderr=subprocess.DEVNULL)
+        self.read_until(process.stdout, b"ready\n")
+        process.kill()
+        self.assertEqual(process.stdout.read(), b"", "the command was killed, too")
+
+
+class Make(Case):
+    def test_it_is_made_with_its_mode_and_removed(self):
+        self.created("--mode", "0640", "--rank", "3", "--recursive", "--trace")
+        self.assertEqual(stat.S_IMODE(os.stat(f"{self.domain}/jobs.mutex").st_mode), 0o640)
+        again = self.nonet("create", self.mutex)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("there already", self.one_line(again.stderr))
+        self.assertEqual(self.nonet("remove", self.mutex).returncode, 0)
+        self.assertEqual(self.nonet("remove", self.mutex).returncode, 1)
+        self.assertEqual(self.nonet("remove", "--force", self.mutex).returncode, 0)
+
+    def test_options_that_mean_nothing_are_refused(self):
+        for arguments, mention in (
+            (("--size", "4K", self.mutex), "--size"), (("--value", "1", self.mutex), "--value"),
+            (("--rank", "1", "posixsem:/cli-mutex"), "--rank"), (("--trace", "posixsem:/cli-mutex"), "--trace"),
+            (("--recursive", "posixsem:/cli-mutex"), "--recursive"), (("--rank", "0", self.mutex), "--rank"),
+            (("--rank", "5000000000", self.mutex), "too many"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.nonet("create", *arguments)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(mention, self.one_line(done.stderr))
+        done = self.nonet("lock", "--shared", self.mutex, "true")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("isn't shared", self.one_line(done.stderr))
+        done = self.nonet("lock", "--recover", "flock:" + self.path(), "true")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("for a mutex", self.one_line(done.stderr))
+
+    def test_who_locks_what_is_not_there_is_told(self):
+        self.assertEqual(self.locked("true")[0], 125)
+        self.created()
+        self.nonet("remove", self.mutex)
+        status, _, err = self.locked("true")
+        self.assertEqual(status, 125)
+        self.assertIn("there is no", err)
+
+
+class Death(Case):
+    def setUp(self):
+        super().setUp()
+        self.created()
+
+    def test_the_next_command_runs_with_a_warning_and_its_success_recovers(self):
+        self.holder_dies()
+        status, out, err = self.locked("echo $NONET_OWNER_DIED")
+        self.assertEqual((status, out), (0, self.mutex + "\n"))
+        self.assertIn("half-done", self.one_line(err.encode()))
+        self.assertEqual(self.locked("echo ${NONET_OWNER_DIED-unset}"), (0, "unset\n", ""))
+
+    def test_a_command_that_fails_leaves_the_warning_to_the_next(self):
+        self.holder_dies()
+        for _ in range(3):
+            status, _, err = self.locked("exit 4")
+            self.assertEqual(status, 4)
+            self.assertIn("half-done", self.one_line(err.encode()))
+        self.assertIn("half-done", self.locked("true")[2])
+        # Without a death a failure means nothing.
+        self.assertEqual(self.locked("exit 4"), (4, "", ""))
+        self.assertEqual(self.locked("true"), (0, "", ""))
+
+    def test_recover_says_that_nothing_needs_mending(self):
+        self.holder_dies()
+        self.assertEqual(self.locked("--recover", "exit 4"), (4, "", ""))
+        self.assertEqual(self.locked("true"), (0, "", ""))
+
+    def test_no_recover_does_not_run_it_and_leaves_it_so(self):
+        self.holder_dies()
+        for _ in range(2):
+            status, out, err = self.locked("--no-recover", "echo in")
+            self.assertEqual((status, out), (125, ""))
+            self.assertIn("isn't run", self.one_line(err.encode()))
+        self.assertIn("half-done", self.locked("true")[2])
+        self.assertEqual(self.locked("--no-recover", "echo in"), (0, "in\n", ""))
+
+    def test_a_command_that_a_signal_ends_has_died_with_it(self):
+        for number in (signal.SIGKILL, signal.SIGINT):
+            self.assertEqual(self.locked(f"kill -{int(number)} $$")[0], cli.status_of_signal(number))
+            self.assertIn("half-done", self.locked("true")[2])
+            self.assertEqual(self.locked("true"), (0, "", ""))
+
+    def test_a_killed_guard_is_the_death_of_the_holder(self):
+        process = self.start("lock", self.mutex, "--", "sh", "-c", "echo $PPID; exec sleep 100")
+        guard = int(self.read_until(process.stdout, b"\n"))
+        os.kill(guard, signal.SIGKILL)
+        status, _, err = self.finish(process)
+        self.assertEqual(status, 125)
+        self.assertIn("is held no more", self.one_line(err))
+        self.assertIn("half-done", self.locked("true")[2])
+
+    def test_a_waiter_is_woken_by_the_death(self):
+        process = self.start("lock", self.mutex, "--", "sh", "-c", "echo ready; exec sleep 100", stderr=subprocess.DEVNULL)
+        self.read_until(process.stdout, b"ready\n")
+        waiter = self.start("lock", self.mutex, "--", "sh", "-c", "echo $NONET_OWNER_DIED")
+        self.until(lambda: children(waiter.pid), "there is a guard")
+        process.kill()
+        status, out, err = self.finish(waiter)
+        self.assertEqual((status, out.decode()), (0, self.mutex + "\n"))
+        self.assertIn("half-done", self.one_line(err))
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return file.read().split()
+
+
+if __name__ == "__main__":
+    cli.main()
