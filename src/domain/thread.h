@@ -3,6 +3,7 @@
 #define DOMAIN_THREAD_H
 
 #include "domain/domain.h"
+#include "sys/clock.h"
 
 /*
  * The threads of this process in a domain: each has a slot once it takes something for the first time, by which claims
@@ -74,5 +75,18 @@ static inline int domain_thread_owner(struct domain *domain, uint64_t *ret_owner
  * of its threads may give back. Errors as above, and -ENOMEM: no thread.
  */
 int domain_process_owner(struct domain *domain, uint64_t *ret_owner);
+
+/*
+ * The thread that is named @owner is about to sleep for an object, the number of its file, or 0: does so no more. For
+ * display only, so that others see who waits for what.
+ */
+static inline void domain_thread_waits(const struct domain *domain, uint64_t owner, uint64_t object)
+{
+	struct domain_slot *slot = domain_slot(domain, claim_slot(owner));
+
+	if (object)
+		atomic_store_explicit(&slot->waits_since, sys_clock_real(), memory_order_relaxed);
+	atomic_store_explicit(&slot->waits_for, object, memory_order_relaxed);
+}
 
 #endif

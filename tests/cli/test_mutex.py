@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command on mutexes of nonet's own: what a holder's death means to a shell user."""
 
+import json
 import os
 import shutil
 import signal
@@ -134,6 +135,72 @@ class Death(Case):
         status, out, err = self.finish(waiter)
         self.assertEqual((status, out.decode()), (0, self.mutex + "\n"))
         self.assertIn("half-done", self.one_line(err))
+
+
+class Look(Case):
+    def shown(self):
+        done = self.nonet("show", "--json", self.mutex)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return json.loads(done.stdout)
+
+    def listed(self):
+        done = self.nonet("ls", "--json", "domains", environment={"NONET_DOMAIN": self.domain})
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        told = json.loads(done.stdout)
+        (domain,) = [domain for domain in told["domains"] if domain["path"] == self.domain]
+        return domain, {one["address"]: one for one in told["objects"]}
+
+    def test_holder_waiter_and_trace(self):
+        self.created("--trace")
+        holder = self.start("lock", self.mutex, "--", "sh", "-c", "echo $PPID; read line")
+        guard = int(self.read_until(holder.stdout, b"\n"))
+        waiter = self.start("lock", self.mutex, "--", "sh", "-c", "echo $PPID")
+        self.until(lambda: self.shown().get("waiters") == 1, "it waits")
+        shown = self.shown()
+        self.assertEqual((shown["holder"], shown["processes"]), (guard, 2))
+        self.assertEqual([(one["what"], one["pid"]) for one in shown["members"][:2]],
+                         [("holder", guard), ("waiter", int(children(waiter.pid)[0]))])
+        self.assertEqual([(one["what"], one["pid"]) for one in shown["trace"]], [("locked", guard)])
+        text = self.nonet("show", self.mutex).stdout.decode()
+        self.assertRegex(text, rf"(?m)^holder  process {guard} \(nonet\), for \d+s or longer$")
+        self.assertRegex(text, rf"(?m)^did     [-0-9]+ [:0-9]+\.\d{{6}} process {guard} locked$")
+        domain, objects = self.listed()
+        self.assertEqual((domain["members"], domain["objects"], domain["damaged"]), (2, 1, False))
+        self.assertEqual((objects["mutex:jobs"]["holder"], objects["mutex:jobs"]["waiters"]), (guard, 1))
+        self.finish(holder, b"\n")
+        second = int(self.finish(waiter)[1])
+        shown = self.shown()
+        self.assertEqual([(one["what"], one["pid"]) for one in shown["trace"]],
+                         [("locked", guard), ("unlocked", guard), ("locked", second), ("unlocked", second)])
+        self.assertEqual((shown["members"], shown["processes"], "holder" in shown), ([], 0, False))
+
+    def test_a_dead_holder_and_what_is_damaged(self):
+        self.created()
+        self.holder_dies()
+        self.until(lambda: self.shown().get("holder_dead"), "its death is told")
+        self.assertEqual(self.shown()["members"], [{"what": "holder", "dead": True}])
+        self.assertIn("one who died", self.nonet("show", self.mutex).stdout.decode())
+        for name in ("file", "a\n\x1b[31mb"):
+            with open(f"{self.domain}/{name}.mutex", "w", encoding="ascii") as file:
+                file.write("nothing")
+        _, objects = self.listed()
+        self.assertEqual({address: (one.get("holder_dead"), one.get("damaged")) for address, one in objects.items()
+                          if "/" not in address},
+                         {"mutex:jobs": (True, None), "mutex:file": (None, True), "mutex:a%0A%1B[31mb": (None, True)})
+        text = self.nonet("ls", "domains", environment={"NONET_DOMAIN": self.domain}).stdout.decode()
+        self.assertRegex(text, r"(?m)^mutex:jobs .*its holder died$")
+        self.assertRegex(text, r"(?m)^mutex:file .*damaged: nobody can use it$")
+        self.assertRegex(text, rf"(?m)^domain {self.domain}: 3 objects, 0 processes, ")
+
+    def test_what_is_not_there(self):
+        for address, mention in ((self.mutex, "no domain"), ("mutex:" + self.path("none") + "/x", "no domain|can't look")):
+            done = self.nonet("show", address)
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            self.assertRegex(self.one_line(done.stderr), mention)
+        self.created()
+        done = self.nonet("show", self.mutex + "2")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("there is no " + self.mutex + "2", self.one_line(done.stderr))
 
 
 def children(pid):
