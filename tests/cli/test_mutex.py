@@ -192,6 +192,26 @@ class Look(Case):
         self.assertRegex(text, r"(?m)^mutex:file .*damaged: nobody can use it$")
         self.assertRegex(text, rf"(?m)^domain {self.domain}: 3 objects, 0 processes, ")
 
+    def doctor(self):
+        done = self.nonet("doctor", "--json", "--all", "domains", environment={"NONET_DOMAIN": self.domain})
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        (finding,) = json.loads(done.stdout)
+        return finding
+
+    def test_the_doctor_tells_of_the_dead_and_the_damaged(self):
+        self.created()
+        self.holder_dies()
+        self.until(lambda: self.shown().get("holder_dead"), "its death is told")
+        with open(f"{self.domain}/bad.mutex", "w", encoding="ascii"):
+            finding = self.doctor()
+        # Others may have damaged ones as well.
+        self.assertEqual(finding["level"], "note")
+        self.assertRegex(finding["found"], "is damaged|no domain of this version")
+        self.assertEqual(self.nonet("remove", f"mutex:{self.domain}/bad").returncode, 0)
+        finding = self.doctor()
+        self.assertEqual(finding["level"], "note")
+        self.assertRegex(finding["found"], "mutex:jobs was held by a process that died|is damaged|no domain|given up")
+
     def test_what_is_not_there(self):
         for address, mention in ((self.mutex, "no domain"), ("mutex:" + self.path("none") + "/x", "no domain|can't look")):
             done = self.nonet("show", address)
