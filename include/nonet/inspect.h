@@ -50,7 +50,7 @@ struct nonet_inspect_object {
 	uint32_t mode;  /* permissions, 0 to 0777 */
 	uint32_t owner, group;
 	int32_t id;     /* of System V */
-	int32_t pid;    /* who made it (sysvshm:) or holds it (locks, mutex:), in the caller's PID namespace */
+	int32_t pid;    /* who made it (sysvshm:) or holds it (locks, mutex:, rwlock:), in the caller's PID namespace */
 	uint64_t bytes; /* memory: its size; sysvmsg: what is queued; locks: the range's length, 0: to the end */
 	uint64_t count; /* queues: messages; semaphores: the value, of a set the sum of all; locks: the range's start */
 	uint64_t room;  /* queues: the most messages (posixmq:) or bytes (sysvmsg:); sysvsem: semaphores in the set */
@@ -240,7 +240,7 @@ struct nonet_inspect_state;
 
 /**
  * nonet_inspect_state() - all that is known of one of nonet's own objects
- * @address:   mutex:
+ * @address:   mutex:, rwlock: or condition:
  * @options:   or NULL
  * @deadline:  when to stop looking; what was found until then is told
  * @ret_state: freed with nonet_inspect_state_free()

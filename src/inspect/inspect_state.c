@@ -90,8 +90,10 @@ static int state_look(struct nonet_inspect_state *state, nonet_time deadline, st
 	int error;
 
 	if (!kind)
-		return error_set(reterr, -EOPNOTSUPP,
-				 "%s isn't one of nonet's own objects that can be looked at: mutex: is", text);
+		return error_set(
+			reterr, -EOPNOTSUPP,
+			"%s isn't one of nonet's own objects that can be looked at: mutex:, rwlock: and condition: are",
+			text);
 	error = state_open_domain(nonet_address_directory(state->address), deadline, &domain, reterr);
 	if (error < 0)
 		return error;

@@ -328,7 +328,7 @@ DOMAIN_TEST(garbage_is_looked_at_without_harm)
 	holder = test_child_until(is_there, NULL);
 	domain = open_file(argument, DOMAIN_FILE);
 	object = open_file(argument, "m.mutex");
-	for (int turn = 0; turn < 100; turn++) {
+	for (int turn = 0; turn < 40; turn++) {
 		uint64_t word = test_random_next(&random);
 		/* The header but its magic and layout; the first members and slots; the object's header, and its part.
 		 */
@@ -336,7 +336,7 @@ DOMAIN_TEST(garbage_is_looked_at_without_harm)
 		const off_t slots = (off_t)(DOMAIN_SLOT(0) + test_random_next(&random) % (8 * DOMAIN_PAGE));
 
 		/* Where that has many slots in use, each is looked at. */
-		if (turn % 10 == 0)
+		if (turn % 20 == 0)
 			test_check_equal(pwrite(domain, &word, 8, 64 + (off_t)(test_random_next(&random) % 8)), 8);
 		test_check_equal(pwrite(domain, &word, 8, members), 8);
 		test_check_equal(pwrite(domain, &word, 8, slots), 8);

@@ -128,14 +128,12 @@ class Classic(File):
 FILES = (Flock, Ofd, Classic)
 
 
-class Mutex:
-    """A mutex in a domain of its own: free, it has one permit, also if its last holder died with it."""
-
-    name = "mutex"
+class Own:
+    """In a domain of its own: free, it has one permit, also if its last holder died with it."""
 
     def __init__(self, _):
         self.directory = tempfile.mkdtemp(prefix="cli-lock-", dir="/dev/shm")
-        self.address = f"mutex:{self.directory}/m"
+        self.address = f"{self.name}:{self.directory}/m"
         subprocess.run([cli.NONET, "create", self.address], check=True, timeout=cli.PATIENCE)
 
     def value(self):
@@ -146,6 +144,14 @@ class Mutex:
 
     def remove(self):
         shutil.rmtree(self.directory)
+
+
+class Mutex(Own):
+    name = "mutex"
+
+
+class Rwlock(Own):
+    name = "rwlock"
 
 
 class Case(cli.Case):
@@ -161,7 +167,7 @@ class Case(cli.Case):
 
     def all(self):
         """What one can hold, of each kind."""
-        yield from self.each((Posix, SystemV, Mutex) + FILES)
+        yield from self.each((Posix, SystemV, Mutex, Rwlock) + FILES)
 
     def holder(self, semaphore, script="echo ready; exec sleep 100", **options):
         """A command that runs under the semaphore, once it does."""
@@ -191,7 +197,8 @@ class Lock(Case):
                 # The last to change it is who took it.
                 guard = (children_of(process.pid) or [None])[0]
                 holder = {"sysvsem": f"process {process.pid}", "posixsem": "Nobody knows",
-                          "mutex": f"is held by thread {guard} of process {guard} (nonet)"}
+                          "mutex": f"is held by thread {guard} of process {guard} (nonet)",
+                          "rwlock": f"thread {guard} of process {guard} (nonet)"}
                 self.assertIn(holder.get(semaphore.name) or f"process {guard} (nonet) has it", sentence)
             process.kill()
             self.comes_back(semaphore)

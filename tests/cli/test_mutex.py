@@ -51,6 +51,7 @@ class Make(Case):
         for arguments, mention in (
             (("--size", "4K", self.mutex), "--size"), (("--value", "1", self.mutex), "--value"),
             (("--rank", "1", "posixsem:/cli-mutex"), "--rank"), (("--trace", "posixsem:/cli-mutex"), "--trace"),
+            (("--readers", "64", self.mutex), "--readers"), (("--trace", f"condition:{self.domain}/c"), "--trace"),
             (("--recursive", "posixsem:/cli-mutex"), "--recursive"), (("--rank", "0", self.mutex), "--rank"),
             (("--rank", "5000000000", self.mutex), "too many"),
         ):
@@ -135,6 +136,56 @@ class Death(Case):
         status, out, err = self.finish(waiter)
         self.assertEqual((status, out.decode()), (0, self.mutex + "\n"))
         self.assertIn("half-done", self.one_line(err))
+
+
+class Others(Case):
+    """rwlock: and condition:"""
+
+    def test_readers_share_and_a_writer_does_not(self):
+        lock = f"rwlock:{self.domain}/prices"
+        done = self.nonet("create", "--mode", "0644", "--rank", "2", "--readers", "64", "--trace", lock)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        reader = self.start("lock", "--shared", lock, "--", "sh", "-c", "echo $PPID; read line")
+        guard = int(self.read_until(reader.stdout, b"\n"))
+        self.assertEqual(self.nonet("lock", "--shared", "-t", "0", lock, "true").returncode, 0)
+        done = self.nonet("lock", "-t", "20ms", lock, "true")
+        self.assertEqual(done.returncode, 124)
+        self.assertIn(f"process {guard}", self.one_line(done.stderr))
+        shown = json.loads(self.nonet("show", "--json", lock).stdout)
+        self.assertEqual((shown["holder"], shown["mode"], shown["processes"]), (guard, "0644", 1))
+        self.assertEqual((shown["trace"][0]["what"], shown["trace"][0]["pid"]), ("locked to read", guard))
+        writer = self.start("lock", lock, "--", "sh", "-c", "echo in")
+        self.until(lambda: json.loads(self.nonet("show", "--json", lock).stdout).get("waiters") == 1, "it waits")
+        self.finish(reader, b"\n")
+        self.assertEqual(self.finish(writer), (0, b"in\n", b""))
+
+    def test_a_dead_reader_is_nothing_to_tell_and_a_dead_writer_is(self):
+        lock = f"rwlock:{self.domain}/prices"
+        self.assertEqual(self.nonet("create", lock).returncode, 0)
+        for options, warned in (("--shared",), b""), ((), b"half-done"):
+            process = self.start("lock", *options, lock, "--", "sh", "-c", "echo ready; exec sleep 100",
+                                 stderr=subprocess.DEVNULL)
+            self.read_until(process.stdout, b"ready\n")
+            process.kill()
+            self.assertEqual(process.stdout.read(), b"")
+            self.until(lambda: json.loads(self.nonet("show", "--json", lock).stdout)["processes"] == 0, "it is gone")
+            shown = json.loads(self.nonet("show", "--json", lock).stdout)
+            self.assertEqual(shown.get("holder_dead"), True if warned else None)
+            done = self.nonet("lock", "-t", cli.BOUND, lock, "true")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(warned, done.stderr)
+            self.assertEqual(bool(done.stderr), bool(warned))
+
+    def test_a_condition_is_made_shown_and_removed(self):
+        address = f"condition:{self.domain}/news"
+        self.assertEqual(self.nonet("create", address).returncode, 0)
+        shown = json.loads(self.nonet("show", "--json", address).stdout)
+        self.assertEqual((shown["address"], shown["kind"], shown["processes"]), (address, "condition", 0))
+        self.assertEqual(self.nonet("remove", address).returncode, 0)
+        self.assertEqual(self.nonet("show", address).returncode, 1)
+        done = self.nonet("lock", address, "true")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("can't lock", self.one_line(done.stderr))
 
 
 class Look(Case):

@@ -3,12 +3,14 @@
 #include <stdio.h>
 
 #include <nonet/address.h>
+#include <nonet/condition.h>
 #include <nonet/filelock.h>
 #include <nonet/mapfile.h>
 #include <nonet/memory.h>
 #include <nonet/mutex.h>
 #include <nonet/pipe.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 
 #include "parse.h"
@@ -19,7 +21,8 @@
 static const char help[] =
 	"Usage: nonet create [OPTION]... ADDRESS\n"
 	"\n"
-	"Make a FIFO, queue, semaphore, mutex, shared memory, file to map, or file to lock. It is whole, and has its "
+	"Make a FIFO, queue, semaphore, mutex, rwlock, condition, shared memory, file to map, or file to lock. It is "
+	"whole, and has its "
 	"mode "
 	"whatever\n"
 	"the umask, before anybody can use it; what is there already is never changed.\n"
@@ -31,9 +34,10 @@ static const char help[] =
 	"                       queues: the largest message; as the system is set up by default\n"
 	"      --value N        semaphores: permits at first; 0 by default\n"
 	"      --count N        sysvsem: how many are in the set; 1 by default\n"
-	"      --rank N         mutex: lockable only by who holds mutexes of lower ranks, or none\n"
+	"      --rank N         mutex, rwlock: lockable only by who holds mutexes of lower ranks, or none\n"
 	"      --recursive      mutex: a thread that holds it may lock it again\n"
-	"      --trace          mutex: keep the last 64 operations for nonet show; costs some time\n"
+	"      --readers N      rwlock: how many may read at once: 64 to 1024; 128 by default\n"
+	"      --trace          mutex, rwlock: keep the last 64 operations for nonet show; costs some time\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: nonet create --value 4 posixsem:/jobs\n";
@@ -44,7 +48,7 @@ struct wish {
 	uint32_t mode;
 	uint64_t size, depth, message_size, value, count; /* 0: not said */
 	int has_value;
-	uint64_t rank;
+	uint64_t rank, readers;
 	int recursive, trace;
 };
 
@@ -56,6 +60,7 @@ enum {
 	OPTION_VALUE,
 	OPTION_COUNT,
 	OPTION_RANK,
+	OPTION_READERS,
 	OPTION_RECURSIVE,
 	OPTION_TRACE,
 };
@@ -69,6 +74,7 @@ static const struct option options[] = {
 	{"value", required_argument, NULL, OPTION_VALUE},
 	{"count", required_argument, NULL, OPTION_COUNT},
 	{"rank", required_argument, NULL, OPTION_RANK},
+	{"readers", required_argument, NULL, OPTION_READERS},
 	{"recursive", no_argument, NULL, OPTION_RECURSIVE},
 	{"trace", no_argument, NULL, OPTION_TRACE},
 	{NULL, 0, NULL, 0},
@@ -175,6 +181,37 @@ static int create_mutex(const struct wish *wish, struct nonet_error *reterr)
 	return r;
 }
 
+static int create_rwlock(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_rwlock_options rwlock_options = {
+		.size = sizeof(rwlock_options),
+		.flags = wish->trace ? NONET_RWLOCK_TRACE : 0,
+		.mode = wish->mode,
+		.rank = (uint32_t)wish->rank,
+		.readers = (uint32_t)wish->readers,
+	};
+	struct nonet_rwlock *rwlock;
+	int r = nonet_rwlock_create(wish->given, &rwlock_options, &rwlock, reterr);
+
+	if (r == 0)
+		nonet_rwlock_close(rwlock);
+	return r;
+}
+
+static int create_condition(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_condition_options condition_options = {
+		.size = sizeof(condition_options),
+		.mode = wish->mode,
+	};
+	struct nonet_condition *condition;
+	int r = nonet_condition_create(wish->given, &condition_options, &condition, reterr);
+
+	if (r == 0)
+		nonet_condition_close(condition);
+	return r;
+}
+
 /* Which options mean something for a kind. */
 enum {
 	WITH_SIZE = 1, /* and it has to be said */
@@ -183,6 +220,8 @@ enum {
 	WITH_COUNT = 8,
 	WITH_RANK = 16,
 	WITH_TRACE = 32,
+	WITH_READERS = 64,
+	WITH_RECURSIVE = 128,
 };
 
 static const struct kind {
@@ -195,7 +234,9 @@ static const struct kind {
 	{NONET_SCHEME_SYSVMSG, WITH_DEPTH, create_queue},
 	{NONET_SCHEME_POSIXSEM, WITH_VALUE, create_semaphore},
 	{NONET_SCHEME_SYSVSEM, WITH_VALUE | WITH_COUNT, create_semaphore},
-	{NONET_SCHEME_MUTEX, WITH_RANK | WITH_TRACE, create_mutex},
+	{NONET_SCHEME_MUTEX, WITH_RANK | WITH_RECURSIVE | WITH_TRACE, create_mutex},
+	{NONET_SCHEME_RWLOCK, WITH_RANK | WITH_READERS | WITH_TRACE, create_rwlock},
+	{NONET_SCHEME_CONDITION, 0, create_condition},
 	{NONET_SCHEME_POSIXSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_SYSVSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_FILE, WITH_SIZE, create_file},
@@ -225,7 +266,9 @@ static int refuse(const struct wish *wish)
 		return say_usage("a socket is there as long as somebody has it open: \"nonet recv --listen %s\" has",
 				 wish->given);
 	default:
-		return say_usage("%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, mutex:, posixshm:, "
+		return say_usage("%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, mutex:, rwlock:, "
+				 "condition:, "
+				 "posixshm:, "
 				 "sysvshm:, file:, ofdlock:, posixlock: and flock: can",
 				 wish->given);
 	}
@@ -246,28 +289,24 @@ static int check_options(const struct wish *wish, int with)
 		return say_usage("--value is for semaphores, not for %s:", scheme);
 	if (wish->count && !(with & WITH_COUNT))
 		return say_usage("--count is for sysvsem:, not for %s:", scheme);
-	if ((wish->rank || wish->recursive) && !(with & WITH_RANK))
-		return say_usage("--rank and --recursive are for a mutex, not for %s:", scheme);
+	if (wish->rank && !(with & WITH_RANK))
+		return say_usage("--rank is for a mutex or rwlock, not for %s:", scheme);
+	if (wish->readers && !(with & WITH_READERS))
+		return say_usage("--readers is for an rwlock, not for %s:", scheme);
+	if (wish->recursive && !(with & WITH_RECURSIVE))
+		return say_usage("--recursive is for a mutex, not for %s:", scheme);
 	if (wish->trace && !(with & WITH_TRACE))
-		return say_usage("--trace is for nonet's own objects, not for %s:", scheme);
+		return say_usage("--trace is for a mutex or rwlock, not for %s:", scheme);
 	return 0;
 }
 
 static int create(struct wish *wish)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
-						  NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM,
-						  NONET_SCHEME_FILE,
-						  NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_SYSVSHM,
-						  NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK,
-						  NONET_SCHEME_MUTEX,
-						  0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,      NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,   NONET_SCHEME_CONDITION, 0};
 	const struct kind *kind;
 	struct nonet_error error;
 	int status;
@@ -304,6 +343,9 @@ static int take_option(int option, void *request)
 	case OPTION_RANK:
 		r = parse_count("--rank", optarg, &wish->rank);
 		break;
+	case OPTION_READERS:
+		r = parse_count("--readers", optarg, &wish->readers);
+		break;
 	case OPTION_RECURSIVE:
 		wish->recursive = 1;
 		return 0;
@@ -315,7 +357,8 @@ static int take_option(int option, void *request)
 		wish->value = (uint64_t)value;
 		wish->has_value = 1;
 	}
-	if (r == 0 && (wish->depth > NUMBER_MAX || wish->count > NUMBER_MAX || wish->rank > NUMBER_MAX))
+	if (r == 0 && (wish->depth > NUMBER_MAX || wish->count > NUMBER_MAX || wish->rank > NUMBER_MAX ||
+		       wish->readers > NUMBER_MAX))
 		return say_usage("\"%s\" is too many", optarg);
 	return r;
 }

@@ -18,16 +18,18 @@
 static const char help[] =
 	"Usage: nonet lock [OPTION]... ADDRESS [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Run a command while holding a mutex, a file lock or a permit of a semaphore, and give it back at the "
+	"Run a command while holding a mutex, an rwlock, a file lock or a permit of a semaphore, and give it back at "
+	"the "
 	"command's end,\n"
 	"however it ends. A file to lock is made if there is none.\n"
 	"\n"
-	"      --shared         with others that share it, too: of file locks, not of semaphores\n"
+	"      --shared         with others that share it, too: file locks, and an rwlock, for reading\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds), 0; forever by default\n"
-	"      --recover        mutex: although its last holder died with it: what it guards needs no mending\n"
-	"      --no-recover     mutex: don't run the command if so; by default it runs, with a warning, and with "
+	"      --recover        mutex, rwlock: although its last holder died with it: what it guards needs no mending\n"
+	"      --no-recover     mutex, rwlock: don't run the command if so; by default it runs, with a warning, and "
+	"with "
 	"the\n"
-	"                       mutex's address in $NONET_OWNER_DIED; an exit status of 0 says that all is right "
+	"                       address in $NONET_OWNER_DIED; an exit status of 0 says that all is right "
 	"again\n"
 	"  -h, --help           print this\n"
 	"\n"
@@ -75,33 +77,34 @@ static const struct {
 	const struct lock_kind *kind;
 	int with;
 } kinds[] = {
-	{NONET_SCHEME_MUTEX, &lock_mutex, WITH_RECOVER},   {NONET_SCHEME_OFDLOCK, &lock_file, WITH_SHARED},
-	{NONET_SCHEME_POSIXLOCK, &lock_file, WITH_SHARED}, {NONET_SCHEME_FLOCK, &lock_file, WITH_SHARED},
-	{NONET_SCHEME_POSIXSEM, &lock_posix_semaphore, 0}, {NONET_SCHEME_SYSVSEM, &lock_sysv_semaphore, 0},
+	{NONET_SCHEME_MUTEX, &lock_mutex, WITH_RECOVER},
+	{NONET_SCHEME_RWLOCK, &lock_rwlock, WITH_SHARED | WITH_RECOVER},
+	{NONET_SCHEME_OFDLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_POSIXLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_FLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_POSIXSEM, &lock_posix_semaphore, 0},
+	{NONET_SCHEME_SYSVSEM, &lock_sysv_semaphore, 0},
 };
 
 /* An option that means nothing for this kind isn't passed over in silence. Return: 0, or STATUS_USAGE. */
 static int check_options(const struct lock_request *request, enum nonet_scheme scheme, int with)
 {
 	if (request->has_dead && !(with & WITH_RECOVER))
-		return say_usage("--recover and --no-recover are for a mutex: of %s: nobody tells that its holder died",
+		return say_usage("--recover and --no-recover are for a mutex or rwlock: of %s: nobody tells that its "
+				 "holder died",
 				 nonet_scheme_name(scheme));
 	if (!request->shared || (with & WITH_SHARED))
 		return 0;
 	if (scheme == NONET_SCHEME_MUTEX)
-		return say_usage("a mutex isn't shared: one at a time holds it");
+		return say_usage("a mutex isn't shared: one at a time holds it; rwlock: is");
 	return say_usage("a semaphore isn't shared: as many hold it at once as it has permits");
 }
 
 const struct lock_kind *lock_kind(const struct lock_request *request)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_MUTEX,
-						  NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK,
-						  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_SYSVSEM,
-						  0};
+	static const enum nonet_scheme takes[] = {
+		NONET_SCHEME_MUTEX,     NONET_SCHEME_RWLOCK,   NONET_SCHEME_FLOCK,   NONET_SCHEME_OFDLOCK,
+		NONET_SCHEME_POSIXLOCK, NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	enum nonet_scheme scheme;
@@ -117,7 +120,8 @@ const struct lock_kind *lock_kind(const struct lock_request *request)
 		if (kinds[i].scheme == scheme)
 			return check_options(request, scheme, kinds[i].with) ? NULL : kinds[i].kind;
 	}
-	say_usage("can't lock %s: write mutex:NAME, flock:PATH, ofdlock:PATH, posixlock:PATH, posixsem:/NAME or "
+	say_usage("can't lock %s: write mutex:NAME, rwlock:NAME, flock:PATH, ofdlock:PATH, posixlock:PATH, "
+		  "posixsem:/NAME or "
 		  "sysvsem:KEY[N]",
 		  request->address);
 	return NULL;

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 
 #include <nonet/address.h>
+#include <nonet/condition.h>
 #include <nonet/mapfile.h>
 #include <nonet/memory.h>
 #include <nonet/mutex.h>
 #include <nonet/pipe.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 #include <nonet/unix.h>
 
@@ -21,7 +23,8 @@
 static const char help[] =
 	"Usage: nonet remove [--force] ADDRESS...\n"
 	"\n"
-	"Remove FIFOs, queues, semaphores, mutexes, shared memory and files, and names of sockets that nobody has open "
+	"Remove FIFOs, queues, semaphores, mutexes and the like, shared memory and files, and names of sockets that "
+	"nobody has open "
 	"any "
 	"more.\n"
 	"Who has one open keeps it, but for System V queues and semaphores: those are gone at once.\n"
@@ -55,6 +58,16 @@ static int remove_semaphore(const struct nonet_address *address, struct nonet_er
 static int remove_mutex(const struct nonet_address *address, struct nonet_error *reterr)
 {
 	return nonet_mutex_unlink(nonet_address_text(address), reterr);
+}
+
+static int remove_rwlock(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	return nonet_rwlock_unlink(nonet_address_text(address), reterr);
+}
+
+static int remove_condition(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	return nonet_condition_unlink(nonet_address_text(address), reterr);
 }
 
 static int remove_memory(const struct nonet_address *address, struct nonet_error *reterr)
@@ -97,6 +110,7 @@ static const struct kind {
 	{NONET_SCHEME_SYSVSHM, remove_memory},    {NONET_SCHEME_FILE, remove_file},
 	{NONET_SCHEME_UNIX, remove_socket},       {NONET_SCHEME_UNIX_SEQPACKET, remove_socket},
 	{NONET_SCHEME_UNIX_DGRAM, remove_socket}, {NONET_SCHEME_MUTEX, remove_mutex},
+	{NONET_SCHEME_RWLOCK, remove_rwlock},     {NONET_SCHEME_CONDITION, remove_condition},
 };
 
 static int refuse(const struct nonet_address *address, const char *given)
@@ -110,6 +124,7 @@ static int refuse(const struct nonet_address *address, const char *given)
 			nonet_address_name(address, NULL));
 	default:
 		return say_usage("%s can't be removed: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, mutex:, "
+				 "rwlock:, condition:, "
 				 "posixshm:, sysvshm:, file:, unix:, unix-seqpacket: and unix-dgram: can",
 				 given);
 	}
@@ -127,6 +142,8 @@ static int remove_one(const char *given, int force)
 						  NONET_SCHEME_SYSVSEM,
 						  NONET_SCHEME_SYSVSHM,
 						  NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,
+						  NONET_SCHEME_CONDITION,
 						  0};
 	struct nonet_address *address;
 	struct nonet_error error;

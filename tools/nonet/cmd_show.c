@@ -49,19 +49,11 @@ static int is_wanted(const struct wanted *wanted, const struct nonet_inspect_obj
 /* Return: 0, or the exit status. */
 static int want(const char *text, struct wanted *ret_wanted)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
-						  NONET_SCHEME_UNIX,
-						  NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM,
-						  NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_SYSVSHM,
-						  NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK,
-						  NONET_SCHEME_MUTEX,
-						  0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_UNIX,      NONET_SCHEME_POSIXMQ,
+						  NONET_SCHEME_POSIXSEM, NONET_SCHEME_POSIXSHM,  NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,   NONET_SCHEME_CONDITION, 0};
 	struct wanted wanted = {.id = -1, .index = -1};
 	struct nonet_error error;
 	const char *scheme;
@@ -202,9 +194,9 @@ static int show_wanted(const struct wanted *wanted, int json)
 	size_t i;
 
 	if (!object_kinds(nonet_scheme_name(scheme)))
-		return say_usage(
-			"%s can't be shown: queues, semaphores, mutexes, memory, FIFOs, UNIX sockets and locks can",
-			nonet_address_text(wanted->address));
+		return say_usage("%s can't be shown: queues, semaphores, nonet's own objects, memory, FIFOs, UNIX "
+				 "sockets and locks can",
+				 nonet_address_text(wanted->address));
 	if (object_kinds("domains") & NONET_INSPECT_SCHEME(scheme))
 		return show_own(wanted->address, json);
 	if (scheme == NONET_SCHEME_OFDLOCK || scheme == NONET_SCHEME_POSIXLOCK || scheme == NONET_SCHEME_FLOCK)

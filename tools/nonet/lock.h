@@ -13,14 +13,14 @@ enum {
 	LOCK_NOT_FOUND = 127,
 };
 
-/* What to do if the last holder of a mutex died with it. */
+/* What to do if the last holder of a mutex or rwlock died with it. */
 enum lock_dead {
 	LOCK_DEAD_WARNS,    /* run the command with a warning; if it exits with 0, it has put right what there was */
 	LOCK_DEAD_RECOVERS, /* run it: what the mutex guards is right, whatever the command does */
 	LOCK_DEAD_REFUSES,
 };
 
-/* Set in the environment of the command, then: the mutex's address. */
+/* Set in the environment of the command, then: the address. */
 #define LOCK_DEAD_VARIABLE "NONET_OWNER_DIED"
 
 struct lock_request {
@@ -54,6 +54,7 @@ const struct lock_kind *lock_kind(const struct lock_request *request);
 
 extern const struct lock_kind lock_file;
 extern const struct lock_kind lock_mutex;
+extern const struct lock_kind lock_rwlock;
 extern const struct lock_kind lock_posix_semaphore;
 extern const struct lock_kind lock_sysv_semaphore;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <nonet/mutex.h>
+#include <nonet/rwlock.h>
 
 #include "lock.h"
 #include "say.h"
@@ -14,20 +15,13 @@
  * is the death of a holder to everybody else, programs in C included.
  */
 static struct nonet_mutex *mutex;
+static struct nonet_rwlock *rwlock;
 static const struct lock_request *wanted;
 static int took_over;
 
-static int mutex_open(const struct lock_request *request, nonet_time deadline, struct nonet_error *ret_error)
+/* It was had, with @r. Return: 0 if the command may run. */
+static int taken(int r)
 {
-	(void)deadline;
-	wanted = request;
-	return nonet_mutex_open(request->address, &mutex, ret_error);
-}
-
-static int mutex_take(nonet_time deadline)
-{
-	int r = nonet_mutex_lock(mutex, deadline);
-
 	if (r != -EOWNERDEAD)
 		return r;
 	took_over = 1;
@@ -42,11 +36,40 @@ static int mutex_take(nonet_time deadline)
 	return 0;
 }
 
+/* Whether it is to be left as if its holder had died, which the guard does next. */
+static int is_left(int status)
+{
+	return status < 0 || (took_over && status != 0 && wanted->dead != LOCK_DEAD_RECOVERS);
+}
+
+/* @error is the library's sentence about @code: but -EOWNERDEAD is said to a program there, not to a person. */
+static void explain(int code, struct nonet_error *error)
+{
+	if (code != -EOWNERDEAD)
+		return;
+	snprintf(error->text, sizeof(error->text),
+		 "the last holder of %s died with it, so what it guards may be half-done: %s isn't run; put it right "
+		 "and use --recover, or leave out --no-recover",
+		 wanted->address, wanted->command[0]);
+}
+
+static int mutex_open(const struct lock_request *request, nonet_time deadline, struct nonet_error *ret_error)
+{
+	(void)deadline;
+	wanted = request;
+	return nonet_mutex_open(request->address, &mutex, ret_error);
+}
+
+static int mutex_take(nonet_time deadline)
+{
+	return taken(nonet_mutex_lock(mutex, deadline));
+}
+
 static int mutex_give(int status)
 {
 	int r = 0;
 
-	if (status < 0 || (took_over && status != 0 && wanted->dead != LOCK_DEAD_RECOVERS))
+	if (is_left(status))
 		return 0;
 	if (took_over)
 		r = nonet_mutex_recover(mutex);
@@ -56,12 +79,7 @@ static int mutex_give(int status)
 static void mutex_explain(int code, struct nonet_error *ret_error)
 {
 	nonet_mutex_explain(mutex, code, ret_error);
-	if (code != -EOWNERDEAD)
-		return;
-	snprintf(ret_error->text, sizeof(ret_error->text),
-		 "the last holder of %s died with it, so what it guards may be half-done: %s isn't run; put it right "
-		 "and use --recover, or leave out --no-recover",
-		 wanted->address, wanted->command[0]);
+	explain(code, ret_error);
 }
 
 const struct lock_kind lock_mutex = {
@@ -69,5 +87,44 @@ const struct lock_kind lock_mutex = {
 	.take = mutex_take,
 	.give = mutex_give,
 	.explain = mutex_explain,
+	.ends_with_guard = 1,
+};
+
+static int rwlock_open(const struct lock_request *request, nonet_time deadline, struct nonet_error *ret_error)
+{
+	(void)deadline;
+	wanted = request;
+	return nonet_rwlock_open(request->address, &rwlock, ret_error);
+}
+
+static int rwlock_take(nonet_time deadline)
+{
+	return taken(wanted->shared ? nonet_rwlock_read_lock(rwlock, deadline)
+				    : nonet_rwlock_write_lock(rwlock, deadline));
+}
+
+/* A reader who is cut short has changed nothing. */
+static int rwlock_give(int status)
+{
+	int r = 0;
+
+	if (is_left(status) && (took_over || !wanted->shared))
+		return 0;
+	if (took_over)
+		r = nonet_rwlock_recover(rwlock);
+	return r < 0 ? r : nonet_rwlock_unlock(rwlock);
+}
+
+static void rwlock_explain(int code, struct nonet_error *ret_error)
+{
+	nonet_rwlock_explain(rwlock, code, ret_error);
+	explain(code, ret_error);
+}
+
+const struct lock_kind lock_rwlock = {
+	.open = rwlock_open,
+	.take = rwlock_take,
+	.give = rwlock_give,
+	.explain = rwlock_explain,
 	.ends_with_guard = 1,
 };

@@ -15,7 +15,7 @@
 #define MEMORY     (BIT(POSIXSHM) | BIT(SYSVSHM))
 #define SOCKETS    (BIT(UNIX) | BIT(UNIX_SEQPACKET) | BIT(UNIX_DGRAM))
 #define LOCKS      (BIT(OFDLOCK) | BIT(POSIXLOCK) | BIT(FLOCK))
-#define OWN        (BIT(MUTEX))
+#define OWN        (BIT(MUTEX) | BIT(RWLOCK) | BIT(CONDITION))
 #define LISTED     (QUEUES | SEMAPHORES | MEMORY | SOCKETS | LOCKS | OWN | BIT(FIFO))
 
 const char *const object_words[] = {"queues", "semaphores", "memory", "fifos", "sockets", "locks", "domains", NULL};
