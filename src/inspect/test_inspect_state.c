@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,6 +132,68 @@ DOMAIN_TEST(holder_waiter_and_users_are_named_and_a_dead_holder_is_told)
 	test_check_equal(nonet_mutex_unlock(mutex), 0);
 	state = look("mutex:m");
 	test_check_equal(nonet_inspect_state_object(state)->flags, NONET_INSPECT_GIVEN_UP);
+	nonet_inspect_state_free(state);
+	nonet_mutex_close(mutex);
+	return 0;
+}
+
+DOMAIN_TEST(who_waited_and_has_it_now_waits_no_more)
+{
+	struct nonet_mutex *other = make("mutex:other", 0);
+	struct test_child *first, *second;
+	struct nonet_inspect_state *state;
+
+	(void)side;
+	(void)argument;
+	nonet_mutex_close(make("mutex:m", 0));
+	first = test_child_until(hold, NULL);
+	second = test_child_start(hold, NULL);
+	test_child_wait_blocked(second);
+	state = look("mutex:m");
+	test_check_equal(nonet_inspect_state_object(state)->waiters, 1);
+	nonet_inspect_state_free(state);
+	/* He waits for that, not for this. */
+	state = look("mutex:other");
+	test_check_equal(nonet_inspect_state_object(state)->waiters, 0);
+	nonet_inspect_state_free(state);
+	test_child_tell(first, "let go");
+	test_check_equal(test_child_join(first), 0);
+	test_child_wait_state(second, "ready");
+	state = look("mutex:m");
+	test_check_equal(nonet_inspect_state_object(state)->pid, test_child_pid(second));
+	test_check_equal(nonet_inspect_state_object(state)->waiters, 0);
+	nonet_inspect_state_free(state);
+	test_child_tell(second, "let go");
+	test_check_equal(test_child_join(second), 0);
+	nonet_mutex_close(other);
+	return 0;
+}
+
+static void *lock_and_end(void *mutex)
+{
+	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
+	return NULL;
+}
+
+DOMAIN_TEST(a_thread_that_died_with_it_is_dead_though_its_process_lives)
+{
+	struct nonet_mutex *mutex = make("mutex:m", 0);
+	struct nonet_inspect_state *state;
+	pthread_t thread;
+
+	(void)side;
+	(void)argument;
+	test_check_equal(pthread_create(&thread, NULL, lock_and_end, mutex), 0);
+	test_check_equal(pthread_join(thread, NULL), 0);
+	/* Joined is not yet marked: the kernel does both as the thread's last steps. */
+	do {
+		state = look("mutex:m");
+		if (nonet_inspect_state_object(state)->flags & NONET_INSPECT_OWNER_DEAD)
+			break;
+		nonet_inspect_state_free(state);
+	} while (true);
+	test_check(only(state, NONET_INSPECT_HOLDS | NONET_INSPECT_DEAD));
+	test_check_equal(nonet_inspect_state_object(state)->users, 1);
 	nonet_inspect_state_free(state);
 	nonet_mutex_close(mutex);
 	return 0;
@@ -359,13 +422,15 @@ DOMAIN_TEST(what_can_not_be_looked_at_is_said)
 {
 	const struct nonet_inspect_options wrong = {.size = sizeof(wrong), .flags = 1};
 	struct nonet_inspect_state *state = NULL;
+	struct nonet_mutex *mutex;
 	struct nonet_error error;
 
 	(void)side;
 	(void)argument;
 	test_check_equal(nonet_inspect_state("mutex:m", NULL, SOON, &state, &error), -ENOENT);
 	test_check(strstr(error.text, "no domain"));
-	nonet_mutex_close(make("mutex:m", 0));
+	mutex = make("mutex:m", 0);
+	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
 	test_check_equal(nonet_inspect_state("mutex:n", NULL, SOON, &state, &error), -ENOENT);
 	test_check(strstr(error.text, "mutex:n"));
 	test_check_equal(nonet_inspect_state("posixsem:/n", NULL, SOON, &state, &error), -EOPNOTSUPP);
@@ -376,7 +441,9 @@ DOMAIN_TEST(what_can_not_be_looked_at_is_said)
 	test_check_equal(nonet_inspect_state("mutex:m", NULL, NONET_NOW, &state, &error), 0);
 	test_check_equal(nonet_inspect_state_coverage(state)->places, 1);
 	test_check(!nonet_inspect_state_member(state, 0));
+	test_check_equal(nonet_inspect_state_object(state)->flags, 0);
 	nonet_inspect_state_free(state);
+	nonet_mutex_close(mutex);
 	return 0;
 }
 
@@ -384,6 +451,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(holder_waiter_and_users_are_named_and_a_dead_holder_is_told),
+		test_case(who_waited_and_has_it_now_waits_no_more),
+		test_case(a_thread_that_died_with_it_is_dead_though_its_process_lives),
 		test_case(the_trace_tells_the_last_operations_oldest_first),
 		test_case(looking_is_not_joining),
 		test_case(a_damaged_object_is_said_to_be_so),
