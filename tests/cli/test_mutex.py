@@ -188,6 +188,18 @@ class Others(Case):
         self.assertIn("can't lock", self.one_line(done.stderr))
 
 
+class Example(Case):
+    """examples/licences.sh, built from these verbs."""
+
+    SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "licences.sh")
+
+    def test_licences_are_shared_and_come_back(self):
+        done = subprocess.run([self.SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
+                              env=self.environment({"NONET": cli.NONET}), check=False)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout.decode(), r"^12 scripts, at most [1-5] at a time\nall 5 licences are back\n$")
+
+
 class Look(Case):
     def shown(self):
         done = self.nonet("show", "--json", self.mutex)

@@ -18,10 +18,8 @@
 static const char help[] =
 	"Usage: nonet lock [OPTION]... ADDRESS [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Run a command while holding a mutex, an rwlock, a file lock or a permit of a semaphore, and give it back at "
-	"the "
-	"command's end,\n"
-	"however it ends. A file to lock is made if there is none.\n"
+	"Run a command while holding a mutex, an rwlock, a file lock or a permit of a semaphore, and give it back at\n"
+	"the command's end, however it ends. A file to lock is made if there is none.\n"
 	"\n"
 	"      --shared         with others that share it, too: file locks, and an rwlock, for reading\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds), 0; forever by default\n"
@@ -80,6 +78,7 @@ static const struct {
 	{NONET_SCHEME_OFDLOCK, &lock_file, WITH_SHARED},
 	{NONET_SCHEME_POSIXLOCK, &lock_file, WITH_SHARED},
 	{NONET_SCHEME_FLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_SEMAPHORE, &lock_own_semaphore, 0},
 	{NONET_SCHEME_POSIXSEM, &lock_posix_semaphore, 0},
 	{NONET_SCHEME_SYSVSEM, &lock_sysv_semaphore, 0},
 };
@@ -118,7 +117,8 @@ const struct lock_kind *lock_kind(const struct lock_request *request)
 		if (kinds[i].scheme == scheme)
 			return check_options(request, scheme, kinds[i].with) ? NULL : kinds[i].kind;
 	}
-	say_usage("can't lock %s: write mutex:NAME, rwlock:NAME, flock:PATH, ofdlock:PATH, posixlock:PATH, "
+	say_usage("can't lock %s: write mutex:NAME, rwlock:NAME, semaphore:NAME, flock:PATH, ofdlock:PATH, "
+		  "posixlock:PATH, "
 		  "posixsem:/NAME or "
 		  "sysvsem:KEY[N]",
 		  request->address);

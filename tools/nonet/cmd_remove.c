@@ -104,13 +104,14 @@ static const struct kind {
 	enum nonet_scheme scheme;
 	int (*remove)(const struct nonet_address *address, struct nonet_error *reterr);
 } kinds[] = {
-	{NONET_SCHEME_FIFO, remove_fifo},         {NONET_SCHEME_POSIXMQ, remove_queue},
-	{NONET_SCHEME_SYSVMSG, remove_queue},     {NONET_SCHEME_POSIXSEM, remove_semaphore},
-	{NONET_SCHEME_SYSVSEM, remove_semaphore}, {NONET_SCHEME_POSIXSHM, remove_memory},
-	{NONET_SCHEME_SYSVSHM, remove_memory},    {NONET_SCHEME_FILE, remove_file},
-	{NONET_SCHEME_UNIX, remove_socket},       {NONET_SCHEME_UNIX_SEQPACKET, remove_socket},
-	{NONET_SCHEME_UNIX_DGRAM, remove_socket}, {NONET_SCHEME_MUTEX, remove_mutex},
-	{NONET_SCHEME_RWLOCK, remove_rwlock},     {NONET_SCHEME_CONDITION, remove_condition},
+	{NONET_SCHEME_FIFO, remove_fifo},           {NONET_SCHEME_POSIXMQ, remove_queue},
+	{NONET_SCHEME_SYSVMSG, remove_queue},       {NONET_SCHEME_POSIXSEM, remove_semaphore},
+	{NONET_SCHEME_SYSVSEM, remove_semaphore},   {NONET_SCHEME_POSIXSHM, remove_memory},
+	{NONET_SCHEME_SYSVSHM, remove_memory},      {NONET_SCHEME_FILE, remove_file},
+	{NONET_SCHEME_UNIX, remove_socket},         {NONET_SCHEME_UNIX_SEQPACKET, remove_socket},
+	{NONET_SCHEME_UNIX_DGRAM, remove_socket},   {NONET_SCHEME_MUTEX, remove_mutex},
+	{NONET_SCHEME_SEMAPHORE, remove_semaphore}, {NONET_SCHEME_RWLOCK, remove_rwlock},
+	{NONET_SCHEME_CONDITION, remove_condition},
 };
 
 static int refuse(const struct nonet_address *address, const char *given)
@@ -132,19 +133,13 @@ static int refuse(const struct nonet_address *address, const char *given)
 
 static int remove_one(const char *given, int force)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
-						  NONET_SCHEME_UNIX,
-						  NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM,
-						  NONET_SCHEME_FILE,
-						  NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_SYSVSHM,
-						  NONET_SCHEME_MUTEX,
-						  NONET_SCHEME_RWLOCK,
-						  NONET_SCHEME_CONDITION,
-						  0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,
+						  NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM,  NONET_SCHEME_FILE,
+						  NONET_SCHEME_SYSVMSG,   NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,    NONET_SCHEME_CONDITION,
+						  NONET_SCHEME_SEMAPHORE, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	int status = STATUS_DONE, r;

@@ -55,6 +55,7 @@ const struct lock_kind *lock_kind(const struct lock_request *request);
 extern const struct lock_kind lock_file;
 extern const struct lock_kind lock_mutex;
 extern const struct lock_kind lock_rwlock;
+extern const struct lock_kind lock_own_semaphore;
 extern const struct lock_kind lock_posix_semaphore;
 extern const struct lock_kind lock_sysv_semaphore;
 
