@@ -37,6 +37,10 @@ NONET_BEGIN_DECLS
 #define NONET_INSPECT_LISTENING 4u  /* a socket that accepts connections */
 #define NONET_INSPECT_LOCKED    8u  /* memory that is kept out of swap (SHM_LOCK) */
 #define NONET_INSPECT_SHARED    16u /* a lock that others may share */
+/* Of nonet's own objects: */
+#define NONET_INSPECT_DAMAGED    32u  /* nobody can use it: damaged, not whole, or copied from another domain */
+#define NONET_INSPECT_OWNER_DEAD 64u  /* somebody died who held it: the next one is told -EOWNERDEAD */
+#define NONET_INSPECT_GIVEN_UP   128u /* -ENOTRECOVERABLE */
 
 struct nonet_inspect_object {
 	const char *address; /* as all calls take it; sysv*: by the key, by the id where there is no key */
@@ -46,12 +50,13 @@ struct nonet_inspect_object {
 	uint32_t mode;  /* permissions, 0 to 0777 */
 	uint32_t owner, group;
 	int32_t id;     /* of System V */
-	int32_t pid;    /* who made it (sysvshm:) or holds it (locks), in the caller's PID namespace */
+	int32_t pid;    /* who made it (sysvshm:) or holds it (locks, mutex:, rwlock:), in the caller's PID namespace */
 	uint64_t bytes; /* memory: its size; sysvmsg: what is queued; locks: the range's length, 0: to the end */
 	uint64_t count; /* queues: messages; semaphores: the value, of a set the sum of all; locks: the range's start */
 	uint64_t room;  /* queues: the most messages (posixmq:) or bytes (sysvmsg:); sysvsem: semaphores in the set */
-	uint64_t users; /* memory: attachments; FIFOs and sockets: how many processes that could be seen have it open */
-	uint64_t waiters; /* semaphores, locks: who sleeps for it */
+	uint64_t users; /* memory: attachments; FIFOs, sockets, nonet's own: how many processes that could be seen
+			     have it open */
+	uint64_t waiters; /* semaphores, locks, nonet's own: who sleeps for it */
 	int64_t created;  /* CLOCK_REALTIME, in nanoseconds: when it was made, or its owner or mode changed last */
 	int64_t used;     /* the same: when something was sent, taken or attached last */
 };
@@ -67,6 +72,18 @@ struct nonet_inspect_coverage {
 	uint64_t places;     /* directories and tables not read, or not before the deadline; locks without a path */
 	uint32_t no_queues;  /* 1: POSIX queues are shown only where mqueue is mounted, or to who may mount it */
 	uint32_t hidden;     /* NONET_INSPECT_HIDES_PROCESSES, _HIDES_OUTSIDE */
+};
+
+/* A domain: a directory with nonet's own objects. */
+struct nonet_inspect_domain {
+	const char *path;
+	uint32_t flags; /* NONET_INSPECT_DAMAGED: nobody can be a member of it */
+	uint32_t mode;  /* of the directory: permissions */
+	uint32_t owner, group;
+	uint64_t members; /* processes that live */
+	uint64_t objects; /* of kinds that this library knows */
+	uint64_t bytes;   /* of memory that its files take */
+	int64_t created;  /* CLOCK_REALTIME, in nanoseconds; 0: not known */
 };
 
 struct nonet_inspect_list;
@@ -86,7 +103,8 @@ struct nonet_inspect_list;
  * unix-seqpacket: unix-dgram: that are bound in the caller's network namespace; fifo: that some process has open; and
  * of both the names below /run, /tmp, /var/tmp and /dev/shm that nobody has open; the file locks that somebody has, as
  * ofdlock: posixlock: flock: with the path by which a holder knows the file, each once, with one of its holders. A lock
- * whose path nobody tells who may be looked into is counted in the coverage's places.
+ * whose path nobody tells who may be looked into is counted in the coverage's places. And nonet's own, as mutex:, of
+ * the domains that are /dev/shm/nonet-*, and that which NONET_DOMAIN names: who looks becomes no member.
  *
  * It isn't a snapshot: objects come and go meanwhile.
  *
@@ -104,6 +122,14 @@ NONET_PUBLIC size_t nonet_inspect_count(const struct nonet_inspect_list *list);
 
 /** nonet_inspect_get() - object number @index of a list, owned by it; NULL behind its end */
 NONET_PUBLIC const struct nonet_inspect_object *nonet_inspect_get(const struct nonet_inspect_list *list, size_t index);
+
+/**
+ * nonet_inspect_get_domain() - domain number @index of those that were looked into, owned by the list
+ *
+ * Only if one of nonet's own kinds was wanted. Return: NULL behind the last.
+ */
+NONET_PUBLIC const struct nonet_inspect_domain *nonet_inspect_get_domain(const struct nonet_inspect_list *list,
+									 size_t index);
 
 /** nonet_inspect_get_coverage() - what wasn't seen when a list was made; owned by the list */
 NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_get_coverage(const struct nonet_inspect_list *list);
@@ -184,6 +210,80 @@ NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_holders_coverage
 
 /** nonet_inspect_holders_free() - forget them; NULL is allowed. Return: NULL. */
 NONET_PUBLIC struct nonet_inspect_holders *nonet_inspect_holders_free(struct nonet_inspect_holders *holders);
+
+/* A process, or one of its threads, that has to do with one of nonet's own objects. */
+struct nonet_inspect_member {
+	int32_t pid;     /* in the caller's PID namespace; 0: in another, or dead */
+	int32_t thread;  /* of who holds it or waits: its thread id; 0 as @pid */
+	uint32_t member; /* of the domain */
+	uint32_t flags;  /* NONET_INSPECT_HOLDS and so on */
+	int64_t since;   /* CLOCK_REALTIME, in nanoseconds; 0: not known. Holds: had it then, noted once somebody had to
+			    wait. Waits: since then. Has it open: a member of the domain since then */
+	char name[24];   /* of the process, as it said; ends with NUL */
+};
+
+#define NONET_INSPECT_HOLDS 1u
+#define NONET_INSPECT_WAITS 2u
+#define NONET_INSPECT_OPEN  4u /* has it open */
+#define NONET_INSPECT_DEAD  8u /* held it when he died: who it was isn't known any more */
+
+/* One of the last operations on an object that was made to trace them. */
+struct nonet_inspect_operation {
+	int64_t when;     /* CLOCK_REALTIME, in nanoseconds */
+	int32_t pid;      /* as the process numbers itself */
+	uint32_t thread;  /* the number of its slot in the domain */
+	const char *what; /* "locked"; owned by the library; "?" if it is damaged */
+	uint64_t value;   /* the kind's own */
+};
+
+struct nonet_inspect_state;
+
+/**
+ * nonet_inspect_state() - all that is known of one of nonet's own objects
+ * @address:   mutex:, rwlock: or condition:
+ * @options:   or NULL
+ * @deadline:  when to stop looking; what was found until then is told
+ * @ret_state: freed with nonet_inspect_state_free()
+ * @reterr:    NULL, or where to put the sentence
+ *
+ * Who looks becomes no member of the domain, writes nothing and keeps nobody waiting. What members say of themselves
+ * isn't checked; who is alive is.
+ *
+ * Return: 0, also if the object is damaged; or
+ *   -EINVAL      @address isn't an address; bad @options
+ *   -EOPNOTSUPP  @address isn't of one of nonet's own objects, or of a kind that isn't there yet
+ *   -ENOENT      there is none, or no such domain
+ *   -EACCES, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -EIO, -EMFILE, -ENFILE, -ENOMEM   as open(2)
+ * Context: any thread; not in a signal handler.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_inspect_state(const char *address, const struct nonet_inspect_options *options,
+						      nonet_time deadline, struct nonet_inspect_state **ret_state,
+						      struct nonet_error *reterr);
+
+/** nonet_inspect_state_object() - what nonet_inspect_objects() tells of it; owned by @state */
+NONET_PUBLIC const struct nonet_inspect_object *nonet_inspect_state_object(const struct nonet_inspect_state *state);
+
+/**
+ * nonet_inspect_state_member() - number @index of those who hold it, then wait for it, then have it open
+ *
+ * Return: owned by @state; NULL behind the last.
+ */
+NONET_PUBLIC const struct nonet_inspect_member *nonet_inspect_state_member(const struct nonet_inspect_state *state,
+									   size_t index);
+
+/**
+ * nonet_inspect_state_operation() - number @index of the last operations, the oldest first
+ *
+ * Return: owned by @state; NULL behind the last, and where none are traced.
+ */
+NONET_PUBLIC const struct nonet_inspect_operation *nonet_inspect_state_operation(
+	const struct nonet_inspect_state *state, size_t index);
+
+/** nonet_inspect_state_coverage() - what wasn't seen: a deadline that cut it short counts a place. Owned by @state. */
+NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_state_coverage(const struct nonet_inspect_state *state);
+
+/** nonet_inspect_state_free() - forget it; NULL is allowed. Return: NULL. */
+NONET_PUBLIC struct nonet_inspect_state *nonet_inspect_state_free(struct nonet_inspect_state *state);
 
 NONET_END_DECLS
 

@@ -19,8 +19,6 @@
 #include "sys/memory.h"
 #include "sys/process.h"
 
-#define DOMAIN_FILE ".domain"
-
 /* So often somebody may make or remove the file between our looking and our opening, before we say so. */
 #define TURNS 64
 
@@ -51,7 +49,7 @@ char *domain_default_path(void)
 
 	if (named && *named)
 		return sys_copy_string(named);
-	snprintf(path, sizeof(path), "/dev/shm/nonet-%lu", (unsigned long)sys_effective_user());
+	snprintf(path, sizeof(path), DOMAIN_DEFAULT "%lu", (unsigned long)sys_effective_user());
 	return sys_copy_string(path);
 }
 

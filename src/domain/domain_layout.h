@@ -33,6 +33,10 @@
  * A slot whose generation can't be raised any more is never taken again.
  */
 
+/* Its name, and where a user's default domain is: this, and his number. */
+#define DOMAIN_FILE    ".domain"
+#define DOMAIN_DEFAULT "/dev/shm/nonet-"
+
 #define DOMAIN_MAGIC   0x6e69616d6f643a6eu /* "n:domain" */
 #define DOMAIN_VERSION 1u
 

@@ -189,7 +189,7 @@ static int object_create_place(const struct object_place *place, const struct ob
 	int error = whole_make(&whole, place->directory, place->file, length, make->mode ? make->mode : 0600, true);
 
 	if (error == -EEXIST)
-		return error_set(reterr, error, "there is a %s already", place->text);
+		return error_set_exists(reterr, place->text);
 	if (error < 0)
 		return error_set(reterr, error, "can't make %s: %s", place->text, error_reason(error));
 	fd = whole.fd;
@@ -204,9 +204,10 @@ static int object_create_place(const struct object_place *place, const struct ob
 			object_fill(object, make);
 			error = whole_publish(&whole, place->file);
 		}
-		if (error < 0)
-			error_set(reterr, error, error == -EEXIST ? "there is a %s already" : "can't make %s: %s",
-				  place->text, error_reason(error));
+		if (error == -EEXIST)
+			error_set_exists(reterr, place->text);
+		else if (error < 0)
+			error_set(reterr, error, "can't make %s: %s", place->text, error_reason(error));
 	}
 	if (error < 0) {
 		whole_drop(&whole);

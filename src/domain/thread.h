@@ -75,4 +75,16 @@ static inline int domain_thread_owner(struct domain *domain, uint64_t *ret_owner
  */
 int domain_process_owner(struct domain *domain, uint64_t *ret_owner);
 
+/*
+ * The thread that is named @owner is about to sleep for an object, the number of its file, or 0: does so no more.
+ * @since: CLOCK_REALTIME, or 0: not known. For display only, so that others see who waits for what.
+ */
+static inline void domain_thread_waits(const struct domain *domain, uint64_t owner, uint64_t object, int64_t since)
+{
+	struct domain_slot *slot = domain_slot(domain, claim_slot(owner));
+
+	atomic_store_explicit(&slot->waits_since, since, memory_order_relaxed);
+	atomic_store_explicit(&slot->waits_for, object, memory_order_relaxed);
+}
+
 #endif

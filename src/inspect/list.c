@@ -32,7 +32,8 @@ static int list_add(struct nonet_inspect_list *list, const struct nonet_inspect_
 		list->objects = larger;
 		list->capacity = capacity;
 	}
-	text = sys_allocate(address_text_bound(address->name_size));
+	text = sys_allocate(
+		address_text_bound(address->name_size + (address->directory ? strlen(address->directory) : 0)));
 	if (!text)
 		return -ENOMEM;
 	address->scheme = object->scheme;
@@ -54,6 +55,14 @@ int list_add_abstract(struct nonet_inspect_list *list, const struct nonet_inspec
 		      size_t size)
 {
 	struct nonet_address address = {.name = name, .name_size = size, .is_abstract = true};
+
+	return list_add(list, object, &address);
+}
+
+int list_add_own(struct nonet_inspect_list *list, const struct nonet_inspect_object *object, const char *directory,
+		 const char *name)
+{
+	struct nonet_address address = {.directory = directory, .name = name, .name_size = strlen(name)};
 
 	return list_add(list, object, &address);
 }
@@ -95,7 +104,8 @@ static int compare(const void *a, const void *b)
 int nonet_inspect_objects(uint64_t schemes, nonet_time deadline, struct nonet_inspect_list **ret_list,
 			  struct nonet_error *reterr)
 {
-	static int (*const probes[])(struct look * look) = {look_at_sysv, look_at_posix, look_at_names, look_at_locks};
+	static int (*const probes[])(struct look * look) = {look_at_sysv, look_at_posix, look_at_names, look_at_locks,
+							    look_at_domains};
 	struct nonet_inspect_list *list = sys_allocate(sizeof(*list));
 	struct look look = {.list = list, .schemes = schemes, .deadline = deadline};
 	int error = list ? 0 : -ENOMEM;
@@ -124,6 +134,11 @@ const struct nonet_inspect_object *nonet_inspect_get(const struct nonet_inspect_
 	return index < list->count ? &list->objects[index] : NULL;
 }
 
+const struct nonet_inspect_domain *nonet_inspect_get_domain(const struct nonet_inspect_list *list, size_t index)
+{
+	return index < list->domain_count ? &list->domains[index] : NULL;
+}
+
 const struct nonet_inspect_coverage *nonet_inspect_get_coverage(const struct nonet_inspect_list *list)
 {
 	return &list->coverage;
@@ -135,6 +150,9 @@ struct nonet_inspect_list *nonet_inspect_free(struct nonet_inspect_list *list)
 		return NULL;
 	for (size_t i = 0; i < list->count; i++)
 		sys_free((void *)(uintptr_t)list->objects[i].address);
+	for (size_t i = 0; i < list->domain_count; i++)
+		sys_free((void *)(uintptr_t)list->domains[i].path);
+	sys_free(list->domains);
 	sys_free(list->objects);
 	return sys_free(list);
 }

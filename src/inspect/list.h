@@ -12,6 +12,8 @@
 struct nonet_inspect_list {
 	struct nonet_inspect_object *objects;
 	size_t count, capacity;
+	struct nonet_inspect_domain *domains;
+	size_t domain_count;
 	struct nonet_inspect_coverage coverage;
 };
 
@@ -31,6 +33,9 @@ static inline bool look_wants(const struct look *look, enum nonet_scheme scheme)
 int list_add_name(struct nonet_inspect_list *list, const struct nonet_inspect_object *object, const char *name);
 int list_add_abstract(struct nonet_inspect_list *list, const struct nonet_inspect_object *object, const char *name,
 		      size_t size);
+/* @directory: of the domain; NULL: the default one */
+int list_add_own(struct nonet_inspect_list *list, const struct nonet_inspect_object *object, const char *directory,
+		 const char *name);
 int list_add_sysv(struct nonet_inspect_list *list, const struct nonet_inspect_object *object, uint32_t key);
 
 /* The owner, mode and age of a file. */
@@ -44,8 +49,11 @@ int look_at_sysv(struct look *look);
 int look_at_posix(struct look *look);
 int look_at_names(struct look *look);
 int look_at_locks(struct look *look);
+int look_at_domains(struct look *look);
 
 /* With another folder in the place of /proc: for tests, which make one. */
 int look_at_locks_in(const char *proc, struct look *look);
+/* With another folder in the place of /dev/shm. */
+int look_at_domains_in(const char *folder, struct look *look);
 
 #endif

@@ -18,6 +18,7 @@
  *
  * Neither word says who: nothing in it can be left by who dies. Any value of either is right.
  */
+#define CONDITION_KIND  3u                  /* in the object's header */
 #define CONDITION_MAGIC 0x69646e6f633a6e6eu /* "nn:condi" */
 
 struct condition_shared {

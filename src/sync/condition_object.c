@@ -20,7 +20,7 @@ static bool condition_check(const void *payload, size_t size)
 
 static const struct object_kind condition_kind = {
 	.scheme = NONET_SCHEME_CONDITION,
-	.number = 3,
+	.number = CONDITION_KIND,
 	.layout = CONDITION_LAYOUT,
 	.word = "condition",
 	.check = condition_check,

@@ -177,11 +177,15 @@ static int mutex_wait(struct nonet_mutex *mutex, uint64_t owner, nonet_time dead
 			pause_once();
 			continue;
 		}
+		if (!slept)
+			domain_thread_waits(mutex->object.domain, owner, mutex->object.number, sys_clock_real());
 		result = mutex_sleep(mutex, seen, deadline);
 		slept = true;
 		if (result < 0)
 			break;
 	}
+	if (slept)
+		domain_thread_waits(mutex->object.domain, owner, 0, 0);
 	/* Who was woken and doesn't take it hands the wake on. */
 	if (slept && result < 0 && result != -EOWNERDEAD)
 		mutex_wake(mutex, 1);

@@ -21,14 +21,6 @@ struct nonet_mutex {
 	struct doorbell bell;
 };
 
-/* What the trace tells. */
-enum mutex_event {
-	MUTEX_LOCKED = 1,
-	MUTEX_UNLOCKED,
-	MUTEX_TOOK_OVER,
-	MUTEX_RECOVERED,
-};
-
 /* A mutex that is part of another object, at its place in that object's memory. Nothing to end. */
 void mutex_fill(struct mutex_shared *shared, const struct domain *domain, uint32_t rank, uint32_t flags);
 void mutex_inside(struct nonet_mutex *mutex, const struct object *object, struct mutex_shared *shared);

@@ -34,11 +34,20 @@
  *   mine, unrecovered         given up                  unlock
  * Waiters may be set in each of them, and is dropped only by unlock, which then wakes one.
  */
+#define MUTEX_KIND        1u /* in the object's header */
 #define MUTEX_MAGIC       0x7865747563a36e6du
 #define MUTEX_RECURSIVE   1u
 #define MUTEX_DEPTH       0x3fffu
 #define MUTEX_UNRECOVERED 0x4000u
 #define MUTEX_GIVEN_UP    0x8000u
+
+/* What the trace tells. */
+enum mutex_event {
+	MUTEX_LOCKED = 1,
+	MUTEX_UNLOCKED,
+	MUTEX_TOOK_OVER,
+	MUTEX_RECOVERED,
+};
 
 struct mutex_shared {
 	_Atomic uint64_t claim;

@@ -22,7 +22,7 @@ static bool mutex_check(const void *payload, size_t size)
 
 static const struct object_kind mutex_kind = {
 	.scheme = NONET_SCHEME_MUTEX,
-	.number = 1,
+	.number = MUTEX_KIND,
 	.layout = MUTEX_LAYOUT,
 	.word = "mutex",
 	.check = mutex_check,

@@ -149,6 +149,8 @@ static int rwlock_look_around(struct nonet_rwlock *rwlock, uint64_t seen)
 /* Somebody who lives has it, the claim or a place. Return: 0 to look again, or what ends the waiting. */
 static int rwlock_sleep(struct nonet_rwlock *rwlock, _Atomic uint64_t *claim, uint64_t seen, nonet_time deadline)
 {
+	struct domain *domain = rwlock->object.domain;
+	uint64_t owner;
 	int result;
 
 	if (!(seen & CLAIM_WAITERS)) {
@@ -159,7 +161,13 @@ static int rwlock_sleep(struct nonet_rwlock *rwlock, _Atomic uint64_t *claim, ui
 	}
 	if (claim == &rwlock->shared->claim)
 		rwlock_note_since(rwlock, seen);
-	result = life_sleep(rwlock->object.domain, claim, seen, deadline);
+	/* Since when isn't known here: it is one sleep of many. */
+	result = domain_thread_owner(domain, &owner);
+	if (result < 0)
+		return result;
+	domain_thread_waits(domain, owner, rwlock->object.number, 0);
+	result = life_sleep(domain, claim, seen, deadline);
+	domain_thread_waits(domain, owner, 0, 0);
 	if (result == 1)
 		result = rwlock_look_around(rwlock, seen);
 	return result;

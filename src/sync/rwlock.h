@@ -17,17 +17,6 @@ struct nonet_rwlock {
 	bool plain; /* no rank, no trace: nothing to do but the claims */
 };
 
-/* What the trace tells. */
-enum rwlock_event {
-	RWLOCK_READ = 1,
-	RWLOCK_WRITTEN,
-	RWLOCK_UNLOCKED,
-	RWLOCK_TOOK_OVER,
-	RWLOCK_RECOVERED,
-	RWLOCK_UPGRADED,
-	RWLOCK_DOWNGRADED,
-};
-
 /* The places of readers (rwlock_place.c). */
 
 #define RWLOCK_NOWHERE UINT32_MAX

@@ -46,6 +46,7 @@
  * Places are eight to a line of the cache. A thread's own place follows from the number of its slot, the next slot's in
  * the next line; if another is there, it takes another in the line, else anywhere.
  */
+#define RWLOCK_KIND        2u                  /* in the object's header */
 #define RWLOCK_MAGIC       0x6b636f6c77723a6eu /* "n:rwlock" */
 #define RWLOCK_INTENT      0x2000u
 #define RWLOCK_UNRECOVERED 0x4000u
@@ -54,6 +55,17 @@
 #define RWLOCK_LINE       8u /* places */
 #define RWLOCK_PLACES_MIN 64u
 #define RWLOCK_PLACES_MAX 1024u
+
+/* What the trace tells. */
+enum rwlock_event {
+	RWLOCK_READ = 1,
+	RWLOCK_WRITTEN,
+	RWLOCK_UNLOCKED,
+	RWLOCK_TOOK_OVER,
+	RWLOCK_RECOVERED,
+	RWLOCK_UPGRADED,
+	RWLOCK_DOWNGRADED,
+};
 
 struct rwlock_shared {
 	_Atomic uint64_t claim;

@@ -33,7 +33,7 @@ static bool rwlock_check(const void *payload, size_t size)
 
 static const struct object_kind rwlock_kind = {
 	.scheme = NONET_SCHEME_RWLOCK,
-	.number = 2,
+	.number = RWLOCK_KIND,
 	.layout = RWLOCK_LAYOUT,
 	.word = "rwlock",
 	.check = rwlock_check,

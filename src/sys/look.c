@@ -86,6 +86,18 @@ int sys_read_begin(int fd, void *buffer, size_t size)
 	return count < 0 ? -errno : (int)count;
 }
 
+int sys_read_at(int fd, void *buffer, size_t size, off_t offset)
+{
+	ssize_t count = sys_fault(SYS_CALL_READ);
+
+	if (count < 0)
+		return (int)count;
+	do
+		count = pread(fd, buffer, size, offset);
+	while (count < 0 && errno == EINTR);
+	return count < 0 ? -errno : (int)count;
+}
+
 static int read_all(int fd, char **text)
 {
 	size_t capacity = LOOK_TEXT_FIRST, used = 0;

@@ -52,6 +52,9 @@ int sys_read_link(int at, const char *name, char *buffer, size_t capacity);
 /* The next bytes of a file, at first the first: how many. */
 int sys_read_begin(int fd, void *buffer, size_t size);
 
+/* The bytes at @offset of a file that has such: how many, less than @size at its end. */
+int sys_read_at(int fd, void *buffer, size_t size, off_t offset);
+
 /* When a file was made, in nanoseconds of CLOCK_REALTIME; 0: the file system doesn't tell. */
 int64_t sys_birth_time(int at, const char *name);
 

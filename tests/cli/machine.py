@@ -65,7 +65,8 @@ LINKS = {"/proc/self/ns/pid": "pid:[4026531836]", "/proc/self/ns/time": "time:[4
 
 # What can be found out only by trying, and so not here.
 TRIED = {"loopback", "ping", "glibc", "nosignal", "pidfd", "pidfs", "peer-pidfd", "futex-waitv", "membarrier",
-         "wipe-on-fork", "ofd-locks", "future-write", "fallocate", "close-range"}
+         "wipe-on-fork", "ofd-locks", "future-write", "fallocate", "close-range",
+         "domains"}
 
 
 def limit(name, soft, hard=None):

@@ -111,10 +111,10 @@ class Create(cli.Case):
 
     def test_without_a_scheme_each_verb_suggests_what_it_takes(self):
         for verb, text, sentence in (
-                ("post", "/x", "did you mean posixsem:/x?"), ("post", "jobs", "did you mean posixsem:/jobs?"),
+                ("post", "/x", "did you mean posixsem:/x?"), ("post", "jobs", "did you mean posixsem:/jobs or semaphore:jobs?"),
                 ("post", "7", "did you mean sysvsem:7?"),
-                ("post", "./x", "an address for this verb begins with posixsem: or sysvsem:"),
-                ("post", "@x", "an address for this verb begins with posixsem: or sysvsem:"),
+                ("post", "./x", "an address for this verb begins with posixsem:, sysvsem: or semaphore:"),
+                ("post", "@x", "an address for this verb begins with posixsem:, sysvsem: or semaphore:"),
                 ("post", "posxsem", "did you mean posixsem: and more"),
                 ("lock", "/x", "did you mean flock:/x, ofdlock:/x, posixlock:/x or posixsem:/x?"),
                 ("lock", "/a/x", "did you mean flock:/a/x, ofdlock:/a/x or posixlock:/a/x?"),

@@ -91,6 +91,8 @@ PLANTED = (
      "echo -1 | sudo tee '/sys/fs/cgroup/memory/memory.limit_in_bytes'"),
     ({LOGIND: "[Login]"}, "remove-ipc", "note", "the default", "enable-linger", "RemoveIPC=no"),
     ({LOGIND: None}, "remove-ipc", "note", "the default", "/dev/shm", "RemoveIPC=no"),
+    ({LOGIND: None, "/dev/shm/nonet-1000/.domain": ""}, "remove-ipc", "note", "the default",
+     "nonet's domain /dev/shm/nonet-1000 too", "RemoveIPC=no"),
     ({LOGIND: "[Login]\nRemoveIPC = Yes"}, "remove-ipc", "note", LOGIND, "/dev/shm", "sudo systemctl"),
     ({LOGIND: "[Other]\nRemoveIPC=no\n[Login]"}, "remove-ipc", "note", "the default", "/dev/shm", "RemoveIPC=no"),
     ({LOGIND: "[Login]\nRemoveIPC=perhaps"}, "remove-ipc", "note", "the default", "/dev/shm", "RemoveIPC=no"),

@@ -128,6 +128,39 @@ class Classic(File):
 FILES = (Flock, Ofd, Classic)
 
 
+class Own:
+    """In a domain of its own: free, it has one permit, also if its last holder died with it."""
+
+    made, tried = (), ("--recover",)
+
+    def __init__(self, _):
+        self.directory = tempfile.mkdtemp(prefix="cli-lock-", dir="/dev/shm")
+        self.address = f"{self.name}:{self.directory}/m"
+        subprocess.run([cli.NONET, "create", *self.made, self.address], check=True, timeout=cli.PATIENCE)
+
+    def value(self):
+        done = subprocess.run([cli.NONET, "lock", *self.tried, "-t", "0", self.address, "true"], capture_output=True,
+                              check=False, timeout=cli.PATIENCE)
+        assert done.returncode in (0, 124), done.stderr
+        return int(done.returncode == 0)
+
+    def remove(self):
+        shutil.rmtree(self.directory)
+
+
+class Mutex(Own):
+    name = "mutex"
+
+
+class Rwlock(Own):
+    name = "rwlock"
+
+
+class Permits(Own):
+    name = "semaphore"
+    made, tried = ("--value", "1"), ()
+
+
 class Case(cli.Case):
     def each(self, kinds, value=1):
         for kind in kinds:
@@ -141,7 +174,7 @@ class Case(cli.Case):
 
     def all(self):
         """What one can hold, of each kind."""
-        yield from self.each((Posix, SystemV) + FILES)
+        yield from self.each((Posix, SystemV, Mutex, Rwlock, Permits) + FILES)
 
     def holder(self, semaphore, script="echo ready; exec sleep 100", **options):
         """A command that runs under the semaphore, once it does."""
@@ -169,9 +202,12 @@ class Lock(Case):
                 self.assertEqual((done.returncode, done.stdout), (124, b""))
                 sentence = self.one_line(done.stderr)
                 # The last to change it is who took it.
-                holder = {"sysvsem": f"process {process.pid}", "posixsem": "Nobody knows"}
-                self.assertIn(holder.get(semaphore.name) or f"process {children_of(process.pid)[0]} (nonet) has it",
-                              sentence)
+                guard = (children_of(process.pid) or [None])[0]
+                holder = {"sysvsem": f"process {process.pid}", "posixsem": "Nobody knows",
+                          "mutex": f"is held by thread {guard} of process {guard} (nonet)",
+                          "rwlock": f"thread {guard} of process {guard} (nonet)",
+                          "semaphore": f"process {guard} (nonet) has 1 of 1"}
+                self.assertIn(holder.get(semaphore.name) or f"process {guard} (nonet) has it", sentence)
             process.kill()
             self.comes_back(semaphore)
             done = self.nonet("lock", "-t", cli.BOUND, semaphore.address, "echo", "in")

@@ -63,6 +63,9 @@ class Tour(cli.Case):
         text = done.stdout.decode()
         for mechanism in MECHANISMS:
             self.assertTrue(re.search(rf"^{mechanism} ", text, re.MULTILINE), mechanism)
+        self.assertRegex(text, r"(?m)^\+ mutual exclusion .* deadline of 2.00 ms: -ETIMEDOUT after [\d.]+ ms")
+        self.assertRegex(text, r"holder killed: -EOWNERDEAD after [\d.]+ (us|ms)")
+        self.assertEqual([name for name in os.listdir("/dev/shm") if name.startswith("nonet-tour-")], [])
 
     def test_a_wrong_story_is_not_believed(self):
         """A library whose pipes tell of their end what isn't so: the tour says it, and 1."""

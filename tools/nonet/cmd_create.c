@@ -3,11 +3,14 @@
 #include <stdio.h>
 
 #include <nonet/address.h>
+#include <nonet/condition.h>
 #include <nonet/filelock.h>
 #include <nonet/mapfile.h>
 #include <nonet/memory.h>
+#include <nonet/mutex.h>
 #include <nonet/pipe.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 
 #include "parse.h"
@@ -18,7 +21,9 @@
 static const char help[] =
 	"Usage: nonet create [OPTION]... ADDRESS\n"
 	"\n"
-	"Make a FIFO, queue, semaphore, shared memory, file to map, or file to lock. It is whole, and has its mode "
+	"Make a FIFO, queue, semaphore, mutex, rwlock, condition, shared memory, file to map, or file to lock. It is "
+	"whole, and has its "
+	"mode "
 	"whatever\n"
 	"the umask, before anybody can use it; what is there already is never changed.\n"
 	"\n"
@@ -29,6 +34,10 @@ static const char help[] =
 	"                       queues: the largest message; as the system is set up by default\n"
 	"      --value N        semaphores: permits at first; 0 by default\n"
 	"      --count N        sysvsem: how many are in the set; 1 by default\n"
+	"      --rank N         mutex, rwlock: lockable only by who holds mutexes of lower ranks, or none\n"
+	"      --recursive      mutex: a thread that holds it may lock it again\n"
+	"      --readers N      rwlock: how many may read at once: 64 to 1024; 128 by default\n"
+	"      --trace          mutex, rwlock: keep the last 64 operations for nonet show; costs some time\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: nonet create --value 4 posixsem:/jobs\n";
@@ -39,6 +48,8 @@ struct wish {
 	uint32_t mode;
 	uint64_t size, depth, message_size, value, count; /* 0: not said */
 	int has_value;
+	uint64_t rank, readers;
+	int recursive, trace;
 };
 
 enum {
@@ -48,6 +59,10 @@ enum {
 	OPTION_MESSAGE_SIZE,
 	OPTION_VALUE,
 	OPTION_COUNT,
+	OPTION_RANK,
+	OPTION_READERS,
+	OPTION_RECURSIVE,
+	OPTION_TRACE,
 };
 
 static const struct option options[] = {
@@ -58,6 +73,10 @@ static const struct option options[] = {
 	{"message-size", required_argument, NULL, OPTION_MESSAGE_SIZE},
 	{"value", required_argument, NULL, OPTION_VALUE},
 	{"count", required_argument, NULL, OPTION_COUNT},
+	{"rank", required_argument, NULL, OPTION_RANK},
+	{"readers", required_argument, NULL, OPTION_READERS},
+	{"recursive", no_argument, NULL, OPTION_RECURSIVE},
+	{"trace", no_argument, NULL, OPTION_TRACE},
 	{NULL, 0, NULL, 0},
 };
 
@@ -146,12 +165,63 @@ static int create_lock(const struct wish *wish, struct nonet_error *reterr)
 	return r;
 }
 
+static int create_mutex(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_mutex_options mutex_options = {
+		.size = sizeof(mutex_options),
+		.flags = (wish->recursive ? NONET_MUTEX_RECURSIVE : 0) | (wish->trace ? NONET_MUTEX_TRACE : 0),
+		.mode = wish->mode,
+		.rank = (uint32_t)wish->rank,
+	};
+	struct nonet_mutex *mutex;
+	int r = nonet_mutex_create(wish->given, &mutex_options, &mutex, reterr);
+
+	if (r == 0)
+		nonet_mutex_close(mutex);
+	return r;
+}
+
+static int create_rwlock(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_rwlock_options rwlock_options = {
+		.size = sizeof(rwlock_options),
+		.flags = wish->trace ? NONET_RWLOCK_TRACE : 0,
+		.mode = wish->mode,
+		.rank = (uint32_t)wish->rank,
+		.readers = (uint32_t)wish->readers,
+	};
+	struct nonet_rwlock *rwlock;
+	int r = nonet_rwlock_create(wish->given, &rwlock_options, &rwlock, reterr);
+
+	if (r == 0)
+		nonet_rwlock_close(rwlock);
+	return r;
+}
+
+static int create_condition(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_condition_options condition_options = {
+		.size = sizeof(condition_options),
+		.mode = wish->mode,
+	};
+	struct nonet_condition *condition;
+	int r = nonet_condition_create(wish->given, &condition_options, &condition, reterr);
+
+	if (r == 0)
+		nonet_condition_close(condition);
+	return r;
+}
+
 /* Which options mean something for a kind. */
 enum {
 	WITH_SIZE = 1, /* and it has to be said */
 	WITH_DEPTH = 2,
 	WITH_VALUE = 4,
 	WITH_COUNT = 8,
+	WITH_RANK = 16,
+	WITH_TRACE = 32,
+	WITH_READERS = 64,
+	WITH_RECURSIVE = 128,
 };
 
 static const struct kind {
@@ -164,6 +234,10 @@ static const struct kind {
 	{NONET_SCHEME_SYSVMSG, WITH_DEPTH, create_queue},
 	{NONET_SCHEME_POSIXSEM, WITH_VALUE, create_semaphore},
 	{NONET_SCHEME_SYSVSEM, WITH_VALUE | WITH_COUNT, create_semaphore},
+	{NONET_SCHEME_SEMAPHORE, WITH_VALUE, create_semaphore},
+	{NONET_SCHEME_MUTEX, WITH_RANK | WITH_RECURSIVE | WITH_TRACE, create_mutex},
+	{NONET_SCHEME_RWLOCK, WITH_RANK | WITH_READERS | WITH_TRACE, create_rwlock},
+	{NONET_SCHEME_CONDITION, 0, create_condition},
 	{NONET_SCHEME_POSIXSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_SYSVSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_FILE, WITH_SIZE, create_file},
@@ -193,10 +267,11 @@ static int refuse(const struct wish *wish)
 		return say_usage("a socket is there as long as somebody has it open: \"nonet recv --listen %s\" has",
 				 wish->given);
 	default:
-		return say_usage(
-			"%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, posixshm:, sysvshm:, "
-			"file:, ofdlock:, posixlock: and flock: can",
-			wish->given);
+		return say_usage("%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, mutex:, rwlock:, "
+				 "condition:, "
+				 "posixshm:, "
+				 "sysvshm:, file:, ofdlock:, posixlock: and flock: can",
+				 wish->given);
 	}
 }
 
@@ -215,15 +290,24 @@ static int check_options(const struct wish *wish, int with)
 		return say_usage("--value is for semaphores, not for %s:", scheme);
 	if (wish->count && !(with & WITH_COUNT))
 		return say_usage("--count is for sysvsem:, not for %s:", scheme);
+	if (wish->rank && !(with & WITH_RANK))
+		return say_usage("--rank is for a mutex or rwlock, not for %s:", scheme);
+	if (wish->readers && !(with & WITH_READERS))
+		return say_usage("--readers is for an rwlock, not for %s:", scheme);
+	if (wish->recursive && !(with & WITH_RECURSIVE))
+		return say_usage("--recursive is for a mutex, not for %s:", scheme);
+	if (wish->trace && !(with & WITH_TRACE))
+		return say_usage("--trace is for a mutex or rwlock, not for %s:", scheme);
 	return 0;
 }
 
 static int create(struct wish *wish)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,      NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, 0};
+	static const enum nonet_scheme takes[] = {
+		NONET_SCHEME_FIFO,   NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,  NONET_SCHEME_POSIXSHM,
+		NONET_SCHEME_FILE,   NONET_SCHEME_SYSVMSG,   NONET_SCHEME_SYSVSEM,   NONET_SCHEME_SYSVSHM,
+		NONET_SCHEME_FLOCK,  NONET_SCHEME_OFDLOCK,   NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
+		NONET_SCHEME_RWLOCK, NONET_SCHEME_CONDITION, NONET_SCHEME_SEMAPHORE, 0};
 	const struct kind *kind;
 	struct nonet_error error;
 	int status;
@@ -257,12 +341,25 @@ static int take_option(int option, void *request)
 	case OPTION_COUNT:
 		r = parse_count("--count", optarg, &wish->count);
 		break;
+	case OPTION_RANK:
+		r = parse_count("--rank", optarg, &wish->rank);
+		break;
+	case OPTION_READERS:
+		r = parse_count("--readers", optarg, &wish->readers);
+		break;
+	case OPTION_RECURSIVE:
+		wish->recursive = 1;
+		return 0;
+	case OPTION_TRACE:
+		wish->trace = 1;
+		return 0;
 	default:
 		r = parse_whole("--value", optarg, &value);
 		wish->value = (uint64_t)value;
 		wish->has_value = 1;
 	}
-	if (r == 0 && (wish->depth > NUMBER_MAX || wish->count > NUMBER_MAX))
+	if (r == 0 && (wish->depth > NUMBER_MAX || wish->count > NUMBER_MAX || wish->rank > NUMBER_MAX ||
+		       wish->readers > NUMBER_MAX))
 		return say_usage("\"%s\" is too many", optarg);
 	return r;
 }
@@ -283,7 +380,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_create = {
 	.name = "create",
-	.summary = "make a FIFO, queue, semaphore, memory or file",
+	.summary = "make a FIFO, queue, semaphore, mutex, memory or file",
 	.help = help,
 	.run = run,
 };

@@ -49,7 +49,7 @@ static const struct option options[] = {
 static const struct doctor_group groups[] = {
 	{"limits", doctor_limits}, {"pipes", doctor_pipes},   {"posix-queues", doctor_posix_queues},
 	{"sysv", doctor_sysv},     {"memory", doctor_memory}, {"sockets", doctor_sockets},
-	{"access", doctor_access}, {"kernel", doctor_kernel},
+	{"access", doctor_access}, {"kernel", doctor_kernel}, {"own", doctor_own},
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

@@ -18,12 +18,15 @@
 static const char help[] =
 	"Usage: nonet lock [OPTION]... ADDRESS [--] COMMAND [ARGUMENT]...\n"
 	"\n"
-	"Run a command while holding a file lock or a permit of a semaphore, and give it back at the command's end, "
-	"however\n"
-	"it ends. A file to lock is made if there is none.\n"
+	"Run a command while holding a mutex, an rwlock, a file lock or a permit of a semaphore, and give it back at\n"
+	"the command's end, however it ends. A file to lock is made if there is none.\n"
 	"\n"
-	"      --shared         with others that share it, too: of file locks, not of semaphores\n"
+	"      --shared         with others that share it, too: file locks, and an rwlock, for reading\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds), 0; forever by default\n"
+	"      --recover        mutex, rwlock: although its last holder died with it: what it guards needs no mending\n"
+	"      --no-recover     mutex, rwlock: don't run the command then; by default it runs, with a warning, and "
+	"with\n"
+	"                       the address in $NONET_OWNER_DIED; an exit status of 0 says that all is right again\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Exits as the command does; with 124 if it couldn't have it in time, 125 if it failed otherwise, 126 if the\n"
@@ -33,12 +36,16 @@ static const char help[] =
 
 enum {
 	OPTION_HELP = PARSE_LONG,
+	OPTION_NO_RECOVER,
+	OPTION_RECOVER,
 	OPTION_SHARED,
 	OPTION_TIMEOUT,
 };
 
 static const struct option options[] = {
 	{"help", no_argument, NULL, OPTION_HELP},
+	{"no-recover", no_argument, NULL, OPTION_NO_RECOVER},
+	{"recover", no_argument, NULL, OPTION_RECOVER},
 	{"shared", no_argument, NULL, OPTION_SHARED},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{NULL, 0, NULL, 0},
@@ -55,22 +62,46 @@ int lock_not_run(int code)
 	return code == -ENOENT || code == -ENOTDIR ? LOCK_NOT_FOUND : LOCK_NOT_RUN;
 }
 
+/* Which options mean something for a kind. */
+enum {
+	WITH_SHARED = 1,
+	WITH_RECOVER = 2,
+};
+
 static const struct {
 	enum nonet_scheme scheme;
 	const struct lock_kind *kind;
-	int may_share;
+	int with;
 } kinds[] = {
-	{NONET_SCHEME_OFDLOCK, &lock_file, 1},
-	{NONET_SCHEME_POSIXLOCK, &lock_file, 1},
-	{NONET_SCHEME_FLOCK, &lock_file, 1},
+	{NONET_SCHEME_MUTEX, &lock_mutex, WITH_RECOVER},
+	{NONET_SCHEME_RWLOCK, &lock_rwlock, WITH_SHARED | WITH_RECOVER},
+	{NONET_SCHEME_OFDLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_POSIXLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_FLOCK, &lock_file, WITH_SHARED},
+	{NONET_SCHEME_SEMAPHORE, &lock_own_semaphore, 0},
 	{NONET_SCHEME_POSIXSEM, &lock_posix_semaphore, 0},
 	{NONET_SCHEME_SYSVSEM, &lock_sysv_semaphore, 0},
 };
 
+/* An option that means nothing for this kind isn't passed over in silence. Return: 0, or STATUS_USAGE. */
+static int check_options(const struct lock_request *request, enum nonet_scheme scheme, int with)
+{
+	if (request->has_dead && !(with & WITH_RECOVER))
+		return say_usage("--recover and --no-recover are for a mutex or rwlock: of %s: nobody tells that its "
+				 "holder died",
+				 nonet_scheme_name(scheme));
+	if (!request->shared || (with & WITH_SHARED))
+		return 0;
+	if (scheme == NONET_SCHEME_MUTEX)
+		return say_usage("a mutex isn't shared: one at a time holds it; rwlock: is");
+	return say_usage("a semaphore isn't shared: as many hold it at once as it has permits");
+}
+
 const struct lock_kind *lock_kind(const struct lock_request *request)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FLOCK,    NONET_SCHEME_OFDLOCK, NONET_SCHEME_POSIXLOCK,
-						  NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
+	static const enum nonet_scheme takes[] = {
+		NONET_SCHEME_MUTEX,     NONET_SCHEME_RWLOCK,   NONET_SCHEME_FLOCK,   NONET_SCHEME_OFDLOCK,
+		NONET_SCHEME_POSIXLOCK, NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	enum nonet_scheme scheme;
@@ -83,14 +114,13 @@ const struct lock_kind *lock_kind(const struct lock_request *request)
 	scheme = nonet_address_scheme(address);
 	nonet_address_free(address);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (kinds[i].scheme != scheme)
-			continue;
-		if (!request->shared || kinds[i].may_share)
-			return kinds[i].kind;
-		say_usage("a semaphore isn't shared: as many hold it at once as it has permits");
-		return NULL;
+		if (kinds[i].scheme == scheme)
+			return check_options(request, scheme, kinds[i].with) ? NULL : kinds[i].kind;
 	}
-	say_usage("can't lock %s: write flock:PATH, ofdlock:PATH, posixlock:PATH, posixsem:/NAME or sysvsem:KEY[N]",
+	say_usage("can't lock %s: write mutex:NAME, rwlock:NAME, semaphore:NAME, flock:PATH, ofdlock:PATH, "
+		  "posixlock:PATH, "
+		  "posixsem:/NAME or "
+		  "sysvsem:KEY[N]",
 		  request->address);
 	return NULL;
 }
@@ -126,6 +156,11 @@ static int parse(int argc, char *argv[], struct lock_request *request, int *ret_
 	/* The + ends options at the address: what follows the command is the command's. */
 	while (r == 0 && (option = getopt_long(argc, argv, "+:ht:", options, NULL)) != -1) {
 		switch (option) {
+		case OPTION_RECOVER:
+		case OPTION_NO_RECOVER:
+			request->dead = option == OPTION_RECOVER ? LOCK_DEAD_RECOVERS : LOCK_DEAD_REFUSES;
+			request->has_dead = 1;
+			break;
 		case OPTION_SHARED:
 			request->shared = 1;
 			break;

@@ -18,7 +18,8 @@ static const char help[] =
 	"\n"
 	"List the objects of interprocess communication on this machine, whoever made them, each by an address that "
 	"the\n"
-	"other verbs take. KIND: queues, semaphores, memory, fifos, sockets, locks, or a scheme such as posixmq; "
+	"other verbs take. KIND: queues, semaphores, memory, fifos, sockets, locks, domains, or a scheme such as "
+	"posixmq; "
 	"without one\n"
 	"all of them. What couldn't be looked at is said below the table.\n"
 	"\n"
@@ -36,7 +37,8 @@ static int print_json(const struct nonet_inspect_list *list)
 
 	for (i = 0; (object = nonet_inspect_get(list, i)) && r == 0; i++)
 		r = json_array_append_new(objects, object_json(object));
-	all = json_pack("{s:o, s:o}", "objects", objects, "coverage", coverage_json(nonet_inspect_get_coverage(list)));
+	all = json_pack("{s:o, s:o, s:o}", "objects", objects, "domains", domains_json(list), "coverage",
+			coverage_json(nonet_inspect_get_coverage(list)));
 	if (r < 0) {
 		json_decref(all);
 		all = NULL;
@@ -96,6 +98,7 @@ static int print_table(const struct nonet_inspect_list *list)
 		return say_failure("no memory is left");
 	if (nonet_inspect_count(list) == 0)
 		printf("there are none\n");
+	print_domains(list);
 	print_coverage(nonet_inspect_get_coverage(list));
 	return STATUS_DONE;
 }
@@ -119,7 +122,8 @@ static int unknown_kind(const char *word)
 
 	if (nearest)
 		return say_usage("there is no kind \"%s\": did you mean \"%s\"?", word, nearest);
-	return say_usage("there is no kind \"%s\": write queues, semaphores, memory, fifos, sockets or locks", word);
+	return say_usage("there is no kind \"%s\": write queues, semaphores, memory, fifos, sockets, locks or domains",
+			 word);
 }
 
 static int run(int argc, char *argv[])

@@ -26,7 +26,8 @@ static const struct option options[] = {
 
 static int post(const char *given, uint32_t permits)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, NONET_SCHEME_SEMAPHORE,
+						  0};
 	struct nonet_address *address;
 	struct nonet_semaphore *semaphore;
 	struct nonet_error error;

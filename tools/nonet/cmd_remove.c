@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 
 #include <nonet/address.h>
+#include <nonet/condition.h>
 #include <nonet/mapfile.h>
 #include <nonet/memory.h>
+#include <nonet/mutex.h>
 #include <nonet/pipe.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 #include <nonet/unix.h>
 
@@ -20,7 +23,9 @@
 static const char help[] =
 	"Usage: nonet remove [--force] ADDRESS...\n"
 	"\n"
-	"Remove FIFOs, queues, semaphores, shared memory and files, and names of sockets that nobody has open any "
+	"Remove FIFOs, queues, semaphores, mutexes and the like, shared memory and files, and names of sockets that "
+	"nobody has open "
+	"any "
 	"more.\n"
 	"Who has one open keeps it, but for System V queues and semaphores: those are gone at once.\n"
 	"\n"
@@ -48,6 +53,21 @@ static int remove_queue(const struct nonet_address *address, struct nonet_error 
 static int remove_semaphore(const struct nonet_address *address, struct nonet_error *reterr)
 {
 	return nonet_semaphore_unlink(nonet_address_text(address), reterr);
+}
+
+static int remove_mutex(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	return nonet_mutex_unlink(nonet_address_text(address), reterr);
+}
+
+static int remove_rwlock(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	return nonet_rwlock_unlink(nonet_address_text(address), reterr);
+}
+
+static int remove_condition(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	return nonet_condition_unlink(nonet_address_text(address), reterr);
 }
 
 static int remove_memory(const struct nonet_address *address, struct nonet_error *reterr)
@@ -84,12 +104,14 @@ static const struct kind {
 	enum nonet_scheme scheme;
 	int (*remove)(const struct nonet_address *address, struct nonet_error *reterr);
 } kinds[] = {
-	{NONET_SCHEME_FIFO, remove_fifo},         {NONET_SCHEME_POSIXMQ, remove_queue},
-	{NONET_SCHEME_SYSVMSG, remove_queue},     {NONET_SCHEME_POSIXSEM, remove_semaphore},
-	{NONET_SCHEME_SYSVSEM, remove_semaphore}, {NONET_SCHEME_POSIXSHM, remove_memory},
-	{NONET_SCHEME_SYSVSHM, remove_memory},    {NONET_SCHEME_FILE, remove_file},
-	{NONET_SCHEME_UNIX, remove_socket},       {NONET_SCHEME_UNIX_SEQPACKET, remove_socket},
-	{NONET_SCHEME_UNIX_DGRAM, remove_socket},
+	{NONET_SCHEME_FIFO, remove_fifo},           {NONET_SCHEME_POSIXMQ, remove_queue},
+	{NONET_SCHEME_SYSVMSG, remove_queue},       {NONET_SCHEME_POSIXSEM, remove_semaphore},
+	{NONET_SCHEME_SYSVSEM, remove_semaphore},   {NONET_SCHEME_POSIXSHM, remove_memory},
+	{NONET_SCHEME_SYSVSHM, remove_memory},      {NONET_SCHEME_FILE, remove_file},
+	{NONET_SCHEME_UNIX, remove_socket},         {NONET_SCHEME_UNIX_SEQPACKET, remove_socket},
+	{NONET_SCHEME_UNIX_DGRAM, remove_socket},   {NONET_SCHEME_MUTEX, remove_mutex},
+	{NONET_SCHEME_SEMAPHORE, remove_semaphore}, {NONET_SCHEME_RWLOCK, remove_rwlock},
+	{NONET_SCHEME_CONDITION, remove_condition},
 };
 
 static int refuse(const struct nonet_address *address, const char *given)
@@ -102,19 +124,22 @@ static int refuse(const struct nonet_address *address, const char *given)
 			"a lock is there as long as somebody holds it; \"nonet remove file:%s\" removes its file",
 			nonet_address_name(address, NULL));
 	default:
-		return say_usage("%s can't be removed: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, posixshm:, "
-				 "sysvshm:, file:, unix:, unix-seqpacket: and unix-dgram: can",
+		return say_usage("%s can't be removed: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, mutex:, "
+				 "rwlock:, condition:, "
+				 "posixshm:, sysvshm:, file:, unix:, unix-seqpacket: and unix-dgram: can",
 				 given);
 	}
 }
 
 static int remove_one(const char *given, int force)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_UNIX,
-						  NONET_SCHEME_POSIXMQ,  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,
-						  NONET_SCHEME_SYSVMSG,  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_SYSVSHM,  0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,
+						  NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM,  NONET_SCHEME_FILE,
+						  NONET_SCHEME_SYSVMSG,   NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,    NONET_SCHEME_CONDITION,
+						  NONET_SCHEME_SEMAPHORE, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	int status = STATUS_DONE, r;
@@ -164,7 +189,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_remove = {
 	.name = "remove",
-	.summary = "remove FIFOs, queues, semaphores, memory, files and stale sockets",
+	.summary = "remove FIFOs, queues, semaphores, mutexes, memory, files and stale sockets",
 	.help = help,
 	.run = run,
 };

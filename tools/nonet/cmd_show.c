@@ -15,6 +15,7 @@
 #include "output.h"
 #include "say.h"
 #include "show_lock.h"
+#include "show_own.h"
 #include "suggest.h"
 #include "verb.h"
 
@@ -51,7 +52,8 @@ static int want(const char *text, struct wanted *ret_wanted)
 	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_UNIX,      NONET_SCHEME_POSIXMQ,
 						  NONET_SCHEME_POSIXSEM, NONET_SCHEME_POSIXSHM,  NONET_SCHEME_SYSVMSG,
 						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, 0};
+						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,   NONET_SCHEME_CONDITION, 0};
 	struct wanted wanted = {.id = -1, .index = -1};
 	struct nonet_error error;
 	const char *scheme;
@@ -148,30 +150,11 @@ static json_t *add_permits(json_t *json, const struct wanted *wanted, const stru
 	return NULL;
 }
 
-static const struct {
-	const char *name;
-	const char *(*text)(const struct nonet_inspect_object *object, char text[OBJECT_TEXT]);
-} rows[] = {
-	{"owner", object_owner},   {"mode", object_mode}, {"size", object_size},
-	{"queued", object_queued}, {"age", object_age},   {"notes", object_notes},
-};
-
-static int print_object(const struct wanted *wanted, const struct nonet_inspect_object *object)
+static int print_text(const struct wanted *wanted, const struct nonet_inspect_object *object)
 {
-	char text[OBJECT_TEXT];
-	size_t i;
-
-	printf("%-8s%s\n", "address", object->address);
-	if (object->known & NONET_INSPECT_ID)
-		printf("%-8s%d\n", "id", object->id);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const int permits = rows[i].text == object_queued && object->scheme == NONET_SCHEME_POSIXSEM;
-
-		if (*rows[i].text(object, text))
-			printf("%-8s%s\n", permits ? "permits" : rows[i].name, text);
-		if (rows[i].text == object_queued && object->scheme == NONET_SCHEME_SYSVSEM)
-			print_permits(wanted, object);
-	}
+	print_object(object);
+	if (object->scheme == NONET_SCHEME_SYSVSEM)
+		print_permits(wanted, object);
 	return STATUS_DONE;
 }
 
@@ -196,7 +179,7 @@ static int show_object(const struct wanted *wanted, const struct nonet_inspect_o
 				   nonet_address_text(wanted->address), object->room, object->room == 1 ? "" : "s",
 				   object->room - 1);
 	if (!json)
-		return print_object(wanted, object);
+		return print_text(wanted, object);
 	told = object_json(object);
 	return output_json(object->scheme == NONET_SCHEME_SYSVSEM ? add_permits(told, wanted, object) : told);
 }
@@ -211,8 +194,11 @@ static int show_wanted(const struct wanted *wanted, int json)
 	size_t i;
 
 	if (!object_kinds(nonet_scheme_name(scheme)))
-		return say_usage("%s can't be shown: queues, semaphores, memory, FIFOs, UNIX sockets and locks can",
+		return say_usage("%s can't be shown: queues, semaphores, nonet's own objects, memory, FIFOs, UNIX "
+				 "sockets and locks can",
 				 nonet_address_text(wanted->address));
+	if (object_kinds("domains") & NONET_INSPECT_SCHEME(scheme))
+		return show_own(wanted->address, json);
 	if (scheme == NONET_SCHEME_OFDLOCK || scheme == NONET_SCHEME_POSIXLOCK || scheme == NONET_SCHEME_FLOCK)
 		return show_lock(wanted->address, json);
 	if (nonet_inspect_objects(NONET_INSPECT_SCHEME(scheme), nonet_after(OBJECTS_PATIENCE), &list, &error) < 0)

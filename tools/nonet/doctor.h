@@ -51,6 +51,7 @@ extern const struct doctor_check doctor_access[];
 extern const struct doctor_check doctor_kernel[];
 extern const struct doctor_check doctor_limits[];
 extern const struct doctor_check doctor_memory[];
+extern const struct doctor_check doctor_own[];
 extern const struct doctor_check doctor_pipes[];
 extern const struct doctor_check doctor_posix_queues[];
 extern const struct doctor_check doctor_sockets[];

@@ -181,6 +181,7 @@ void doctor_remove_ipc(const struct doctor *doctor, struct doctor_finding *findi
 {
 	struct setting setting = {.removes = 1}; /* what systemd does if nothing is said; some distributions differ */
 	const char *as_root;
+	char domain[64];
 
 	if (!exists(doctor, "/run/systemd/seats")) { /* its RuntimeDirectory= */
 		doctor_found(finding, DOCTOR_OK, "Systemd-logind doesn't run here, so that nothing is removed");
@@ -201,10 +202,13 @@ void doctor_remove_ipc(const struct doctor *doctor, struct doctor_finding *findi
 	}
 	doctor_found(finding, DOCTOR_NOTE, "Logind removes your IPC objects when you log out (RemoveIPC=yes: %s)",
 		     setting.from[0] ? setting.from : "the default");
+	snprintf(domain, sizeof(domain), "/dev/shm/nonet-%u", doctor->uid);
 	doctor_means(finding,
 		     "When your last session ends, your System V objects, POSIX queues and everything of yours "
 		     "in /dev/shm are deleted under programs that still run, as from cron, nohup or a "
-		     "service with User=. \"loginctl enable-linger\" spares you alone.");
+		     "service with User=%s%s%s. \"loginctl enable-linger\" spares you alone.",
+		     exists(doctor, domain) ? "; nonet's domain " : "", exists(doctor, domain) ? domain : "",
+		     exists(doctor, domain) ? " too, whose members are then told -ESTALE" : "");
 	as_root = doctor->uid == 0 ? "" : "sudo ";
 	doctor_mend(finding,
 		    "%smkdir -p /etc/systemd/logind.conf.d && printf '[Login]\\nRemoveIPC=no\\n' | %stee "

@@ -13,9 +13,21 @@ enum {
 	LOCK_NOT_FOUND = 127,
 };
 
+/* What to do if the last holder of a mutex or rwlock died with it. */
+enum lock_dead {
+	LOCK_DEAD_WARNS,    /* run the command with a warning; if it exits with 0, it has put right what there was */
+	LOCK_DEAD_RECOVERS, /* run it: what the mutex guards is right, whatever the command does */
+	LOCK_DEAD_REFUSES,
+};
+
+/* Set in the environment of the command, then: the address. */
+#define LOCK_DEAD_VARIABLE "NONET_OWNER_DIED"
+
 struct lock_request {
 	const char *address;
 	int shared;
+	enum lock_dead dead;
+	int has_dead;       /* it was said */
 	nonet_time timeout; /* a duration */
 	char **command;     /* ended by NULL */
 };
@@ -27,7 +39,7 @@ struct lock_request {
 struct lock_kind {
 	int (*open)(const struct lock_request *request, nonet_time deadline, struct nonet_error *ret_error);
 	int (*take)(nonet_time deadline);
-	int (*give)(void);
+	int (*give)(int status); /* what the command ended with, as struct verb's run() returns it */
 	void (*explain)(int code, struct nonet_error *ret_error);
 	/*
 	 * The kernel gives it back at the end of the process that took it, and execve(2) doesn't change that: so the
@@ -41,6 +53,9 @@ struct lock_kind {
 const struct lock_kind *lock_kind(const struct lock_request *request);
 
 extern const struct lock_kind lock_file;
+extern const struct lock_kind lock_mutex;
+extern const struct lock_kind lock_rwlock;
+extern const struct lock_kind lock_own_semaphore;
 extern const struct lock_kind lock_posix_semaphore;
 extern const struct lock_kind lock_sysv_semaphore;
 

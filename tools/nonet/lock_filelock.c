@@ -49,8 +49,9 @@ static int filelock_take(nonet_time deadline)
 	return nonet_filelock_lock(lock, mode, deadline);
 }
 
-static int filelock_give(void)
+static int filelock_give(int status)
 {
+	(void)status;
 	return nonet_filelock_unlock(lock);
 }
 

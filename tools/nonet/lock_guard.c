@@ -182,7 +182,7 @@ static void guard(const struct lock_kind *kind, const struct lock_request *reque
 		/* SIGPIPE is blocked. */
 		if (write(up, &first, 1) == 1 && read_whole(down, &go, sizeof(go)) == 0)
 			ending.status = guard_run(request, down);
-		r = kind->give();
+		r = kind->give(ending.status);
 		ending.lost = r < 0;
 		if (ending.lost) {
 			kind->explain(r, &error);

@@ -42,13 +42,14 @@ static int sysv_take(nonet_time deadline)
 	return nonet_semaphore_wait(semaphore, 1, NONET_SEMAPHORE_UNDO, deadline);
 }
 
-static int posix_take(nonet_time deadline)
+static int plain_take(nonet_time deadline)
 {
 	return nonet_semaphore_wait(semaphore, 1, 0, deadline);
 }
 
-static int posix_give(void)
+static int plain_give(int status)
 {
+	(void)status;
 	return nonet_semaphore_post(semaphore, 1, 0);
 }
 
@@ -61,7 +62,16 @@ const struct lock_kind lock_sysv_semaphore = {
 
 const struct lock_kind lock_posix_semaphore = {
 	.open = semaphore_open,
-	.take = posix_take,
-	.give = posix_give,
+	.take = plain_take,
+	.give = plain_give,
 	.explain = semaphore_explain,
+};
+
+/* Nonet's own: a permit of one who dies comes back by itself, as the guard's does. */
+const struct lock_kind lock_own_semaphore = {
+	.open = semaphore_open,
+	.take = plain_take,
+	.give = plain_give,
+	.explain = semaphore_explain,
+	.ends_with_guard = 1,
 };

@@ -15,11 +15,12 @@
 #define MEMORY     (BIT(POSIXSHM) | BIT(SYSVSHM))
 #define SOCKETS    (BIT(UNIX) | BIT(UNIX_SEQPACKET) | BIT(UNIX_DGRAM))
 #define LOCKS      (BIT(OFDLOCK) | BIT(POSIXLOCK) | BIT(FLOCK))
-#define LISTED     (QUEUES | SEMAPHORES | MEMORY | SOCKETS | LOCKS | BIT(FIFO))
+#define OWN        (BIT(MUTEX) | BIT(RWLOCK) | BIT(CONDITION))
+#define LISTED     (QUEUES | SEMAPHORES | MEMORY | SOCKETS | LOCKS | OWN | BIT(FIFO))
 
-const char *const object_words[] = {"queues", "semaphores", "memory", "fifos", "sockets", "locks", NULL};
+const char *const object_words[] = {"queues", "semaphores", "memory", "fifos", "sockets", "locks", "domains", NULL};
 
-static const uint64_t word_kinds[] = {QUEUES, SEMAPHORES, MEMORY, BIT(FIFO), SOCKETS, LOCKS};
+static const uint64_t word_kinds[] = {QUEUES, SEMAPHORES, MEMORY, BIT(FIFO), SOCKETS, LOCKS, OWN};
 
 uint64_t object_kinds(const char *word)
 {
@@ -110,7 +111,7 @@ static int64_t age_of(int64_t time)
 	return age > 0 ? age : 0;
 }
 
-static const char *age_text(int64_t time, char text[OBJECT_TEXT])
+const char *age_text(int64_t time, char text[OBJECT_TEXT])
 {
 	const int64_t age = age_of(time);
 
@@ -193,6 +194,14 @@ const char *object_notes(const struct nonet_inspect_object *object, char text[OB
 		note(text, "nobody has it open");
 	if (object->flags & NONET_INSPECT_LOCKED)
 		note(text, "never swapped");
+	if (object->flags & NONET_INSPECT_DAMAGED)
+		note(text, "damaged: nobody can use it");
+	if (object->flags & NONET_INSPECT_GIVEN_UP)
+		note(text, "given up: nobody can lock it");
+	if (object->flags & NONET_INSPECT_OWNER_DEAD)
+		note(text, "its holder died");
+	if (is(object, OWN) && knows(object, NONET_INSPECT_PID))
+		note(text, "held by %" PRId32, object->pid);
 	if (is(object, LOCKS))
 		note_range(object, text);
 	if (knows(object, NONET_INSPECT_USERS))
@@ -206,7 +215,31 @@ const char *object_notes(const struct nonet_inspect_object *object, char text[OB
 	return text;
 }
 
-static json_t *time_json(int64_t time)
+static const struct {
+	const char *name;
+	const char *(*text)(const struct nonet_inspect_object *object, char text[OBJECT_TEXT]);
+} rows[] = {
+	{"owner", object_owner},   {"mode", object_mode}, {"size", object_size},
+	{"queued", object_queued}, {"age", object_age},   {"notes", object_notes},
+};
+
+void print_object(const struct nonet_inspect_object *object)
+{
+	char text[OBJECT_TEXT];
+	size_t i;
+
+	printf("%-8s%s\n", "address", object->address);
+	if (object->known & NONET_INSPECT_ID)
+		printf("%-8s%d\n", "id", object->id);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int permits = rows[i].text == object_queued && object->scheme == NONET_SCHEME_POSIXSEM;
+
+		if (*rows[i].text(object, text))
+			printf("%-8s%s\n", permits ? "permits" : rows[i].name, text);
+	}
+}
+
+json_t *time_json(int64_t time)
 {
 	const time_t seconds = (time_t)(time / NONET_S(1));
 	struct tm parts;
@@ -271,10 +304,10 @@ static int add_flags(json_t *json, const struct nonet_inspect_object *object)
 		uint32_t flag;
 		const char *name;
 	} flags[] = {
-		{NONET_INSPECT_REMOVED, "removed"},
-		{NONET_INSPECT_STALE, "stale"},
-		{NONET_INSPECT_LISTENING, "listening"},
-		{NONET_INSPECT_LOCKED, "locked"},
+		{NONET_INSPECT_REMOVED, "removed"},     {NONET_INSPECT_STALE, "stale"},
+		{NONET_INSPECT_LISTENING, "listening"}, {NONET_INSPECT_LOCKED, "locked"},
+		{NONET_INSPECT_DAMAGED, "damaged"},     {NONET_INSPECT_OWNER_DEAD, "holder_dead"},
+		{NONET_INSPECT_GIVEN_UP, "given_up"},
 	};
 	size_t i;
 	int r = 0;
@@ -304,7 +337,7 @@ json_t *object_json(const struct nonet_inspect_object *object)
 			   object->scheme == NONET_SCHEME_SYSVSHM ? "attached" : "processes", object->users);
 	r = r ? r : add_number(json, object, NONET_INSPECT_WAITERS, "waiters", object->waiters);
 	r = r ? r
-	      : add_number(json, object, NONET_INSPECT_PID, is(object, LOCKS) ? "holder" : "creator",
+	      : add_number(json, object, NONET_INSPECT_PID, is(object, LOCKS | OWN) ? "holder" : "creator",
 			   (uint64_t)object->pid);
 	r = r ? r : add_times(json, object);
 	r = r ? r : add_flags(json, object);
@@ -321,6 +354,44 @@ json_t *coverage_json(const struct nonet_inspect_coverage *coverage)
 			 "posix_queues", !coverage->no_queues, "processes_hidden",
 			 (coverage->hidden & NONET_INSPECT_HIDES_PROCESSES) != 0, "outside_hidden",
 			 (coverage->hidden & NONET_INSPECT_HIDES_OUTSIDE) != 0);
+}
+
+json_t *domains_json(const struct nonet_inspect_list *list)
+{
+	const struct nonet_inspect_domain *domain;
+	json_t *all = json_array();
+	size_t i;
+	int r = all ? 0 : -1;
+
+	for (i = 0; r == 0 && (domain = nonet_inspect_get_domain(list, i)); i++)
+		r = json_array_append_new(
+			all, json_pack("{s:s%, s:I, s:I, s:I, s:I, s:b}", "path", domain->path, strlen(domain->path),
+				       "uid", (json_int_t)domain->owner, "members", (json_int_t)domain->members,
+				       "objects", (json_int_t)domain->objects, "bytes", (json_int_t)domain->bytes,
+				       "damaged", (domain->flags & NONET_INSPECT_DAMAGED) != 0));
+	if (r == 0)
+		return all;
+	json_decref(all);
+	return NULL;
+}
+
+void print_domains(const struct nonet_inspect_list *list)
+{
+	const struct nonet_inspect_domain *domain;
+	char bytes[OBJECT_TEXT];
+	size_t i, j;
+
+	for (i = 0; (domain = nonet_inspect_get_domain(list, i)); i++) {
+		printf("domain ");
+		for (j = 0; domain->path[j]; j++)
+			putchar(domain->path[j] >= ' ' && domain->path[j] <= '~' ? domain->path[j] : '?');
+		if (domain->flags & NONET_INSPECT_DAMAGED)
+			printf(": damaged, or of another version: nobody can be a member\n");
+		else
+			printf(": %" PRIu64 " object%s, %" PRIu64 " process%s, %s\n", domain->objects,
+			       domain->objects == 1 ? "" : "s", domain->members, domain->members == 1 ? "" : "es",
+			       bytes_text(domain->bytes, bytes));
+	}
 }
 
 void print_coverage(const struct nonet_inspect_coverage *coverage)

@@ -22,6 +22,17 @@ const char *object_notes(const struct nonet_inspect_object *object, char text[OB
 /* Of a file lock which bytes, after a comma; nothing if it is all. */
 const char *lock_range(int64_t start, int64_t length, char text[OBJECT_TEXT]);
 
+/* What is known, a line each, without who has it. */
+void print_object(const struct nonet_inspect_object *object);
+
+/* How long ago: "5m"; and a time as JSON has it. */
+const char *age_text(int64_t time, char text[OBJECT_TEXT]);
+json_t *time_json(int64_t time);
+
+/* The domains that were looked into, a line each, and as an array. */
+void print_domains(const struct nonet_inspect_list *list);
+json_t *domains_json(const struct nonet_inspect_list *list);
+
 /* Everything that is known; nonet-ls(1) has the members. NULL: no memory. */
 json_t *object_json(const struct nonet_inspect_object *object);
 json_t *coverage_json(const struct nonet_inspect_coverage *coverage);

@@ -28,6 +28,7 @@ typedef int play_function(struct score *score);
 play_function play_filelocks;
 play_function play_mapfiles;
 play_function play_memory;
+play_function play_mutexes;
 play_function play_pipes;
 play_function play_queues;
 play_function play_semaphores;

@@ -21,6 +21,12 @@ static int takes_number(enum nonet_scheme scheme)
 	       scheme == NONET_SCHEME_SYSVSEM || scheme == NONET_SCHEME_SYSVSHM;
 }
 
+/* Nonet's own objects, of which a plain word names one; a path to something else isn't a domain's. */
+static int is_own(enum nonet_scheme scheme)
+{
+	return scheme >= NONET_SCHEME_MUTEX && scheme <= NONET_SCHEME_LOG;
+}
+
 static int is_plain(const char *text)
 {
 	for (; *text; text++)
@@ -48,6 +54,8 @@ static int complete(enum nonet_scheme scheme, const char *text, char *ret_addres
 	struct nonet_address *address;
 
 	if (*text == '@' && scheme != NONET_SCHEME_UNIX)
+		return 0;
+	if (is_own(scheme) && strchr(text, '/'))
 		return 0;
 	if (is_number(text) != takes_number(scheme) && !(posix && !is_number(text)))
 		return 0;
