@@ -27,6 +27,7 @@ for ((i = 0; i < scripts; i++)); do
 done
 
 # One more that never comes to its end by itself: it is killed with a licence.
+# shellcheck disable=SC2016 # for the inner shell
 "$nonet" lock "$pool" -- sh -c 'kill -9 $PPID' 2>/dev/null
 wait
 

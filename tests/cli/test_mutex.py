@@ -188,6 +188,19 @@ class Others(Case):
         self.assertIn("can't lock", self.one_line(done.stderr))
 
 
+class Signal(Case):
+    def test_one_posts_and_another_waits(self):
+        address = f"semaphore:{self.domain}/ready"
+        self.assertEqual(self.nonet("create", address).returncode, 1)
+        self.assertEqual(self.nonet("create", "--signal", address).returncode, 0)
+        waiter = self.start("lock", address, "echo", "in")
+        self.assertEqual(self.nonet("post", address).returncode, 0)
+        self.assertEqual(self.finish(waiter), (0, b"in\n", b""))
+        done = self.nonet("create", "--signal", self.mutex)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--signal", self.one_line(done.stderr))
+
+
 class Example(Case):
     """examples/licences.sh, built from these verbs."""
 

@@ -35,6 +35,8 @@ static const char help[] =
 	"      --value N        semaphores: permits at first; 0 by default\n"
 	"      --count N        sysvsem: how many are in the set; 1 by default\n"
 	"      --rank N         mutex, rwlock: lockable only by who holds mutexes of lower ranks, or none\n"
+	"      --signal         semaphore: posted by one, waited for by another: nobody's permits, which may begin at "
+	"0\n"
 	"      --recursive      mutex: a thread that holds it may lock it again\n"
 	"      --readers N      rwlock: how many may read at once: 64 to 1024; 128 by default\n"
 	"      --trace          mutex, rwlock: keep the last 64 operations for nonet show; costs some time\n"
@@ -49,7 +51,7 @@ struct wish {
 	uint64_t size, depth, message_size, value, count; /* 0: not said */
 	int has_value;
 	uint64_t rank, readers;
-	int recursive, trace;
+	int recursive, trace, signals;
 };
 
 enum {
@@ -62,6 +64,7 @@ enum {
 	OPTION_RANK,
 	OPTION_READERS,
 	OPTION_RECURSIVE,
+	OPTION_SIGNAL,
 	OPTION_TRACE,
 };
 
@@ -76,6 +79,7 @@ static const struct option options[] = {
 	{"rank", required_argument, NULL, OPTION_RANK},
 	{"readers", required_argument, NULL, OPTION_READERS},
 	{"recursive", no_argument, NULL, OPTION_RECURSIVE},
+	{"signal", no_argument, NULL, OPTION_SIGNAL},
 	{"trace", no_argument, NULL, OPTION_TRACE},
 	{NULL, 0, NULL, 0},
 };
@@ -108,6 +112,7 @@ static int create_semaphore(const struct wish *wish, struct nonet_error *reterr)
 {
 	const struct nonet_semaphore_options semaphore_options = {
 		.size = sizeof(semaphore_options),
+		.flags = wish->signals ? NONET_SEMAPHORE_SIGNAL : 0,
 		.mode = wish->mode,
 		.value = (uint32_t)wish->value,
 		.count = (uint32_t)wish->count,
@@ -222,6 +227,7 @@ enum {
 	WITH_TRACE = 32,
 	WITH_READERS = 64,
 	WITH_RECURSIVE = 128,
+	WITH_SIGNAL = 256,
 };
 
 static const struct kind {
@@ -234,7 +240,7 @@ static const struct kind {
 	{NONET_SCHEME_SYSVMSG, WITH_DEPTH, create_queue},
 	{NONET_SCHEME_POSIXSEM, WITH_VALUE, create_semaphore},
 	{NONET_SCHEME_SYSVSEM, WITH_VALUE | WITH_COUNT, create_semaphore},
-	{NONET_SCHEME_SEMAPHORE, WITH_VALUE, create_semaphore},
+	{NONET_SCHEME_SEMAPHORE, WITH_VALUE | WITH_SIGNAL, create_semaphore},
 	{NONET_SCHEME_MUTEX, WITH_RANK | WITH_RECURSIVE | WITH_TRACE, create_mutex},
 	{NONET_SCHEME_RWLOCK, WITH_RANK | WITH_READERS | WITH_TRACE, create_rwlock},
 	{NONET_SCHEME_CONDITION, 0, create_condition},
@@ -294,6 +300,8 @@ static int check_options(const struct wish *wish, int with)
 		return say_usage("--rank is for a mutex or rwlock, not for %s:", scheme);
 	if (wish->readers && !(with & WITH_READERS))
 		return say_usage("--readers is for an rwlock, not for %s:", scheme);
+	if (wish->signals && !(with & WITH_SIGNAL))
+		return say_usage("--signal is for semaphore:, not for %s:", scheme);
 	if (wish->recursive && !(with & WITH_RECURSIVE))
 		return say_usage("--recursive is for a mutex, not for %s:", scheme);
 	if (wish->trace && !(with & WITH_TRACE))
@@ -349,6 +357,9 @@ static int take_option(int option, void *request)
 		break;
 	case OPTION_RECURSIVE:
 		wish->recursive = 1;
+		return 0;
+	case OPTION_SIGNAL:
+		wish->signals = 1;
 		return 0;
 	case OPTION_TRACE:
 		wish->trace = 1;
