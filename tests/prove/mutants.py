@@ -20,6 +20,7 @@ import os
 import pathlib
 import shlex
 import subprocess
+import threading
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,6 +42,8 @@ class Mutants:
         self.list = content.get("mutant", [])
         with open(self.build / "compile_commands.json", encoding="utf-8") as file:
             self.commands = json.load(file)
+        self.made = {}
+        self.making = threading.Lock()
         names = [mutant["name"] for mutant in self.list]
         if len(names) != len(set(names)):
             raise Wrong(f"{path}: two mutants have one name")
@@ -72,6 +75,13 @@ class Mutants:
         if result.returncode != 0:
             raise Wrong(f'mutant {mutant["name"]} can\'t be built: {shlex.join(command)}\n{result.stdout}')
 
+    def library_of(self, mutant):
+        """Its library, which is built once: several rows may hunt it at a time."""
+        with self.making:
+            if mutant["name"] not in self.made:
+                self.made[mutant["name"]] = self.make(mutant)
+            return self.made[mutant["name"]]
+
     def make(self, mutant):
         """Build one. Returns its library."""
         place = self.build / "mutants" / mutant["name"]
@@ -84,6 +94,9 @@ class Mutants:
         for word in command:
             if skip or word == "-MD":
                 skip = False
+            elif word == "-Werror":
+                # What a mutant leaves out may leave something unused.
+                continue
             elif word in ("-MQ", "-MF", "-o", "-c"):
                 skip = True
             else:
@@ -103,7 +116,7 @@ class Mutants:
 
     def hunt(self, mutant, row, program, log):
         """Whether the machine finds the mutant in a row."""
-        library = self.make(mutant)
+        library = self.library_of(mutant)
         command = [str(program), "--library", str(library), "--row", str(row), "--failures", "1", "--patience", "1000"]
         command += ["--seconds", "20", "--time", str(SECONDS), *mutant["operations"]]
         environment = {**os.environ, "LD_PRELOAD": str(library)}

@@ -66,7 +66,7 @@ class Prove:
                 (mutant, row) for mutant in found.list for row in mutant["rows"] if self.wants(row, mutant["operations"])
             ]
             for mutant in {mutant["name"]: mutant for mutant, _ in jobs}.values():
-                found.make(mutant)
+                found.library_of(mutant)
         except mutants.Wrong as wrong:
             self.bad.append(str(wrong))
             return
