@@ -7,7 +7,8 @@ export NONET_SCALE=${NONET_SCALE:-0.1}
 # Root can run everything, so a test that skips has found a machine that isn't what the tests are meant to run on.
 [[ $(id -u) -ne 0 ]] || export NONET_TEST_NO_SKIP=1
 # A sanitizer's report ends the process by SIGABRT: an exit status could be one that a test expects.
-ulimit -c 0
+# Soft: what tests core dumps raises it again.
+ulimit -S -c 0
 export ASAN_OPTIONS=abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 

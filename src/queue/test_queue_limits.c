@@ -109,8 +109,9 @@ static void root_may_exceed_what_is_set_up(void **state)
 	test_skip_unless_root("to exceed the limits of queues");
 	test_read_file("/proc/self/uid_map", map, sizeof(map));
 	if (!strstr(map, "4294967295") || !sys_may_exceed_limits())
-		test_skip("CAP_SYS_RESOURCE", "this root may not exceed the limits of queues");
-	test_check_equal(test_child_join(test_child_start(ask_as_root, NULL)), 0);
+		test_note("this root may not exceed the limits of queues (CAP_SYS_RESOURCE): not tested");
+	else
+		test_check_equal(test_child_join(test_child_start(ask_as_root, NULL)), 0);
 }
 
 /* As when a limit was lowered in between, or others took what was left. */

@@ -45,7 +45,7 @@ struct dumping {
 static int hold_and_dump(struct test_child_side *side, void *argument)
 {
 	const struct dumping *dumping = argument;
-	const struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit limit;
 	struct nonet_mutex *mutex = reach();
 	unsigned char *memory =
 		mmap(NULL, dumping->resident, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -53,6 +53,8 @@ static int hold_and_dump(struct test_child_side *side, void *argument)
 	test_check(memory != MAP_FAILED);
 	for (size_t i = 0; i < dumping->resident; i += 4096)
 		memory[i] = 1;
+	test_must(getrlimit(RLIMIT_CORE, &limit));
+	limit.rlim_cur = limit.rlim_max;
 	test_must(setrlimit(RLIMIT_CORE, &limit));
 	test_must(prctl(PR_SET_DUMPABLE, 1));
 	signal(SIGABRT, SIG_DFL);
@@ -66,8 +68,13 @@ static int hold_and_dump(struct test_child_side *side, void *argument)
 
 static bool cores_are_files(void)
 {
+	struct rlimit limit;
 	char pattern[128];
 
+	/* Who may not raise it may have none. */
+	test_must(getrlimit(RLIMIT_CORE, &limit));
+	if (limit.rlim_max == 0)
+		return false;
 	test_read_file("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern));
 	return strcmp(pattern, "core") == 0;
 }
@@ -99,7 +106,8 @@ DOMAIN_TEST(an_owner_that_dumps_core_is_taken_over_meanwhile)
 	(void)argument;
 	test_check(taken_at != MAP_FAILED);
 	if (!cores_are_files() || TEST_SANITIZED) {
-		test_note("cores aren't files named core here, or there is a sanitizer: this isn't tested");
+		test_note("cores aren't files named core here, RLIMIT_CORE forbids them, or there is a sanitizer: this "
+			  "isn't tested");
 	} else {
 		for (uint64_t i = 0; i < turns; i++) {
 			struct test_child *owner = test_child_until(hold_and_dump, &dumping);
@@ -152,12 +160,14 @@ static void *read_with_it(void *argument)
 /* One thread is the owner, inside a system call that writes to what the mutex guards; another has the accident. */
 static int dump_beside_a_reader(struct test_child_side *side, void *argument)
 {
-	const struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit limit;
 	struct reading *reading = argument;
 	const nonet_time delay = test_random_next(&(struct test_random){.state = (uint64_t)getpid()}) % NONET_MS(5);
 	nonet_time until;
 	pthread_t thread;
 
+	test_must(getrlimit(RLIMIT_CORE, &limit));
+	limit.rlim_cur = limit.rlim_max;
 	test_must(setrlimit(RLIMIT_CORE, &limit));
 	test_must(chdir(reading->dumping.directory));
 	signal(SIGABRT, SIG_DFL);
@@ -224,7 +234,8 @@ DOMAIN_TEST(nothing_is_written_once_a_dump_is_taken_for_a_death)
 	/* What is read into isn't what is to be dumped: that would only take time. */
 	test_must(madvise(reading.buffer, BUFFER, MADV_DONTDUMP));
 	if (!cores_are_files() || TEST_SANITIZED) {
-		test_note("cores aren't files named core here, or there is a sanitizer: this isn't tested");
+		test_note("cores aren't files named core here, RLIMIT_CORE forbids them, or there is a sanitizer: this "
+			  "isn't tested");
 	} else {
 		for (uint64_t i = 0; i < turns; i++)
 			bad += dump_once(mutex, &reading);
