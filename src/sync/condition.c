@@ -20,9 +20,9 @@
  *   - Disarming comes before the second ring: who armed before it is asleep by now, and is woken, or has still to
  *     compare the bell, which has changed. Who arms after it is armed. So while anybody sleeps who isn't about to be
  *     woken, armed is 1, and no waker passes him by while another is between two of his steps.
- *   - A waker who is killed in between has rung before. A waiter looks at the bell each DOMAIN_INTERVAL, and returns if
- *     it has changed: so whoever was to be woken is, by then. It is also why others may return for no reason.
- *   - The bell would have to be rung 2^32 times between two looks to come round.
+ *   - A waker may be killed before he rang, or before he woke anybody. So a wait ends after DOMAIN_INTERVAL whether the
+ *     bell has changed or not: what was waited for is looked at again, by who knows what that is.
+ *   - The bell would have to be rung 2^32 times within DOMAIN_INTERVAL to come round.
  *
  * [CONDITION-SLEEP]  A waker stores the bell, then loads armed; a waiter stores armed, then compares the bell (in the
  *                    kernel, which has a full barrier before). All are seq_cst. If both loads could run early, the
@@ -98,21 +98,18 @@ static int condition_look_around(const struct nonet_condition *condition)
 	return error == -ESTALE ? error : 1;
 }
 
-/* Sleep until the bell isn't @seen any more, or for no reason. Return: 0, or why it ended. */
+/* Sleep until the bell isn't @seen any more, or for no reason, or an interval long. Return: 0, or why it ended. */
 static int condition_sleep(struct nonet_condition *condition, uint32_t seen, nonet_time deadline)
 {
-	struct condition_shared *shared = condition->shared;
-	int result = 1;
+	int result;
 
-	while (result == 1 && atomic_load_explicit(&shared->bell, memory_order_relaxed) == seen) {
-		/* [CONDITION-SLEEP] pair: condition_is_armed(). Each time: a waker may have disarmed, and died. */
-		atomic_store_explicit(&shared->armed, 1, memory_order_seq_cst);
-		result = life_sleep_on(&shared->bell, seen, deadline);
-		if (guard_map_is_poisoned(&condition->object.map))
-			result = -EBADMSG;
-		else if (result == 1)
-			result = condition_look_around(condition);
-	}
+	if (atomic_load_explicit(&condition->shared->bell, memory_order_relaxed) != seen)
+		return 0;
+	result = life_sleep_on(&condition->shared->bell, seen, deadline);
+	if (guard_map_is_poisoned(&condition->object.map))
+		return -EBADMSG;
+	if (result == 1)
+		result = condition_look_around(condition);
 	return result == 1 ? 0 : result;
 }
 

@@ -1,92 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <nonet/mutex.h>
-
-#include "prove/operations.h"
-
-/*
- * A mutex in a domain of the run's own. What must be true, whoever is killed where: one at a time is inside; the death
- * of one who had it is told to the next; whoever comes gets it in time, and it works on.
- */
-
-/* Words of the run: who is inside (role + 1), and how often a death was told. */
-#define INSIDE 0
-#define TOLD   1
-
-static void address(const struct prove_run *run, const char *name, char *ret_text, size_t size)
-{
-	snprintf(ret_text, size, "mutex:%s/%s", prove_directory(run), name);
-}
-
-static struct nonet_mutex *make(struct prove_run *run, const char *name)
-{
-	const struct nonet_mutex_options options = {.size = sizeof(options), .flags = NONET_MUTEX_MAY_EXIST};
-	struct nonet_mutex *mutex = NULL;
-	struct nonet_error error = {0};
-	char text[128];
-
-	address(run, name, text, sizeof(text));
-	prove_require(run, nonet_mutex_create(text, &options, &mutex, &error) == 0, "%s", error.text);
-	return mutex;
-}
-
-/* A member whose thread has its slot: neither is what is stepped through. */
-static struct nonet_mutex *join(struct prove_run *run)
-{
-	struct nonet_mutex *warm = make(run, "warm");
-	int result = nonet_mutex_lock(warm, NONET_NOW);
-
-	/* Whoever is stopped here may have it; the slot is taken in any case. */
-	if (result == 0 || result == -EOWNERDEAD)
-		prove_require(run, nonet_mutex_unlock(warm) == 0, "can't unlock the mutex to warm up with");
-	nonet_mutex_close(warm);
-	return make(run, "m");
-}
-
-static bool is_had(int64_t result)
-{
-	return result == 0 || result == -EOWNERDEAD;
-}
-
-/* @result: of locking; what belongs to it, up to where the mutex is whole again. */
-static void enter(struct prove_run *run, struct nonet_mutex *mutex, int result)
-{
-	prove_require(run, result == -EOWNERDEAD || prove_load(run, INSIDE) == 0,
-		      "locked, while %d is inside and nobody said that it died", (int)prove_load(run, INSIDE) - 1);
-	prove_store(run, INSIDE, prove_role(run) + 1);
-	if (result == 0)
-		return;
-	prove_store(run, TOLD, prove_load(run, TOLD) + 1);
-	prove_require(run, nonet_mutex_recover(mutex) == 0, "nonet_mutex_recover() fails");
-}
-
-static void leave(struct prove_run *run, struct nonet_mutex *mutex)
-{
-	prove_require(run, prove_load(run, INSIDE) == prove_role(run) + 1, "another came inside");
-	prove_store(run, INSIDE, 0);
-	prove_require(run, nonet_mutex_unlock(mutex) == 0, "nonet_mutex_unlock() fails");
-}
+#include "prove/mutex_scene.h"
 
 /* The cast's, for release(). */
 static struct nonet_mutex *held;
 
-/* "free"; "held": by the cast, which lives; "dead": by one who died with it. */
+/*
+ * "free"; "held": by the cast, which lives; "dead": by one who died with it; "given-up": by one who didn't recover it;
+ * "sleepers": two more come with the survivor; and free ones of other kinds.
+ */
 static void prepare(struct prove_run *run)
 {
-	struct nonet_mutex *mutex = join(run);
-	pid_t pid;
+	struct nonet_mutex *mutex = mutex_join(run);
 
-	if (prove_state_is(run, "dead")) {
-		pid = fork();
-		if (pid == 0)
-			_exit(nonet_mutex_lock(make(run, "m"), prove_deadline()) != 0);
-		prove_require(run, waitpid(pid, &(int){0}, 0) == pid, "no child");
-	}
+	if (prove_state_is(run, "dead") || prove_state_is(run, "given-up"))
+		mutex_die_with(run);
+	if (prove_state_is(run, "given-up"))
+		prove_require(run, nonet_mutex_lock(mutex, NONET_NOW) == -EOWNERDEAD && nonet_mutex_unlock(mutex) == 0,
+			      "can't give it up");
+	prove_store(run, MUTEX_GIVEN_UP, prove_state_is(run, "given-up"));
 	if (prove_state_is(run, "held"))
 		prove_require(run, nonet_mutex_lock(mutex, NONET_NOW) == 0, "can't lock");
 	held = mutex;
@@ -104,6 +38,11 @@ static void release(struct prove_run *run)
 		prove_require(run, nonet_mutex_unlock(held) == 0, "can't unlock");
 }
 
+static bool mutex_may_be_given_up(const struct prove_run *run)
+{
+	return prove_load(run, MUTEX_GIVEN_UP);
+}
+
 /* The handle that a fork of the victim inherits. */
 static struct nonet_mutex *parents;
 
@@ -115,61 +54,115 @@ static void lock_by(struct prove_run *run, struct nonet_mutex *mutex, nonet_time
 	prove_begin(run);
 	result = nonet_mutex_lock(mutex, deadline);
 	prove_end(run, result);
-	if (deadline == NONET_NOW && result == -EAGAIN)
+	if ((deadline == NONET_NOW && result == -EAGAIN) || (result == -ENOTRECOVERABLE && mutex_may_be_given_up(run)))
 		return;
-	prove_require(run, is_had(result), "nonet_mutex_lock() says %d", result);
-	enter(run, mutex, result);
-	leave(run, mutex);
+	prove_require(run, !prove_state_is(run, "given-up"), "one that was given up is had again");
+	prove_require(run, mutex_is_had(result), "nonet_mutex_lock() says %d", result);
+	mutex_enter(run, mutex, result);
+	mutex_leave(run, mutex);
 }
 
 static void lock(struct prove_run *run)
 {
-	lock_by(run, join(run), prove_deadline());
+	lock_by(run, mutex_join(run), prove_deadline());
 }
 
 static void try_lock(struct prove_run *run)
 {
-	lock_by(run, join(run), NONET_NOW);
+	lock_by(run, mutex_join(run), NONET_NOW);
 }
 
 /* The thread takes its slot in it. */
 static void first_lock(struct prove_run *run)
 {
-	lock_by(run, make(run, "m"), prove_deadline());
+	lock_by(run, mutex_make(run, "m"), prove_deadline());
 }
 
-static void unlock(struct prove_run *run)
+/* Before an operation that needs it: have it, or leave. Return: as nonet_mutex_lock(). */
+static int have(struct prove_run *run, struct nonet_mutex *mutex)
 {
-	struct nonet_mutex *mutex = join(run);
 	int result = nonet_mutex_lock(mutex, NONET_NOW);
 
-	if (result == -EAGAIN)
-		prove_leave(run);
-	prove_require(run, is_had(result), "nonet_mutex_lock() says %d", result);
-	enter(run, mutex, result);
-	prove_store(run, INSIDE, 0);
 	parents = mutex;
+	if (result == -EAGAIN || (result == -ENOTRECOVERABLE && mutex_may_be_given_up(run)))
+		prove_leave(run);
+	prove_require(run, mutex_is_had(result), "nonet_mutex_lock() says %d", result);
+	return result;
+}
+
+static void unlock_at_last(struct prove_run *run, struct nonet_mutex *mutex)
+{
+	int result;
+
+	prove_store(run, MUTEX_INSIDE, 0);
 	prove_begin(run);
 	result = nonet_mutex_unlock(mutex);
 	prove_end(run, result);
 	prove_require(run, result == 0, "nonet_mutex_unlock() says %d", result);
 }
 
+static void unlock(struct prove_run *run)
+{
+	struct nonet_mutex *mutex = mutex_join(run);
+
+	mutex_enter(run, mutex, have(run, mutex));
+	unlock_at_last(run, mutex);
+}
+
+/* Unlocked without having been recovered: whoever comes is told that nobody can have it. */
+static void give_up(struct prove_run *run)
+{
+	struct nonet_mutex *mutex = mutex_join(run);
+
+	if (have(run, mutex) != -EOWNERDEAD)
+		prove_leave(run);
+	prove_store(run, MUTEX_TOLD, prove_load(run, MUTEX_TOLD) + 1);
+	prove_store(run, MUTEX_GIVEN_UP, 1);
+	unlock_at_last(run, mutex);
+}
+
+static void lock_again(struct prove_run *run)
+{
+	struct nonet_mutex *mutex = mutex_join(run);
+	int result;
+
+	mutex_enter(run, mutex, have(run, mutex));
+	prove_begin(run);
+	result = nonet_mutex_lock(mutex, NONET_NOW);
+	prove_end(run, result);
+	prove_require(run, result == 0 && nonet_mutex_unlock(mutex) == 0, "locking again says %d", result);
+	mutex_leave(run, mutex);
+}
+
+/* One of two times: it stays locked. */
+static void unlock_once(struct prove_run *run)
+{
+	struct nonet_mutex *mutex = mutex_join(run);
+	int result;
+
+	mutex_enter(run, mutex, have(run, mutex));
+	prove_require(run, nonet_mutex_lock(mutex, NONET_NOW) == 0, "can't lock again");
+	prove_begin(run);
+	result = nonet_mutex_unlock(mutex);
+	prove_end(run, result);
+	prove_require(run, result == 0, "nonet_mutex_unlock() says %d", result);
+	mutex_leave(run, mutex);
+}
+
 static void recover(struct prove_run *run)
 {
-	struct nonet_mutex *mutex = join(run);
-	int result = nonet_mutex_lock(mutex, NONET_NOW);
+	struct nonet_mutex *mutex = mutex_join(run);
+	int result;
 
-	if (result != -EOWNERDEAD)
+	if (have(run, mutex) != -EOWNERDEAD)
 		prove_leave(run);
-	prove_store(run, INSIDE, prove_role(run) + 1);
-	prove_store(run, TOLD, prove_load(run, TOLD) + 1);
-	parents = mutex;
+	prove_store(run, MUTEX_INSIDE, prove_role(run) + 1);
+	prove_store(run, MUTEX_TOLD, prove_load(run, MUTEX_TOLD) + 1);
 	prove_begin(run);
 	result = nonet_mutex_recover(mutex);
 	prove_end(run, result);
 	prove_require(run, result == 0, "nonet_mutex_recover() says %d", result);
-	leave(run, mutex);
+	mutex_leave(run, mutex);
 }
 
 /* Joins the domain and opens the mutex. */
@@ -179,7 +172,7 @@ static void open_it(struct prove_run *run)
 	char text[128];
 	int result;
 
-	address(run, "m", text, sizeof(text));
+	snprintf(text, sizeof(text), "mutex:%s/m", prove_directory(run));
 	prove_begin(run);
 	result = nonet_mutex_open(text, &mutex, NULL);
 	prove_end(run, result);
@@ -193,50 +186,130 @@ static void create(struct prove_run *run)
 	char text[128];
 	int result;
 
-	address(run, "m", text, sizeof(text));
+	snprintf(text, sizeof(text), "mutex:%s/m", prove_directory(run));
 	prove_begin(run);
 	result = nonet_mutex_create(text, &options, &mutex, NULL);
 	prove_end(run, result);
 	prove_require(run, result == 0, "nonet_mutex_create() says %d", result);
 }
 
+/* Removes the name alone, so each run has one of its own; whoever comes makes another. */
+static void prepare_named(struct prove_run *run)
+{
+	prepare(run);
+}
+
+static void unlink_it(struct prove_run *run)
+{
+	char text[128];
+	int result;
+
+	snprintf(text, sizeof(text), "mutex:%s/m", prove_directory(run));
+	prove_begin(run);
+	result = nonet_mutex_unlink(text, NULL);
+	prove_end(run, result);
+	prove_require(run, result == 0 || (result == -ENOENT && prove_role(run) == PROVE_SECOND),
+		      "nonet_mutex_unlink() says %d", result);
+}
+
 /* No mutex yet: an empty directory ("absent"), or a domain ("domain"). */
 static void prepare_none(struct prove_run *run)
 {
 	if (prove_state_is(run, "domain"))
-		nonet_mutex_close(make(run, "other"));
+		nonet_mutex_close(mutex_make(run, "other"));
 }
 
 static bool locks(const struct prove_run *run, enum prove_role role)
 {
 	return prove_plays(run, role, "mutex-lock") || prove_plays(run, role, "mutex-try") ||
-	       prove_plays(run, role, "mutex-first-lock");
+	       prove_plays(run, role, "mutex-first-lock") || prove_plays(run, role, "mutex-lock-crowd");
+}
+
+/* Whether it is held from the operation's first instruction to its last. */
+static bool holds(const struct prove_run *run, enum prove_role role)
+{
+	return prove_plays(run, role, "mutex-lock-again") || prove_plays(run, role, "mutex-unlock-once");
+}
+
+static void come_too(struct prove_run *run)
+{
+	struct nonet_mutex *mutex = mutex_join(run);
+	int result = nonet_mutex_lock(mutex, prove_deadline());
+
+	if (result == -ENOTRECOVERABLE && mutex_may_be_given_up(run))
+		return;
+	prove_require(run, mutex_is_had(result), "nonet_mutex_lock() says %d", result);
+	mutex_enter(run, mutex, result);
+	mutex_leave(run, mutex);
+}
+
+/* @result: of the survivor's locking. */
+static void check_deaths(struct prove_run *run, int result)
+{
+	const bool told = prove_load(run, MUTEX_TOLD) > 0;
+	int64_t code;
+
+	for (int i = PROVE_FIRST; i <= PROVE_SECOND; i++) {
+		const enum prove_role role = (enum prove_role)i;
+		const bool back = prove_returned(run, role, &code);
+
+		if (prove_killed(run, role) && locks(run, role) && back && mutex_is_had(code))
+			prove_require(run, told, "the death of one who had it was told to nobody");
+		if (prove_killed(run, role) && holds(run, role) && prove_began(run, role))
+			prove_require(run, told,
+				      "the death of one who had it twice, or once again, was told to nobody");
+	}
+	if (prove_state_is(run, "dead"))
+		prove_require(run, told, "the death before was told to nobody");
+	/* Whoever has unlocked has died without it, if he was alone. */
+	if (prove_plays(run, PROVE_FIRST, "mutex-unlock") && !prove_began(run, PROVE_SECOND) &&
+	    !prove_state_is(run, "sleepers") && prove_returned(run, PROVE_FIRST, &code) && code == 0)
+		prove_require(run, result == 0, "the death of one who had unlocked it was told");
+	if (prove_plays(run, PROVE_FIRST, "mutex-give-up") && !prove_began(run, PROVE_SECOND) &&
+	    prove_returned(run, PROVE_FIRST, &code))
+		prove_require(run, result == -ENOTRECOVERABLE, "one that was given up is had again");
 }
 
 static void survivor(struct prove_run *run)
 {
-	struct nonet_mutex *mutex = join(run);
-	int64_t code;
+	struct nonet_mutex *mutex;
 	int result;
 
+	if (prove_state_is(run, "sleepers"))
+		for (int i = 0; i < 2; i++)
+			prove_accompany(run, come_too);
+	mutex = mutex_join(run);
 	prove_begin(run);
 	result = nonet_mutex_lock(mutex, prove_deadline());
+	/* Those who came with it have to get through as soon as it. */
+	if (prove_state_is(run, "sleepers") && mutex_is_had(result)) {
+		mutex_enter(run, mutex, result);
+		mutex_leave(run, mutex);
+		prove_companions_join(run);
+		prove_end(run, result);
+		return;
+	}
 	prove_end(run, result);
-	prove_require(run, is_had(result), "nonet_mutex_lock() says %d", result);
-	enter(run, mutex, result);
-	for (int i = PROVE_FIRST; i <= PROVE_SECOND; i++)
-		if (locks(run, (enum prove_role)i) && prove_killed(run, (enum prove_role)i) &&
-		    prove_returned(run, (enum prove_role)i, &code) && is_had(code))
-			prove_require(run, prove_load(run, TOLD) > 0, "the death of one who had it was told to nobody");
-	if (prove_state_is(run, "dead"))
-		prove_require(run, prove_load(run, TOLD) > 0, "the death before was told to nobody");
-	/* Whoever has unlocked has died without it, if he was alone. */
-	if (prove_plays(run, PROVE_FIRST, "mutex-unlock") && prove_state_is(run, "free") &&
-	    !prove_began(run, PROVE_SECOND) && prove_returned(run, PROVE_FIRST, &code) && code == 0)
-		prove_require(run, result == 0, "the death of one who had unlocked it was told");
-	leave(run, mutex);
+	prove_require(run, mutex_is_had(result) || (result == -ENOTRECOVERABLE && mutex_may_be_given_up(run)),
+		      "nonet_mutex_lock() says %d", result);
+	if (mutex_is_had(result))
+		mutex_enter(run, mutex, result);
+	check_deaths(run, result);
+	if (!mutex_is_had(result)) {
+		prove_companions_join(run);
+		return;
+	}
+	mutex_leave(run, mutex);
 	prove_require(run, nonet_mutex_lock(mutex, NONET_NOW) == 0 && nonet_mutex_unlock(mutex) == 0,
 		      "it works once, and no longer");
+}
+
+/* The cast holds it, and two more wait already. */
+static void prepare_crowd(struct prove_run *run)
+{
+	prepare(run);
+	for (int i = 0; i < 2; i++)
+		prove_accompany(run, come_too);
 }
 
 static void forked(struct prove_run *run)
@@ -249,29 +322,16 @@ static void forked(struct prove_run *run)
 	prove_require(run, nonet_mutex_look(parents, &holder) == -ECHILD, "the child may look");
 }
 
-/* Lock, stay a little, unlock; whoever is told of a death puts it right. */
-static void churn(struct prove_run *run)
-{
-	struct nonet_mutex *mutex = join(run);
-	int result;
-
-	for (;;) {
-		result = nonet_mutex_lock(mutex, prove_deadline());
-		prove_require(run, is_had(result), "nonet_mutex_lock() says %d", result);
-		enter(run, mutex, result);
-		leave(run, mutex);
-	}
-}
-
 #define MUTEX(name_, symbol_, victim_)                                                                   \
 	.name = "mutex-" name_, .object = "mutex", .symbol = "nonet_mutex_" symbol_, .prepare = prepare, \
 	.release = release, .victim = (victim_), .survivor = survivor
 
 const struct prove_operation prove_mutex_lock = {
 	MUTEX("lock", "lock", lock),
-	.states = (const char *const[]){"free", "held", "dead", NULL},
+	.states = (const char *const[]){"free", "held", "dead", "given-up", "recursive", "ranked", "traced", "placed",
+					NULL},
 	.forked = forked,
-	.churn = churn,
+	.churn = mutex_churn,
 };
 
 const struct prove_operation prove_mutex_try = {
@@ -292,7 +352,7 @@ const struct prove_operation prove_mutex_first_lock = {
 
 const struct prove_operation prove_mutex_unlock = {
 	MUTEX("unlock", "unlock", unlock),
-	.states = (const char *const[]){"free", NULL},
+	.states = (const char *const[]){"free", "sleepers", "ranked", "traced", "placed", NULL},
 	.forked = forked,
 };
 
@@ -300,6 +360,45 @@ const struct prove_operation prove_mutex_recover = {
 	MUTEX("recover", "recover", recover),
 	.states = (const char *const[]){"dead", NULL},
 	.forked = forked,
+};
+
+const struct prove_operation prove_mutex_give_up = {
+	MUTEX("give-up", "unlock", give_up),
+	.states = (const char *const[]){"dead", NULL},
+};
+
+const struct prove_operation prove_mutex_lock_again = {
+	MUTEX("lock-again", "lock", lock_again),
+	.states = (const char *const[]){"recursive", NULL},
+	.forked = forked,
+};
+
+const struct prove_operation prove_mutex_unlock_once = {
+	MUTEX("unlock-once", "unlock", unlock_once),
+	.states = (const char *const[]){"recursive", NULL},
+	.forked = forked,
+};
+
+const struct prove_operation prove_mutex_lock_crowd = {
+	.name = "mutex-lock-crowd",
+	.object = "mutex",
+	.symbol = "nonet_mutex_lock",
+	.prepare = prepare_crowd,
+	.release = release,
+	.victim = lock,
+	.survivor = survivor,
+	.states = (const char *const[]){"held", NULL},
+	.fresh = true,
+};
+
+const struct prove_operation prove_mutex_unlink = {
+	.name = "mutex-unlink",
+	.object = "mutex",
+	.symbol = "nonet_mutex_unlink",
+	.prepare = prepare_named,
+	.victim = unlink_it,
+	.survivor = survivor,
+	.states = (const char *const[]){"free", NULL},
 };
 
 const struct prove_operation prove_mutex_open = {

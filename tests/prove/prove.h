@@ -108,6 +108,16 @@ bool prove_killed(const struct prove_run *run, enum prove_role role);
  */
 _Noreturn void prove_leave(struct prove_run *run);
 
+/*
+ * The cast or a survivor: start another process, in the same role, that does @function and ends with this one. Returns
+ * once it sleeps, or has ended.
+ */
+void prove_accompany(struct prove_run *run, prove_function *function);
+/* Wait for all of them. */
+void prove_companions_join(struct prove_run *run);
+/* Which companion this is, from 1; 0: none. */
+int prove_companion(const struct prove_run *run);
+
 /* Numbers that the processes of a run share; they are put back like the object. */
 #define PROVE_WORDS 16
 void prove_store(struct prove_run *run, size_t index, int64_t value);

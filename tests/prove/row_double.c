@@ -52,6 +52,8 @@ static bool record(struct prove_sweep *sweep, size_t first)
 	prove_tracee_kill(&tracee, &scene->run);
 	if (!good)
 		prove_sweep_failed(sweep, "recording");
+	else if (second_path.count > sweep->recorded)
+		sweep->recorded = second_path.count;
 	return good;
 }
 
@@ -62,10 +64,10 @@ void prove_row_double(struct prove_sweep *sweep)
 	sweep->bound = PROVE_BOUND_WATCHER;
 	if (!prove_sweep_record(sweep))
 		return;
-	every = prove_every(sweep);
 	for (size_t i = 0; i < sweep->path.count && !prove_enough(sweep); i++) {
 		if (!sweep->path.steps[i].distinct || !prove_sampled(sweep, i) || !record(sweep, i))
 			continue;
+		every = prove_every(sweep);
 		for (size_t j = 0; j < second_path.count; j++) {
 			struct prove_point point = {.variant = "after", .first = i, .second = j};
 

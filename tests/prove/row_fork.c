@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "harness/deadline.h"
+
 /*
  * Row 12: fork(2) and execve(2) in the middle of the operation, made by the victim itself with registers that the
  * machine sets.
@@ -52,8 +54,11 @@ static void play_exec(struct prove_sweep *sweep, const struct prove_point *point
 	struct prove_actor other = {0};
 	struct prove_tracee tracee;
 
-	if (prove_first(sweep, point, &tracee) && tracee.where != PROVE_ASLEEP)
+	if (prove_first(sweep, point, &tracee) && tracee.where != PROVE_ASLEEP) {
+		/* For the others that is its death. */
+		atomic_store(&run->shared->sides[PROVE_FIRST].killed_at, test_clock());
 		prove_tracee_exec(&tracee, holder, &other);
+	}
 	prove_tracee_kill(&tracee, run);
 	prove_survive(sweep, &survivor);
 	prove_actor_kill(&other);

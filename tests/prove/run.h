@@ -33,6 +33,7 @@ struct prove_run {
 	enum prove_role role;
 	const struct prove_operation *plays[PROVE_ROLES]; /* NULL: nobody has had that role yet */
 	nonet_time patience;                              /* how long a process may take before it hangs */
+	int companion; /* of this process, by prove_accompany(); 0: it is the one of its role */
 };
 
 /* A process of a run that isn't traced. */

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/deadline.h"
@@ -124,10 +125,23 @@ bool prove_scene_prepare(struct prove_scene *scene, const struct prove_operation
 	return true;
 }
 
+/* Companions whose parent was killed are the worker's: between two runs it has no other child than the cast. */
+static void reap_strays(const struct prove_scene *scene)
+{
+	siginfo_t ended = {0};
+
+	while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0 &&
+	       ended.si_pid != scene->cast.pid) {
+		waitpid(ended.si_pid, NULL, 0);
+		ended.si_pid = 0;
+	}
+}
+
 bool prove_scene_restore(struct prove_scene *scene)
 {
 	struct prove_run *run = &scene->run;
 
+	reap_strays(scene);
 	if (run->operation->fresh || !scene->shelf || !prove_shelf_restore(scene->shelf))
 		return prove_scene_prepare(scene, run->operation, run->state);
 	prove_run_reset(run);

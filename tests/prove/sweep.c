@@ -179,9 +179,15 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 /* Recorded steps of seconds that a sample may cost. */
 #define RECORDED_MAX 20000
 
+/* Of the ways of a second as far as they are known; a first's is like it. */
+static uint64_t longest(const struct prove_sweep *sweep)
+{
+	return sweep->recorded > sweep->path.count ? sweep->recorded : sweep->path.count;
+}
+
 bool prove_sampled(struct prove_sweep *sweep, size_t first)
 {
-	const uint64_t cost = sweep->path.count * sweep->path.distinct;
+	const uint64_t cost = longest(sweep) * sweep->path.distinct;
 	uint64_t ordinal = 0;
 	uint64_t every;
 	unsigned wanted;
@@ -204,7 +210,7 @@ bool prove_sampled(struct prove_sweep *sweep, size_t first)
 uint64_t prove_every(const struct prove_sweep *sweep)
 {
 	const uint64_t sample = sweep->options->sample;
-	uint64_t firsts = RECORDED_MAX / sweep->path.count;
+	uint64_t firsts = RECORDED_MAX / longest(sweep);
 	uint64_t points;
 
 	if (sample == 0 || sweep->options->only)

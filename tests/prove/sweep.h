@@ -40,6 +40,7 @@ struct prove_sweep {
 	uintptr_t symbol;
 	uintptr_t other_symbol;
 	struct prove_path path;
+	size_t recorded; /* rows 2 and 3: the longest way of a second so far, in steps */
 	nonet_time bound;
 	prove_function *survivor; /* NULL: the operation's */
 	struct test_random random;

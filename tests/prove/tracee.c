@@ -137,23 +137,6 @@ enum prove_where prove_tracee_step(struct prove_tracee *tracee)
 	return arrived(tracee, status);
 }
 
-enum prove_where prove_tracee_wake(struct prove_tracee *tracee)
-{
-	if (tracee->let_go)
-		tracee->let_go(tracee->run);
-	tracee->let_go = NULL;
-	return await(tracee, test_after(tracee->run->patience));
-}
-
-/* Go on to the next breakpoint, through sleeps. */
-static enum prove_where go_on(struct prove_tracee *tracee)
-{
-	resume(tracee, PTRACE_CONT);
-	if (tracee->let_go && await(tracee, NONET_NOW) != PROVE_ASLEEP)
-		return tracee->where;
-	return prove_tracee_wake(tracee);
-}
-
 /* A breakpoint was hit: be before the instruction that it hides. */
 static bool hit(struct prove_tracee *tracee, uintptr_t address)
 {
@@ -166,6 +149,39 @@ static bool hit(struct prove_tracee *tracee, uintptr_t address)
 	set_registers(tracee, values);
 	arrived(tracee, tracee->status);
 	return true;
+}
+
+/* It was asleep on its way to a breakpoint, and has stopped: there, or before. */
+static void clear(struct prove_tracee *tracee)
+{
+	const uintptr_t address = tracee->planted;
+
+	if (address == 0 || tracee->where == PROVE_GONE || tracee->where == PROVE_ASLEEP)
+		return;
+	tracee->planted = 0;
+	unplant(tracee, tracee->back, tracee->hidden);
+	unplant(tracee, address, tracee->planted_word);
+	if (!hit(tracee, address))
+		hit(tracee, tracee->back);
+}
+
+enum prove_where prove_tracee_wake(struct prove_tracee *tracee)
+{
+	if (tracee->let_go)
+		tracee->let_go(tracee->run);
+	tracee->let_go = NULL;
+	await(tracee, test_after(tracee->run->patience));
+	clear(tracee);
+	return tracee->where;
+}
+
+/* Go on to the next breakpoint, through sleeps. */
+static enum prove_where go_on(struct prove_tracee *tracee)
+{
+	resume(tracee, PTRACE_CONT);
+	if (tracee->let_go && await(tracee, NONET_NOW) != PROVE_ASLEEP)
+		return tracee->where;
+	return prove_tracee_wake(tracee);
 }
 
 enum prove_where prove_tracee_run_to(struct prove_tracee *tracee, uintptr_t address, uint32_t occurrence)
@@ -186,6 +202,11 @@ enum prove_where prove_tracee_run_to(struct prove_tracee *tracee, uintptr_t addr
 		here = plant(tracee, address);
 		back = plant(tracee, tracee->back);
 		go_on(tracee);
+		if (tracee->where == PROVE_ASLEEP) { /* running, so the breakpoints stay until it stops */
+			tracee->planted = address;
+			tracee->planted_word = here;
+			tracee->hidden = back;
+		}
 		if (tracee->where == PROVE_GONE || tracee->where == PROVE_ASLEEP)
 			break;
 		unplant(tracee, tracee->back, back);

@@ -23,14 +23,16 @@ struct prove_tracee {
 	pid_t pid; /* 0: none */
 	enum prove_role role;
 	enum prove_where where;
-	uintptr_t at;    /* the next instruction */
-	uintptr_t entry; /* of the operation */
-	uintptr_t back;  /* where it returns to */
-	uintptr_t stack; /* at its entry */
-	int64_t result;  /* of the operation, once it has returned */
-	int status;      /* of waitpid(2), once it is gone */
-	int calls;       /* stops of prove_tracee_call() so far: odd in a system call */
-	long hidden;     /* under the breakpoint of prove_tracee_call() */
+	uintptr_t at;      /* the next instruction */
+	uintptr_t entry;   /* of the operation */
+	uintptr_t back;    /* where it returns to */
+	uintptr_t stack;   /* at its entry */
+	int64_t result;    /* of the operation, once it has returned */
+	int status;        /* of waitpid(2), once it is gone */
+	int calls;         /* stops of prove_tracee_call() so far: odd in a system call */
+	long hidden;       /* under the breakpoint at .back */
+	uintptr_t planted; /* a breakpoint that is left in what runs while it sleeps; 0: none */
+	long planted_word;
 	struct prove_run *run;
 	/* Called once, at the first sleep of prove_tracee_run_to() and prove_tracee_wake(); may be NULL. */
 	void (*let_go)(struct prove_run *run);
