@@ -134,7 +134,7 @@ static int look_at_domain(struct domains *domains, const char *path)
 
 static int look_at_folder(struct domains *domains, const char *folder)
 {
-	const char *prefix = DOMAIN_DEFAULT + sizeof(SHARED_MEMORY);
+	const char *prefix = &DOMAIN_DEFAULT[sizeof(SHARED_MEMORY)];
 	char path[OWN_HOME];
 	struct sys_directory entries;
 	const char *name;
