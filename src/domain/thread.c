@@ -19,11 +19,10 @@
  *
  *   1. Have room for the slot's page, and map it with the page for the node behind it.
  *   2. Lock the slot's byte, without waiting: nobody else tries this slot meanwhile.
- *   3. Link the node into the thread's robust list. The slot's word is a dead thread's, so the kernel wouldn't touch
- * it.
+ *   3. Link the node into the thread's robust list. The slot's word is a dead thread's: the kernel wouldn't touch it.
  *   4. Say in the page who we are.
- *   5. One compare-and-swap: the word has our thread id, and the next generation. From here on the slot is ours, and
- * the kernel marks it.
+ *   5. One compare-and-swap: the word has our thread id, and the next generation. From here on the slot is ours, to be
+ *      marked by the kernel.
  *   6. Unlock the byte.
  */
 

@@ -13,8 +13,8 @@
  * Waiting until a condition that a mutex guards may have changed.
  *
  *   a waiter  reads the bell while he has the mutex; arms; lets go of the mutex; sleeps while the bell is what he read
- *   a waker   rings (bell + 1); if nobody has armed, that was all; else wakes one. If none slept, or all are to be
- * woken, he disarms: armed = 0, rings once more, wakes all
+ *   a waker   rings (bell + 1); if nobody has armed, that was all; else wakes one. If none slept, or all are to wake,
+ *             he disarms: armed = 0, rings once more, wakes all
  *
  *   - A waiter is no state: one who dies leaves "armed", which costs a waker two system calls, once.
  *   - Disarming comes before the second ring: who armed before it is asleep by now, and is woken, or has still to
@@ -26,7 +26,7 @@
  *
  * [CONDITION-SLEEP]  A waker stores the bell, then loads armed; a waiter stores armed, then compares the bell (in the
  *                    kernel, which has a full barrier before). All are seq_cst. If both loads could run early, the
- * waker would see nobody, and the waiter a bell that wasn't rung.
+ *                    waker would see nobody, and the waiter a bell that wasn't rung.
  */
 
 static void condition_ring(struct condition_shared *shared)
@@ -145,8 +145,7 @@ int nonet_condition_wait(struct nonet_condition *condition, struct nonet_mutex *
 		error = -EAGAIN;
 	if (error < 0)
 		return error;
-	/* What changes from here on rings a bell that we hear. Whoever changes it takes the mutex, and rings after
-	 * that. */
+	/* What changes from here on rings a bell that we hear: who changes it takes the mutex, and then rings. */
 	seen = atomic_load_explicit(&condition->shared->bell, memory_order_relaxed);
 	/* [CONDITION-SLEEP] pair: condition_is_armed() */
 	atomic_store_explicit(&condition->shared->armed, 1, memory_order_seq_cst);

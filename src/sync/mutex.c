@@ -24,9 +24,13 @@
  *     (life_sleep()), and so does whoever takes over without having slept.
  *   - Who was to wake, or to be woken, may be killed first: so nobody sleeps for longer than DOMAIN_INTERVAL.
  *
- * [MUTEX-OWN]  What an owner stored before he let go, or before he died, the next one sees: release, acquire. The
- * kernel's mark of a death is a full barrier, and read with acquire (LIFE-MARK in domain/life.h).
+ * [MUTEX-OWN]  What an owner stored before he let go, or before he died, the next one sees: release, acquire. A death
+ *              is marked by the kernel, with a full barrier, and read with acquire (LIFE-MARK in domain/life.h).
  */
+
+/* So often the claim may change under our eyes in one look: a peer that writes to it without end keeps nobody past his
+ * deadline. */
+#define MUTEX_TURNS 64
 
 /* How often to look before sleeping: a short section is over sooner than a sleeper gets to his bed. */
 #define MUTEX_LOOKS 100
@@ -99,7 +103,7 @@ static int mutex_look_around(struct nonet_mutex *mutex, uint64_t seen)
 {
 	int result = mutex->object.map.base ? object_check_shared(&mutex->object) : 0;
 
-	if (result < 0 || claim_is_free(seen))
+	if (result < 0)
 		return result;
 	result = life_look(mutex->object.domain, seen);
 	return result < 0 ? result : 0;
@@ -110,9 +114,12 @@ static int mutex_sleep(struct nonet_mutex *mutex, uint64_t seen, nonet_time dead
 {
 	int result;
 
+	/* It changed all the time: look again, unless it is late. */
+	if (claim_is_free(seen))
+		return nonet_clock() < deadline ? 0 : -ETIMEDOUT;
 	if (!(seen & CLAIM_WAITERS)) {
 		if (!mutex_swap(mutex, &seen, seen | CLAIM_WAITERS))
-			return 0;
+			return nonet_clock() < deadline ? 0 : -ETIMEDOUT;
 		seen |= CLAIM_WAITERS;
 	}
 	mutex_note_since(mutex, seen);
@@ -125,13 +132,16 @@ static int mutex_sleep(struct nonet_mutex *mutex, uint64_t seen, nonet_time dead
 	return result;
 }
 
-/* One look at the claim. Return: 1 somebody has it, and lives; else what nonet_mutex_lock() returns. */
+/*
+ * One look at the claim. Return: 1 somebody has it, and lives, or it changes all the time; else what nonet_mutex_lock()
+ * returns.
+ */
 static int mutex_try(struct nonet_mutex *mutex, uint64_t owner, bool slept, uint64_t *ret_seen)
 {
 	uint64_t seen = atomic_load_explicit(&mutex->shared->claim, memory_order_relaxed);
 	int result;
 
-	for (;;) {
+	for (unsigned turn = 0; turn < MUTEX_TURNS; turn++) {
 		*ret_seen = seen;
 		if (claim_is_free(seen)) {
 			const uint64_t waiters = slept ? CLAIM_WAITERS : seen & CLAIM_WAITERS;
@@ -157,6 +167,7 @@ static int mutex_try(struct nonet_mutex *mutex, uint64_t owner, bool slept, uint
 			return result;
 		seen = atomic_load_explicit(&mutex->shared->claim, memory_order_relaxed);
 	}
+	return 1;
 }
 
 static int mutex_wait(struct nonet_mutex *mutex, uint64_t owner, nonet_time deadline)
@@ -247,7 +258,8 @@ int nonet_mutex_unlock(struct nonet_mutex *mutex)
 	result = domain_thread_owner(mutex->object.domain, &owner);
 	if (result < 0)
 		return result;
-	if (!mutex->plain)
+	/* Traced while nobody else can have it; and not for who never had it. */
+	if (!mutex->plain && mutex_is_mine(mutex, owner))
 		object_trace(&mutex->object, owner, MUTEX_UNLOCKED, 0);
 	seen = owner;
 	if (!mutex_swap(mutex, &seen, 0)) {

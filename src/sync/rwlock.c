@@ -19,17 +19,19 @@
  *     at a time does. Once all were free, or his own, the intent is dropped, and he writes.
  *   - So what a reader leaves when he dies is a place, which the next writer frees, or another reader takes. What a
  *     writer leaves is an intent, which is nobody's business but the waiters'; or a claim, which is told.
- *   - Who sleeps has set the waiters' bit before, and sleeps on the claim, or the place, *and* on the life of its
- * owner. Whoever frees it wakes all: readers go on together, and who writes has to be among those who look.
+ *   - Who sleeps has set the waiters' bit before, and sleeps on the claim, or the place, *and* on its owner's life.
+ *     Whoever frees it wakes all: readers go on together, and who writes has to be among those who look.
  *   - An upgrader has a place and takes the claim. If he finds it taken, its owner waits for that very place: so he is
  *     refused at once, and nobody waits for him who waits.
  *   - Who was to wake, or to be woken, may be killed first: so nobody sleeps for longer than DOMAIN_INTERVAL.
  *
  * [RWLOCK-ENTER]  A reader stores his place, then loads the claim; a writer stores the claim, then loads the places.
- * All four are seq_cst, so they have one order, and at least one of the two sees the other. If both loads could run
- * early, both would go in. [RWLOCK-OWN]    What an owner of the claim stored before he let go, the next one and the
- * readers see; what a reader loaded before he left his place, a writer doesn't change before that. Release, acquire.
- * The kernel's mark of a death is a full barrier, and read with acquire (LIFE-MARK in domain/life.h).
+ *                 All four are seq_cst, so they have one order, and at least one of the two sees the other. If both
+ *                 loads could run early, both would go in.
+ * [RWLOCK-OWN]    What an owner of the claim stored before he let go, the next one and the readers see; what a
+ *                 reader loaded before he left his place, a writer doesn't change before that. Release, acquire. A
+ *                 death is marked by the kernel, with a full barrier, and read with acquire (LIFE-MARK in
+ *                 domain/life.h).
  */
 
 /* How often to look before sleeping: a short section is over sooner than a sleeper gets to his bed. */

@@ -11,6 +11,7 @@
 #include "harness/domain.h"
 #include "harness/kill.h"
 #include "harness/test.h"
+#include "sync/mutex.h"
 
 static struct nonet_mutex *make(const struct nonet_mutex_options *options)
 {
@@ -211,6 +212,22 @@ static int use_the_parents(struct test_child_side *side, void *argument)
 	return 0;
 }
 
+DOMAIN_TEST(who_does_not_have_it_leaves_no_trace)
+{
+	struct nonet_mutex_options options = {.size = sizeof(options), .flags = NONET_MUTEX_TRACE};
+	struct nonet_mutex *mutex = make(&options);
+
+	(void)side;
+	(void)argument;
+	test_check_equal(nonet_mutex_unlock(mutex), -EPERM);
+	test_check_equal(atomic_load(&object_header(&mutex->object)->traced), 0);
+	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
+	test_check_equal(nonet_mutex_unlock(mutex), 0);
+	test_check_equal(atomic_load(&object_header(&mutex->object)->traced), 2);
+	nonet_mutex_close(mutex);
+	return 0;
+}
+
 DOMAIN_TEST(a_child_opens_its_own)
 {
 	struct nonet_mutex *mutex = make(NULL);
@@ -335,6 +352,7 @@ int main(void)
 		test_case(a_sleeper_is_woken_by_a_death),
 		test_case(a_thread_that_ends_with_it_is_an_owner_dead),
 		test_case(ranks_are_kept),
+		test_case(who_does_not_have_it_leaves_no_trace),
 		test_case(a_child_opens_its_own),
 		test_case(one_in_the_programs_own_memory_excludes),
 		test_case(a_descriptor_tells_when_it_may_be_free),
