@@ -297,6 +297,43 @@ int object_check_shared(const struct object *object)
 	return atomic_load_explicit(&object_header(object)->poisoned, memory_order_relaxed) ? -EBADMSG : 0;
 }
 
+int object_look_around(const struct object *object)
+{
+	int error = object_check_shared(object);
+	int fd;
+
+	if (error < 0)
+		return error;
+	error = domain_open_again(object->domain, &fd);
+	if (error == 0)
+		sys_close(&fd);
+	/* Where nobody can be asked now, for want of descriptors, say, all may be well. */
+	return error == -ESTALE ? error : 0;
+}
+
+void object_explain(const struct object *object, int code, struct nonet_error *ret_error)
+{
+	switch (code) {
+	case -ECHILD:
+		error_set(ret_error, code, "this handle of %s is the parent process's; a child opens its own",
+			  object->text);
+		break;
+	case -EBADMSG:
+		error_set(ret_error, code, "%s is damaged: a member wrote over it, or cut it off; remove it",
+			  object->text);
+		break;
+	case -ESTALE:
+		error_set(ret_error, code,
+			  "the domain of %s was removed, so others may have another by this name; end the processes "
+			  "that use it, and start them again",
+			  object->text);
+		break;
+	default:
+		error_set(ret_error, code, "%s: %s", object->text, error_reason(code));
+		break;
+	}
+}
+
 int object_poison(const struct object *object)
 {
 	atomic_store_explicit(&object_header(object)->poisoned, 1, memory_order_relaxed);

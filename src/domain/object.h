@@ -89,6 +89,12 @@ int object_check_shared(const struct object *object);
 /* It is damaged: nobody can use it any more. Return: -EBADMSG. */
 int object_poison(const struct object *object);
 
+/* Asleep for a whole interval: whether it is damaged, or its domain was removed. 0, -EBADMSG, -ESTALE. System calls. */
+int object_look_around(const struct object *object);
+
+/* What may be wrong with any object, in a sentence; of other codes what the kernel means by them. */
+void object_explain(const struct object *object, int code, struct nonet_error *ret_error);
+
 /* Note an operation, if the object was made to. */
 void object_note(const struct object *object, uint64_t owner, uint32_t what, uint64_t value);
 

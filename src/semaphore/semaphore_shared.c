@@ -320,21 +320,13 @@ static bool shared_explain(struct nonet_semaphore *semaphore, int code, struct n
 	case -EOPNOTSUPP:
 		error_set(ret_error, code,
 			  "%s is a domain's: it isn't in a set, can't be waited for to be empty, and where it only "
-			  "counts "
-			  "it undoes nothing and has no holders; sysvsem: does all of these",
+			  "counts it undoes nothing and has no holders; sysvsem: does all of these",
 			  text);
 		return true;
 	case -ECHILD:
-		error_set(ret_error, code, "this handle of %s is the parent process's; a child opens its own", text);
-		return true;
 	case -EBADMSG:
-		error_set(ret_error, code, "%s is damaged: a member wrote over it, or cut it off; remove it", text);
-		return true;
 	case -ESTALE:
-		error_set(ret_error, code,
-			  "the domain of %s was removed, so others may have another by this name; end the processes "
-			  "that use it, and start them again",
-			  text);
+		object_explain(&semaphore->object, code, ret_error);
 		return true;
 	default:
 		return false;

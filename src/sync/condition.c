@@ -6,7 +6,6 @@
 #include "domain/life.h"
 #include "sync/mutex.h"
 #include "sync/rank.h"
-#include "sys/files.h"
 #include "sys/futex.h"
 
 /*
@@ -80,24 +79,6 @@ int nonet_condition_broadcast(struct nonet_condition *condition)
 	return guard_map_is_poisoned(&condition->object.map) ? -EBADMSG : 0;
 }
 
-/* Asleep for a whole interval: is all as it should be? Return: 1, -EBADMSG, -ESTALE. */
-static int condition_look_around(const struct nonet_condition *condition)
-{
-	int fd;
-	int error;
-
-	if (!condition->object.map.base)
-		return 1;
-	error = object_check_shared(&condition->object);
-	if (error < 0)
-		return error;
-	/* Where nobody can be asked now, for want of descriptors, say, all may be well. */
-	error = domain_open_again(condition->object.domain, &fd);
-	if (error == 0)
-		sys_close(&fd);
-	return error == -ESTALE ? error : 1;
-}
-
 /* Sleep until the bell isn't @seen any more, or for no reason, or an interval long. Return: 0, or why it ended. */
 static int condition_sleep(struct nonet_condition *condition, uint32_t seen, nonet_time deadline)
 {
@@ -108,9 +89,10 @@ static int condition_sleep(struct nonet_condition *condition, uint32_t seen, non
 	result = life_sleep_on(&condition->shared->bell, seen, deadline);
 	if (guard_map_is_poisoned(&condition->object.map))
 		return -EBADMSG;
-	if (result == 1)
-		result = condition_look_around(condition);
-	return result == 1 ? 0 : result;
+	if (result != 1)
+		return result;
+	/* One in the program's own memory has no file. */
+	return condition->object.map.base ? object_look_around(&condition->object) : 0;
 }
 
 /* Whether the calling thread may wait with the mutex: it holds it once, and could take it again. */

@@ -200,15 +200,8 @@ void nonet_condition_explain(struct nonet_condition *condition, int code, struct
 	case -EBADMSG:
 		error_set(ret_error, code, "%s, or the mutex, is damaged: a member wrote over it, or cut it off", text);
 		break;
-	case -ESTALE:
-		error_set(
-			ret_error, code,
-			"the domain of %s was removed, so others may have another by this name; end the processes that "
-			"use it, and start them again",
-			text);
-		break;
 	default:
-		error_set(ret_error, code, "%s: %s", text, error_reason(code));
+		object_explain(&condition->object, code, ret_error);
 		break;
 	}
 }

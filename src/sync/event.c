@@ -7,7 +7,6 @@
 #include "domain/claim.h"
 #include "domain/life.h"
 #include "domain/thread.h"
-#include "sys/files.h"
 #include "sys/futex.h"
 
 /*
@@ -100,21 +99,6 @@ int nonet_event_clear(struct nonet_event *event)
 	return error < 0 ? error : (int)(seen & EVENT_SET);
 }
 
-/* Asleep for a whole interval: is all as it should be? */
-static int event_look_around(struct nonet_event *event)
-{
-	int error = object_check_shared(&event->object);
-	int fd;
-
-	if (error < 0)
-		return error;
-	/* What else can go wrong says nothing about the domain. */
-	error = domain_open_again(event->object.domain, &fd);
-	if (error == 0)
-		sys_close(&fd);
-	return error == -ESTALE ? error : 0;
-}
-
 /* Return: 0 to look again, or what ends the waiting. */
 static int event_sleep(struct nonet_event *event, uint64_t seen, nonet_time deadline)
 {
@@ -126,7 +110,7 @@ static int event_sleep(struct nonet_event *event, uint64_t seen, nonet_time dead
 		seen |= EVENT_WAITERS;
 	}
 	result = life_sleep_on(claim_futex(&event->shared->state), claim_futex_value(seen), deadline);
-	return result == 1 ? event_look_around(event) : result;
+	return result == 1 ? object_look_around(&event->object) : result;
 }
 
 /* Until the count isn't @count, or, if @until_set, it is set. */

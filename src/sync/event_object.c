@@ -166,24 +166,12 @@ void nonet_event_explain(struct nonet_event *event, int code, struct nonet_error
 	case -ETIMEDOUT:
 		error_set(ret_error, code, "%s didn't happen before the deadline: nobody has set or pulsed it", text);
 		break;
-	case -ECHILD:
-		error_set(ret_error, code, "this handle of %s is the parent process's; a child opens its own", text);
-		break;
-	case -EBADMSG:
-		error_set(ret_error, code, "%s is damaged: a member wrote over it, or cut it off; remove it", text);
-		break;
-	case -ESTALE:
-		error_set(ret_error, code,
-			  "the domain of %s was removed, so others may have another by this name; end the processes "
-			  "that use it, and start them again",
-			  text);
-		break;
 	case -EMFILE:
 		error_set(ret_error, code,
 			  "no descriptor is left to wait for %s: raise RLIMIT_NOFILE (ulimit -n), or close some", text);
 		break;
 	default:
-		error_set(ret_error, code, "%s: %s", text, error_reason(code));
+		object_explain(&event->object, code, ret_error);
 		break;
 	}
 }

@@ -116,21 +116,8 @@ void nonet_rwlock_explain(struct nonet_rwlock *rwlock, int code, struct nonet_er
 						 : "%s: the call's arguments are wrong",
 			  text);
 		break;
-	case -ECHILD:
-		error_set(ret_error, code, "this handle of %s is the parent process's; a child opens its own", text);
-		break;
-	case -EBADMSG:
-		error_set(ret_error, code, "%s is damaged: a member wrote over it, or cut it off; remove it", text);
-		break;
-	case -ESTALE:
-		error_set(
-			ret_error, code,
-			"the domain of %s was removed, so others may have another by this name; end the processes that "
-			"use it, and start them again",
-			text);
-		break;
 	default:
-		error_set(ret_error, code, "%s: %s", text, error_reason(code));
+		object_explain(&rwlock->object, code, ret_error);
 		break;
 	}
 }
