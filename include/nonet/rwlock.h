@@ -128,7 +128,6 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_rwlock_unlink(const char *address, struc
  *   -ESTALE      the domain was removed: others may have another lock by this name
  *   -EUSERS      as many threads as a domain takes: 32767
  *   -ENOLCK      this thread holds 32 locks with ranks
- *   -EFAULT      the memory can't be reached
  *   -ENOSPC, -EDQUOT, -EFBIG, -ENOMEM, -EMFILE, -ENFILE, -EACCES, -EIO, -EINVAL, -ENOLCK, -EOPNOTSUPP, -EAGAIN
  *                the first time in this thread: as open(2), fallocate(2), mmap(2), fcntl(2)
  * But for 0 and -EOWNERDEAD, nothing was taken.
@@ -156,7 +155,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_rwlock_read_lock(struct nonet_rwlock *rw
  *   -EAGAIN      others have it, or a reader looks whether he can, and @deadline is NONET_NOW
  *   -ETIMEDOUT   others had it until @deadline
  *   -EDEADLK     this thread has it, for reading or writing; or it holds something whose rank isn't lower
- *   -ENOTRECOVERABLE, -ECHILD, -EBADMSG, -ESTALE, -EUSERS, -ENOLCK, -EFAULT, and those of the first time
+ *   -ENOTRECOVERABLE, -ECHILD, -EBADMSG, -ESTALE, -EUSERS, -ENOLCK, and those of the first time
  *                as nonet_rwlock_read_lock()
  * But for 0 and -EOWNERDEAD, nothing was taken.
  * Context: any thread; not in a signal handler.
@@ -178,7 +177,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_rwlock_write_lock(struct nonet_rwlock *r
  *   -EAGAIN      others read, and @deadline is NONET_NOW
  *   -ETIMEDOUT   others read until @deadline
  *   -EPERM       this thread doesn't read
- *   -ECHILD, -EBADMSG, -ESTALE, -EFAULT, -ENOTRECOVERABLE, and those of the first time   as nonet_rwlock_read_lock()
+ *   -ECHILD, -EBADMSG, -ESTALE, -ENOTRECOVERABLE, and those of the first time   as nonet_rwlock_read_lock()
  * Context: any thread; not in a signal handler.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_rwlock_upgrade(struct nonet_rwlock *rwlock, nonet_time deadline);

@@ -169,17 +169,24 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_semaphore_unlink(const char *address, st
  * it is at once (as nonet_mutex_lock() says it), of more within those 100 ms.
  *
  * Return: 0, or
- *   -EAGAIN      they aren't there, and @deadline is NONET_NOW; of a domain's also: another who waits, or just tries
- * for several, comes first -ETIMEDOUT   they weren't all there at one time before @deadline -EIDRM       the set was
- * removed -EINVAL      @permits is 0, or more than a semaphore can hold; unknown @flags -EOPNOTSUPP  a POSIX semaphore
- * gives one permit at a time, and undoes nothing: sysvsem: does; one that only counts undoes nothing: semaphore:
- * without NONET_SEMAPHORE_SIGNAL does -EOVERFLOW   this process would have more than 32767 to undo -EACCES      the set
- * may only be read -ENOSPC, -ENOMEM   no room to note what is to be undone -ECHILD      a domain's: the handle is the
- * parent's -EBADMSG     a domain's: the memory was damaged; this object can't be used any more -ESTALE      a domain's:
- * it was removed, and others may have another semaphore by this name -EUSERS, -EDQUOT, -EFBIG, -EMFILE, -ENFILE, -EIO,
- * -ENOLCK, -EFAULT   a domain's, the first time in this process or thread, as are -ENOSPC, -ENOMEM, -EACCES, -EINVAL,
- * -EAGAIN, -EOPNOTSUPP: as nonet_mutex_lock() On failure nothing was taken. Context: any thread; not in a signal
- * handler. Source: semtimedop(2), sem_clockwait(3).
+ *   -EAGAIN      they aren't there, and @deadline is NONET_NOW; of a domain's also: another comes first, who waits or
+ *                just tries for several
+ *   -ETIMEDOUT   they weren't all there at one time before @deadline
+ *   -EIDRM       the set was removed
+ *   -EINVAL      @permits is 0, or more than a semaphore can hold; unknown @flags
+ *   -EOPNOTSUPP  a POSIX semaphore gives one permit at a time, and undoes nothing: sysvsem: does; one that only counts
+ *                undoes nothing: semaphore: without NONET_SEMAPHORE_SIGNAL does
+ *   -EOVERFLOW   this process would have more than 32767 to undo
+ *   -EACCES      the set may only be read
+ *   -ENOSPC, -ENOMEM   no room to note what is to be undone
+ *   -ECHILD      a domain's: the handle is the parent's
+ *   -EBADMSG     a domain's: the memory was damaged; this object can't be used any more
+ *   -ESTALE      a domain's: it was removed, and others may have another semaphore by this name
+ *   -EUSERS, -EDQUOT, -EFBIG, -EMFILE, -ENFILE, -EIO, -ENOLCK   a domain's, the first time in this process or thread;
+ *                so are -ENOSPC, -ENOMEM, -EACCES, -EINVAL, -EAGAIN, -EOPNOTSUPP: as nonet_mutex_lock()
+ * On failure nothing was taken.
+ * Context: any thread; not in a signal handler.
+ * Source: semtimedop(2), sem_clockwait(3).
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_semaphore_wait(struct nonet_semaphore *semaphore, uint32_t permits,
 						       uint32_t flags, nonet_time deadline);

@@ -89,6 +89,15 @@ int object_check_shared(const struct object *object);
 /* It is damaged: nobody can use it any more. Return: -EBADMSG. */
 int object_poison(const struct object *object);
 
+/* What a sleep on the object's memory came to: a page that isn't there, its own or the domain's, was cut off. */
+static inline int object_slept(const struct object *object, int result)
+{
+	const struct domain *domain = object->domain;
+	const bool cut_off = object->map.base || (domain && guard_map_is_poisoned(&domain->map));
+
+	return result == -EFAULT && cut_off ? -EBADMSG : result;
+}
+
 /* Asleep for a whole interval: whether it is damaged, or its domain was removed. 0, -EBADMSG, -ESTALE. System calls. */
 int object_look_around(const struct object *object);
 

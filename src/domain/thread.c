@@ -277,6 +277,7 @@ static void *helper_run(void *argument)
 	struct helper *helper = argument;
 	struct domain_thread *thread;
 
+	sys_thread_allow_faults();
 	helper->error = domain_thread_find(helper->domain, &thread);
 	if (helper->error == 0)
 		helper->owner = thread->owner;

@@ -188,7 +188,7 @@ static int semaphore_look_around(struct nonet_semaphore *semaphore, const uint64
 	return result < 0 ? result : 0;
 }
 
-/* Return: 0 woken, 1 a whole interval has passed; -ETIMEDOUT, -EFAULT, -ENOMEM. */
+/* Return: 0 woken, 1 a whole interval has passed; -ETIMEDOUT, -EBADMSG, -ENOMEM. */
 static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, const uint64_t *owners, int count,
 			      nonet_time deadline)
 {
@@ -210,7 +210,12 @@ static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, 
 	/* A filter of system calls that is older than this one (seccomp(2)): without the lives. */
 	if (result == -ENOSYS || result == -EPERM)
 		result = sys_futex_wait(words[0].word, words[0].value, until);
-	return result == -ETIMEDOUT && until < deadline ? 1 : result;
+	/* A peer that writes to the word without end keeps us from sleeping, but from no deadline. */
+	if (result == 0 && deadline != NONET_FOREVER && nonet_clock() >= deadline)
+		result = -ETIMEDOUT;
+	else if (result == -ETIMEDOUT && until < deadline)
+		result = 1;
+	return object_slept(&semaphore->object, result);
 }
 
 /* With the turn, after marking the word: @seen. Return: 0 to look again, or what ends the waiting. */
@@ -267,20 +272,36 @@ static void semaphore_leave_turn(struct nonet_semaphore *semaphore)
 		doorbell_ring(&semaphore->object);
 }
 
+/* What the turn's mutex says only if a peer wrote over it: that we have it already, have it not, or nobody can. */
+static int semaphore_turn(const struct nonet_semaphore *semaphore, int result)
+{
+	const bool damaged = result == -EDEADLK || result == -EPERM || result == -ENOTRECOVERABLE;
+
+	return damaged ? object_poison(&semaphore->object) : result;
+}
+
+static int semaphore_take_turn(struct nonet_semaphore *semaphore, nonet_time deadline)
+{
+	int result = nonet_mutex_lock(&semaphore->turn, deadline);
+
+	if (result != -EOWNERDEAD)
+		return semaphore_turn(semaphore, result);
+	/* What the dead one had collected is his, and given out as such; there is nothing else to mend. */
+	result = nonet_mutex_recover(&semaphore->turn);
+	return result == -EINVAL ? object_poison(&semaphore->object) : semaphore_turn(semaphore, result);
+}
+
 SEMAPHORE_SELDOM static int semaphore_wait_slowly(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits,
 						  nonet_time deadline)
 {
-	int result = nonet_mutex_lock(&semaphore->turn, deadline);
+	int result = semaphore_take_turn(semaphore, deadline);
 	int error;
 
-	/* What the dead one had collected is his, and given out as such; there is nothing else to mend. */
-	if (result == -EOWNERDEAD)
-		result = nonet_mutex_recover(&semaphore->turn);
 	if (result < 0)
 		return result;
 	result = semaphore_wait_in_turn(semaphore, owner, permits, deadline);
 	semaphore_leave_turn(semaphore);
-	error = nonet_mutex_unlock(&semaphore->turn);
+	error = semaphore_turn(semaphore, nonet_mutex_unlock(&semaphore->turn));
 	return error < 0 ? error : result;
 }
 

@@ -113,9 +113,15 @@ int semaphore_shared_start(struct nonet_semaphore *semaphore)
 
 static void shared_know(struct nonet_semaphore *semaphore)
 {
+	const size_t permits = (semaphore->object.size - sizeof(*semaphore->shared)) / sizeof(uint64_t);
+
+	/*
+	 * By the size of what is mapped, which is ours: a peer may have changed what is written there since it was
+	 * checked, and it is a bound.
+	 */
 	semaphore->shared = semaphore->object.payload;
-	semaphore->maximum = semaphore->shared->maximum;
-	semaphore->signals = semaphore->shared->flags & SEMAPHORE_SIGNALS;
+	semaphore->signals = permits == 0;
+	semaphore->maximum = semaphore->signals ? SEMAPHORE_COUNT : (uint32_t)permits;
 	semaphore->count = 1;
 	mutex_inside(&semaphore->turn, &semaphore->object, &semaphore->shared->turn);
 	doorbell_init(&semaphore->bell, &semaphore->object, &shared_bell, semaphore);

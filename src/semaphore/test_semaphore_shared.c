@@ -186,6 +186,16 @@ static int wait_for_three(struct test_child_side *side, void *argument)
 	return 0;
 }
 
+/* It waits for permits: asleep it may also be while its process gets the thread that has them. */
+static void until_it_waits(const struct nonet_semaphore *semaphore, struct test_child *waiter)
+{
+	const nonet_time deadline = test_deadline();
+
+	while (!(atomic_load(&semaphore->shared->word) & SEMAPHORE_WAITS))
+		test_check(test_clock() < deadline && sched_yield() == 0);
+	test_child_wait_blocked(waiter);
+}
+
 /* It sleeps, and a holder's death wakes it; the next holder's as well. */
 DOMAIN_TEST(a_death_wakes_who_waits)
 {
@@ -196,11 +206,11 @@ DOMAIN_TEST(a_death_wakes_who_waits)
 
 	(void)side;
 	(void)argument;
-	test_child_wait_blocked(waiter);
+	until_it_waits(semaphore, waiter);
 	test_kill(holder);
 	/* It has collected two by now, or will: nobody gets past it. */
 	test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), -EAGAIN);
-	test_child_wait_blocked(waiter);
+	until_it_waits(semaphore, waiter);
 	test_kill(other);
 	test_child_wait_state(waiter, "taken");
 	test_check_equal(test_child_join(waiter), 0);
@@ -217,7 +227,7 @@ DOMAIN_TEST(nobody_gets_past_who_waits)
 
 	(void)side;
 	(void)argument;
-	test_child_wait_blocked(waiter);
+	until_it_waits(semaphore, waiter);
 	test_check_equal(value_of(semaphore), 2);
 	test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), -EAGAIN);
 	test_check_equal(nonet_semaphore_arm(semaphore), 0);
@@ -230,7 +240,7 @@ DOMAIN_TEST(nobody_gets_past_who_waits)
 
 	/* And one who is killed while he waits keeps nobody out. */
 	waiter = test_child_until(wait_for_three, NULL);
-	test_child_wait_blocked(waiter);
+	until_it_waits(semaphore, waiter);
 	test_kill(waiter);
 	test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
 	test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
@@ -248,7 +258,7 @@ DOMAIN_TEST(a_killed_waiter_leaves_all)
 
 	(void)side;
 	(void)argument;
-	test_child_wait_blocked(waiter);
+	until_it_waits(semaphore, waiter);
 	test_child_wait_blocked(second);
 	test_check_equal(value_of(semaphore), 0);
 	test_kill(waiter);
@@ -292,7 +302,7 @@ DOMAIN_TEST(a_waker_who_died_keeps_nobody_asleep)
 	(void)argument;
 	test_check_equal(nonet_semaphore_wait(semaphore, 4, 0, NONET_NOW), 0);
 	waiter = test_child_until(wait_for_three, NULL);
-	test_child_wait_blocked(waiter);
+	until_it_waits(semaphore, waiter);
 	for (int i = 0; i < 3; i++)
 		atomic_store(&semaphore->shared->permits[i], 0);
 	test_child_wait_state(waiter, "taken");
@@ -352,7 +362,7 @@ static void wakes_at_once(struct nonet_semaphore *semaphore, bool by_death)
 		else
 			test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
 		test_child_tell(waiter, "wait");
-		test_child_wait_blocked(waiter);
+		until_it_waits(semaphore, waiter);
 		begin = test_clock();
 		if (by_death)
 			test_kill(holder);

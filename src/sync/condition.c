@@ -90,7 +90,7 @@ static int condition_sleep(struct nonet_condition *condition, uint32_t seen, non
 	if (guard_map_is_poisoned(&condition->object.map))
 		return -EBADMSG;
 	if (result != 1)
-		return result;
+		return object_slept(&condition->object, result);
 	/* One in the program's own memory has no file. */
 	return condition->object.map.base ? object_look_around(&condition->object) : 0;
 }

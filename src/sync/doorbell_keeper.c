@@ -159,6 +159,7 @@ static void *keeper_run(void *argument)
 	int count;
 
 	(void)argument;
+	sys_thread_allow_faults();
 	pthread_mutex_lock(&keeper_lock);
 	for (;;) {
 		count = keeper_look(owners, &armed);

@@ -110,7 +110,7 @@ static int event_sleep(struct nonet_event *event, uint64_t seen, nonet_time dead
 		seen |= EVENT_WAITERS;
 	}
 	result = life_sleep_on(claim_futex(&event->shared->state), claim_futex_value(seen), deadline);
-	return result == 1 ? object_look_around(&event->object) : result;
+	return result == 1 ? object_look_around(&event->object) : object_slept(&event->object, result);
 }
 
 /* Until the count isn't @count, or, if @until_set, it is set. */

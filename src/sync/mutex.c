@@ -126,10 +126,7 @@ static int mutex_sleep(struct nonet_mutex *mutex, uint64_t seen, nonet_time dead
 	result = life_sleep(mutex->object.domain, &mutex->shared->claim, seen, deadline);
 	if (result == 1)
 		result = mutex_look_around(mutex, seen);
-	/* A page was cut off: the domain's, or the mutex's own, if it isn't in the program's memory. */
-	if (result == -EFAULT && (mutex->object.map.base || guard_map_is_poisoned(&mutex->object.domain->map)))
-		result = -EBADMSG;
-	return result;
+	return object_slept(&mutex->object, result);
 }
 
 /*

@@ -172,7 +172,7 @@ static int rwlock_sleep(struct nonet_rwlock *rwlock, _Atomic uint64_t *claim, ui
 	domain_thread_waits(domain, owner, 0, 0);
 	if (result == 1)
 		result = rwlock_look_around(rwlock, seen);
-	return result;
+	return object_slept(&rwlock->object, result);
 }
 
 /* Wait for a claim to change, without sleeping the first times. @looks: how many are left */

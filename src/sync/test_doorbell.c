@@ -422,6 +422,22 @@ static int close_the_parents(struct test_child_side *side, void *argument)
 	return 0;
 }
 
+/* The helper looks at what others may cut off. */
+DOMAIN_TEST(an_object_that_is_cut_off_rings)
+{
+	struct nonet_event *event = make();
+	char path[512];
+
+	(void)side;
+	test_check_equal(nonet_event_arm(event), 0);
+	snprintf(path, sizeof(path), "%s/bell.event", (const char *)argument);
+	test_check_equal(truncate(path, 0), 0);
+	test_check(is_readable(event, test_deadline()));
+	test_check_equal(nonet_event_wait(event, NONET_NOW), -EBADMSG);
+	nonet_event_close(event);
+	return 0;
+}
+
 DOMAIN_TEST(a_childs_bells_are_its_own)
 {
 	struct nonet_event *event = make();
@@ -446,6 +462,7 @@ int main(void)
 		test_case(what_stands_in_for_a_bell_is_not_written_to),
 		test_case(a_full_table_costs_time_only),
 		test_case(a_descriptor_that_became_another_is_not_written_to),
+		test_case(an_object_that_is_cut_off_rings),
 		test_case(a_childs_bells_are_its_own),
 	};
 	return test_main(tests);

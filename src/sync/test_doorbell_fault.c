@@ -201,6 +201,11 @@ static int run_pool_arm(void *state, void *outputs)
 	return nonet_semaphore_arm(state);
 }
 
+/* A page that isn't there (-EFAULT) is one that a peer cut off. */
+static const int sleeping[] = {-EBADMSG, 0};
+
+#define SLEEPS .allowed = sleeping
+
 static const struct test_operation operations[] = {
 	{.name = "event create",
 	 .setup = join,
@@ -214,7 +219,7 @@ static const struct test_operation operations[] = {
 	 .teardown = free_event,
 	 .outputs_size = sizeof(void *)},
 	{.name = "event unlink", .setup = new_event, .run = run_unlink, .teardown = free_closed},
-	{.name = "event wait in vain", .setup = new_event, .run = run_wait, .teardown = free_event},
+	{.name = "event wait in vain", .setup = new_event, .run = run_wait, SLEEPS, .teardown = free_event},
 	{.name = "event arm", .setup = new_event, .run = run_arm, .teardown = free_event},
 	{.name = "event set", .setup = new_armed, .run = run_set, .release = release_set, .teardown = free_event},
 	{.name = "mutex arm", .setup = new_held, .run = run_mutex_arm, .teardown = free_mutex},
@@ -223,7 +228,11 @@ static const struct test_operation operations[] = {
 	 .run = run_pool_create,
 	 .release = release_pool,
 	 .outputs_size = sizeof(void *)},
-	{.name = "semaphore wait in vain", .setup = new_empty_pool, .run = run_pool_wait, .teardown = free_pool},
+	{.name = "semaphore wait in vain",
+	 .setup = new_empty_pool,
+	 .run = run_pool_wait,
+	 SLEEPS,
+	 .teardown = free_pool},
 	{.name = "semaphore arm", .setup = new_empty_pool, .run = run_pool_arm, .teardown = free_pool},
 };
 

@@ -116,6 +116,15 @@ void sys_thread_detach(pthread_t thread)
 	(void)pthread_detach(thread);
 }
 
+void sys_thread_allow_faults(void)
+{
+	sigset_t faults;
+
+	sigemptyset(&faults);
+	sigaddset(&faults, SIGBUS);
+	pthread_sigmask(SIG_UNBLOCK, &faults, NULL);
+}
+
 void sys_thread_allow_interrupts(void)
 {
 	sigset_t urgent;

@@ -40,6 +40,12 @@ void sys_thread_detach(pthread_t thread);
 /* From now on sys_thread_interrupt() gets the calling helper out of calls that wait, which return -EINTR. */
 void sys_thread_allow_interrupts(void);
 
+/*
+ * The calling helper reads memory that others may cut off: the SIGBUS of it, which the guard answers, isn't blocked any
+ * more. Blocked it would end the process.
+ */
+void sys_thread_allow_faults(void);
+
 /* Before the interrupts begin, and after the last. One thread at a time is between the two: others wait. */
 void sys_thread_interrupts_begin(void);
 void sys_thread_interrupts_end(void);
