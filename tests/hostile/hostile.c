@@ -20,6 +20,7 @@
 #include "harness/domain.h"
 #include "harness/process.h"
 #include "harness/prove.h"
+#include "harness/test.h"
 
 #define VICTIMS 3
 
@@ -135,8 +136,9 @@ static void report(const struct hostile_plan *plan, const char *what)
 	fprintf(stderr, "\n");
 }
 
-void hostile_run(const struct hostile_kind *kind, enum hostile_way way, const char *directory, nonet_time duration,
-		 int row)
+/* For @duration; then tells test_prove() as @row. Runs in a domain of its own: call it in a DOMAIN_TEST(). */
+static void hostile_run(const struct hostile_kind *kind, enum hostile_way way, const char *directory,
+			nonet_time duration, int row)
 {
 	static const char *const names[] = {"all written over", "the object written over", "files damaged"};
 	struct test_random random = test_random_init(test_seed(), 79);
@@ -171,4 +173,37 @@ void hostile_run(const struct hostile_kind *kind, enum hostile_way way, const ch
 		test_check_equal(plan.board->number[i], atomic_load(&plan.board->counted[i]));
 	test_prove(kind->name, row, atomic_load(&plan.board->calls), atomic_load(&plan.board->failures));
 	munmap(plan.board, sizeof(*plan.board));
+}
+
+DOMAIN_TEST(all_that_is_shared_is_written_over)
+{
+	(void)side;
+	hostile_run(&hostile_kind, HOSTILE_ALL, argument, (nonet_time)test_scaled(NONET_S(60)), 7);
+	return 0;
+}
+
+DOMAIN_TEST(one_that_is_written_over_disturbs_no_other)
+{
+	(void)side;
+	hostile_run(&hostile_kind, HOSTILE_OBJECT, argument, (nonet_time)test_scaled(NONET_S(20)), 7);
+	return 0;
+}
+
+DOMAIN_TEST(files_are_cut_off_and_replaced)
+{
+	(void)side;
+	hostile_run(&hostile_kind, HOSTILE_FILES, argument, (nonet_time)test_scaled(NONET_S(60)), 9);
+	return 0;
+}
+
+static const struct test_fixture long_one = {.time = NONET_S(240)};
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_case_with(all_that_is_shared_is_written_over, &long_one),
+		test_case_with(one_that_is_written_over_disturbs_no_other, &long_one),
+		test_case_with(files_are_cut_off_and_replaced, &long_one),
+	};
+	return test_main(tests);
 }

@@ -38,16 +38,15 @@ struct hostile_kind {
 	size_t begin, size; /* the bytes of its payload that its users write to */
 };
 
+/* The one that this test program is about: a file of its own has it, and nothing else. */
+extern const struct hostile_kind hostile_kind;
+
 /* What the hostile process does. */
 enum hostile_way {
 	HOSTILE_ALL,    /* writes over every shared byte of the domain */
 	HOSTILE_OBJECT, /* writes over the one object's file alone */
 	HOSTILE_FILES,  /* truncates, punches, removes, replaces */
 };
-
-/* For @duration; then tells test_prove() as @row. Runs in a domain of its own: call it in a DOMAIN_TEST(). */
-void hostile_run(const struct hostile_kind *kind, enum hostile_way way, const char *directory, nonet_time duration,
-		 int row);
 
 /* What all processes of a run share. */
 struct hostile_board {

@@ -3,8 +3,6 @@
 
 #include <nonet/mutex.h>
 
-#include "harness/domain.h"
-#include "harness/test.h"
 #include "hostile/hostile.h"
 #include "sync/mutex_layout.h"
 
@@ -65,7 +63,7 @@ static const int errors[] = {
 	-ENOMEM, -ENOLCK,  -ENODEV, -EOWNERDEAD, -EDEADLK, -ETIMEDOUT, -ENOTRECOVERABLE, -EOPNOTSUPP, 0,
 };
 
-static const struct hostile_kind mutexes = {
+const struct hostile_kind hostile_kind = {
 	.name = "mutex",
 	.make = make,
 	.open = open_it,
@@ -76,36 +74,3 @@ static const struct hostile_kind mutexes = {
 	.scheme = "mutex",
 	.size = offsetof(struct mutex_shared, rank),
 };
-
-DOMAIN_TEST(all_that_is_shared_is_written_over)
-{
-	(void)side;
-	hostile_run(&mutexes, HOSTILE_ALL, argument, (nonet_time)test_scaled(NONET_S(60)), 7);
-	return 0;
-}
-
-DOMAIN_TEST(one_that_is_written_over_disturbs_no_other)
-{
-	(void)side;
-	hostile_run(&mutexes, HOSTILE_OBJECT, argument, (nonet_time)test_scaled(NONET_S(20)), 7);
-	return 0;
-}
-
-DOMAIN_TEST(files_are_cut_off_and_replaced)
-{
-	(void)side;
-	hostile_run(&mutexes, HOSTILE_FILES, argument, (nonet_time)test_scaled(NONET_S(60)), 9);
-	return 0;
-}
-
-static const struct test_fixture long_one = {.time = NONET_S(240)};
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		test_case_with(all_that_is_shared_is_written_over, &long_one),
-		test_case_with(one_that_is_written_over_disturbs_no_other, &long_one),
-		test_case_with(files_are_cut_off_and_replaced, &long_one),
-	};
-	return test_main(tests);
-}
