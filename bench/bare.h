@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -66,6 +67,12 @@ extern const struct bench_way bare_sysv_queue;
 
 /* A file of zeros in /dev/shm: its room, its mode, a touch of its mapping, and then its name. */
 int bare_whole_make(const char *name, size_t size);
+
+/*
+ * Open a file of /dev/shm to read and write it, but nothing else that may have its name (-ENOTSUP): neither a FIFO, at
+ * whose other end it would be noticed, nor a device, whose driver would act. The one looked at is the one opened.
+ */
+int bare_open_regular(const char *path, int flags, struct stat *ret_status);
 
 /* Room for the bytes from @from to @to of a file, or an error now, and no signal. */
 int bare_reserve(int fd, size_t from, size_t to);

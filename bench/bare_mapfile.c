@@ -39,13 +39,13 @@ static void bare_mapfile_unmap(struct bare_mapfile *own)
 static int bare_mapfile_map_whole(struct bare_mapfile *own)
 {
 	struct stat status;
-	int fd = open(own->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = bare_open_regular(own->path, 0, &status);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	own->fd = fd;
 	own->base = MAP_FAILED;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+	if (status.st_size > 0) {
 		own->length = (size_t)status.st_size;
 		own->base = mmap(NULL, own->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	}

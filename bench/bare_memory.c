@@ -66,6 +66,25 @@ static int bare_whole_fill(int fd, int directory, const char *name, size_t size)
 	return linkat(AT_FDCWD, link, directory, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
+int bare_open_regular(const char *path, int flags, struct stat *ret_status)
+{
+	char link[32];
+	int place = open(path, O_PATH | O_CLOEXEC | flags);
+	int fd;
+
+	if (place < 0)
+		return -errno;
+	if (fstat(place, ret_status) < 0 || !S_ISREG(ret_status->st_mode)) {
+		fd = -ENOTSUP;
+	} else {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+		fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		fd = fd < 0 ? -errno : fd;
+	}
+	close(place);
+	return fd;
+}
+
 int bare_reserve(int fd, size_t from, size_t to)
 {
 	struct rlimit limit;
@@ -110,23 +129,21 @@ static int bare_memory_take(void *end, void *buffer, size_t size, nonet_time dea
 	const struct bare_memory *own = end;
 	struct stat status;
 	char path[100];
-	int fd = shm_open(own->name, O_RDWR, 0);
 	int error;
+	int fd;
 
 	(void)buffer;
 	(void)size;
 	(void)deadline;
+	snprintf(path, sizeof(path), "/dev/shm%s", own->name);
+	fd = bare_open_regular(path, O_NOFOLLOW, &status);
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		error = -ENOTSUP;
-	else
-		error = bare_memory_map(fd, (size_t)status.st_size);
+		return fd;
+	error = bare_memory_map(fd, (size_t)status.st_size);
 	close(fd);
 	if (error < 0)
 		return error;
 	/* Removed is only what is shared memory. */
-	snprintf(path, sizeof(path), "/dev/shm%s", own->name);
 	return lstat(path, &status) < 0 || !S_ISREG(status.st_mode) || unlink(path) < 0 ? -EIO : 0;
 }
 

@@ -101,12 +101,14 @@ static void room_look_at(int group, const char *path, const struct room_hierarch
 			 struct room *room)
 {
 	const uint64_t limit = room_number(group, hierarchy->limit);
-	const uint64_t used = room_number(group, hierarchy->used);
 	const size_t length = strlen(path);
-	uint64_t given_back, swap_limit, bytes;
+	uint64_t used, given_back, swap_limit, bytes;
 
 	/* Without a limit of memory there may be one of both, but nobody sets it so. */
-	if (limit == ROOM_NO_LIMIT || used == ROOM_NO_LIMIT)
+	if (limit == ROOM_NO_LIMIT)
+		return;
+	used = room_number(group, hierarchy->used);
+	if (used == ROOM_NO_LIMIT)
 		return;
 	given_back = room_least(room_given_back(group, hierarchy), used);
 	swap_limit = room_number(group, hierarchy->swap_limit);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -127,15 +128,13 @@ int sys_sync_file(int fd)
 int sys_sync_data(int fd)
 {
 	int result = sys_fault(SYS_CALL_FSYNC);
-	int cancel;
 
 	if (result < 0)
 		return result;
-	cancel = sys_cancel_off();
+	/* By syscall(2): see sys/cancel.h. */
 	do
-		result = fdatasync(fd);
+		result = (int)syscall(SYS_fdatasync, fd);
 	while (result < 0 && errno == EINTR);
-	sys_cancel_restore(cancel);
 	return result < 0 ? -errno : 0;
 }
 

@@ -4,10 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sys/cancel.h"
 #include "sys/fault.h"
+
+/* The one that takes a struct flock with offsets of 64 bits. */
+#ifdef SYS_fcntl64
+#define RECORD_CALL SYS_fcntl64
+#else
+#define RECORD_CALL SYS_fcntl
+#endif
 
 static const short record_types[] = {
 	[SYS_LOCK_NONE] = F_UNLCK,
@@ -35,18 +43,11 @@ static int record_set(int fd, int command, enum sys_lock_mode mode, const struct
 {
 	struct flock lock = record_lock(mode, range);
 	int error = sys_fault(SYS_CALL_LOCK);
-	int cancel;
 
 	if (error < 0)
 		return error;
-	/* The C library lists no others. */
-	if (command == F_OFD_SETLKW || command == F_SETLKW) {
-		cancel = sys_cancel_off();
-		error = fcntl(fd, command, &lock);
-		sys_cancel_restore(cancel);
-	} else {
-		error = fcntl(fd, command, &lock);
-	}
+	/* Not fcntl(3), in which a thread that waits can be cancelled: see sys/cancel.h. */
+	error = (int)syscall(RECORD_CALL, fd, command, &lock);
 	if (error == 0)
 		return 0;
 	/* POSIX allows either. */

@@ -140,26 +140,33 @@ static int stat_regular(int fd, struct stat *ret_status)
 	return 0;
 }
 
+/* @place: what was found to be a regular file; it is what is opened, whatever has its name by now. */
+static int reopen_regular(int place, int directory, const char *name, int flags, struct stat *status)
+{
+	/* Nor wait for a lease's holder; and the link in /proc is a link. */
+	const int safe = flags | O_NONBLOCK | O_NOCTTY;
+	int fd = sys_reopen(place, safe & ~O_NOFOLLOW);
+	int error;
+
+	if (fd != -ENOENT)
+		return fd;
+	/* Without /proc it may be another one. */
+	fd = sys_open_at(directory, name, safe);
+	error = fd < 0 ? fd : stat_regular(fd, status);
+	if (error == 0)
+		return fd;
+	sys_close(&fd);
+	return error;
+}
+
 int sys_open_regular(int directory, const char *name, int flags, struct stat *ret_status)
 {
 	struct stat status;
 	int place = sys_open_at(directory, name, O_PATH | (flags & O_NOFOLLOW));
 	int fd = place < 0 ? place : stat_regular(place, &status);
-	int error;
 
-	if (fd == 0) {
-		/* Nor wait for a lease's holder; and the link in /proc is a link. */
-		const int safe = flags | O_NONBLOCK | O_NOCTTY;
-
-		fd = sys_reopen(place, safe & ~O_NOFOLLOW);
-		if (fd == -ENOENT)
-			fd = sys_open_at(directory, name, safe);
-		error = fd < 0 ? fd : stat_regular(fd, &status);
-		if (error < 0) {
-			sys_close(&fd);
-			fd = error;
-		}
-	}
+	if (fd == 0)
+		fd = reopen_regular(place, directory, name, flags, &status);
 	sys_close(&place);
 	if (fd >= 0)
 		*ret_status = status;

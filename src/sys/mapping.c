@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sys/cancel.h"
@@ -95,15 +96,13 @@ int sys_remap(void *base, size_t old_size, size_t size, bool may_move, void **re
 int sys_map_sync(void *base, size_t size)
 {
 	int result = sys_fault(SYS_CALL_MSYNC);
-	int cancel;
 
 	if (result < 0)
 		return result;
-	cancel = sys_cancel_off();
+	/* By syscall(2): see sys/cancel.h. */
 	do
-		result = msync(base, size, MS_SYNC);
+		result = (int)syscall(SYS_msync, base, size, MS_SYNC);
 	while (result < 0 && errno == EINTR);
-	sys_cancel_restore(cancel);
 	return result < 0 ? -errno : 0;
 }
 
