@@ -40,18 +40,19 @@ struct nonet_semaphore {
 	int id;       /* of a System V set */
 	uint32_t count;
 	const struct semaphore_carrier *carrier;
+	/* Of nonet's own. What doesn't change in the shared memory was read once. */
+	struct semaphore_shared *shared; /* NULL: it isn't */
+	uint32_t maximum;
+	_Atomic uint32_t mine; /* the permit that was taken last, by this handle */
+	bool signals;          /* permits are nobody's */
 
 	struct nonet_waitable waitable;
 	struct semaphore_place place;
 
-	/* Of nonet's own. What doesn't change in the shared memory was read once. */
-	struct semaphore_shared *shared; /* NULL: it isn't */
+	/* Of nonet's own. */
 	struct object object;
 	struct nonet_mutex turn;
 	struct doorbell bell;
-	uint32_t maximum;
-	bool signals;          /* permits are nobody's */
-	_Atomic uint32_t mine; /* the permit that was taken last, by this handle */
 
 	unsigned generation; /* of the process that opened it */
 	pthread_mutex_t starting;
@@ -101,6 +102,9 @@ int semaphore_sysv_post(struct nonet_semaphore *semaphore, uint32_t permits, uin
 
 int semaphore_shared_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline);
 int semaphore_shared_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags);
+/* The same for one permit and no flags. */
+int semaphore_shared_take(struct nonet_semaphore *semaphore, nonet_time deadline);
+int semaphore_shared_give(struct nonet_semaphore *semaphore);
 
 /* A domain's have a doorbell, and no helper of theirs: the descriptor; arm, once there is one; and rest. */
 int semaphore_shared_start(struct nonet_semaphore *semaphore);
@@ -118,7 +122,13 @@ static inline int semaphore_posix_take(struct nonet_semaphore *semaphore, nonet_
 	return error == -EAGAIN && deadline != NONET_NOW ? semaphore_posix_sleep(semaphore, deadline) : error;
 }
 
-/* For those that call these: with link-time optimization all is one function, and that one isn't part of another. */
+/*
+ * Out of line, so that what is seldom needed costs taking and giving a free permit neither registers nor stack: with
+ * link-time optimization all would be one function.
+ */
+#define SEMAPHORE_APART __attribute__((noinline))
+
+/* The same, and nothing that it calls is out of line but those. */
 #define SEMAPHORE_OTHER __attribute__((flatten, noinline))
 
 /* Read an address. semaphore_place_done() frees what is in it. */

@@ -24,9 +24,6 @@
  *             the other. Where the word is the count they are one place, and nothing is needed.
  */
 
-/* Out of line, so that what is seldom needed costs taking and giving a free permit neither registers nor stack. */
-#define SEMAPHORE_SELDOM __attribute__((noinline))
-
 /* Whose deaths a sleeper notices at once; those of others he finds when he looks again. */
 #define SEMAPHORE_LIVES (SYS_FUTEX_MANY - 1)
 
@@ -42,7 +39,7 @@ static bool permit_swap(struct nonet_semaphore *semaphore, uint32_t index, uint6
 						       memory_order_seq_cst, memory_order_relaxed);
 }
 
-SEMAPHORE_SELDOM static void semaphore_wake_those(struct nonet_semaphore *semaphore, uint32_t seen)
+SEMAPHORE_APART static void semaphore_wake_those(struct nonet_semaphore *semaphore, uint32_t seen)
 {
 	if (seen & SEMAPHORE_WAITS)
 		(void)sys_futex_wake(&semaphore->shared->word, 1);
@@ -50,11 +47,17 @@ SEMAPHORE_SELDOM static void semaphore_wake_those(struct nonet_semaphore *semaph
 		doorbell_ring(&semaphore->object);
 }
 
-/* Somebody may wait: whoever looks at the word sees what was given before. */
+/* Whoever looks at the word sees what was given before. */
+static uint32_t semaphore_word(const struct nonet_semaphore *semaphore)
+{
+	return atomic_load_explicit(&semaphore->shared->word, memory_order_seq_cst); /* [SEM-SLEEP] */
+}
+
+/* If somebody may wait. */
 static void semaphore_wake(struct nonet_semaphore *semaphore)
 {
 	struct semaphore_shared *shared = semaphore->shared;
-	uint32_t seen = atomic_load_explicit(&shared->word, memory_order_seq_cst); /* [SEM-SLEEP] */
+	uint32_t seen = semaphore_word(semaphore);
 	uint32_t wanted;
 
 	do {
@@ -70,6 +73,13 @@ static void permit_taken(struct nonet_semaphore *semaphore, uint32_t index)
 {
 	atomic_store_explicit(&semaphore->shared->hint, index + 1, memory_order_relaxed);
 	atomic_store_explicit(&semaphore->mine, index, memory_order_relaxed);
+}
+
+/* It is the one to try first. Who found it that way leaves the line alone, which the others read. */
+static void permit_given(struct nonet_semaphore *semaphore, uint32_t index)
+{
+	if (atomic_load_explicit(&semaphore->shared->hint, memory_order_relaxed) != index)
+		atomic_store_explicit(&semaphore->shared->hint, index, memory_order_relaxed);
 }
 
 static bool permit_take_free(struct nonet_semaphore *semaphore, uint64_t owner)
@@ -92,7 +102,7 @@ static bool permit_take_free(struct nonet_semaphore *semaphore, uint64_t owner)
 	return false;
 }
 
-SEMAPHORE_SELDOM static bool permit_take_dead(struct nonet_semaphore *semaphore, uint64_t owner)
+SEMAPHORE_APART static bool permit_take_dead(struct nonet_semaphore *semaphore, uint64_t owner)
 {
 	for (uint32_t index = 0; index < semaphore->maximum; index++) {
 		const uint64_t seen = permit_load(semaphore, index);
@@ -141,7 +151,7 @@ static uint32_t permit_change(struct nonet_semaphore *semaphore, uint64_t from, 
 		if (permit_load(semaphore, index) == from && permit_swap(semaphore, index, from, wanted)) {
 			changed++;
 			if (wanted == 0)
-				atomic_store_explicit(&semaphore->shared->hint, index, memory_order_relaxed);
+				permit_given(semaphore, index);
 		}
 		index = index == 0 ? maximum - 1 : index - 1;
 	}
@@ -291,8 +301,8 @@ static int semaphore_take_turn(struct nonet_semaphore *semaphore, nonet_time dea
 	return result == -EINVAL ? object_poison(&semaphore->object) : semaphore_turn(semaphore, result);
 }
 
-SEMAPHORE_SELDOM static int semaphore_wait_slowly(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits,
-						  nonet_time deadline)
+SEMAPHORE_APART static int semaphore_wait_slowly(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits,
+						 nonet_time deadline)
 {
 	int result = semaphore_take_turn(semaphore, deadline);
 	int error;
@@ -305,14 +315,12 @@ SEMAPHORE_SELDOM static int semaphore_wait_slowly(struct nonet_semaphore *semaph
 	return error < 0 ? error : result;
 }
 
-/* Without ever waiting: whether all were had. */
-static bool semaphore_try(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits)
+/* Of one that only counts, without ever waiting: whether all were had. */
+static inline bool semaphore_count_down(struct nonet_semaphore *semaphore, uint32_t permits)
 {
 	struct semaphore_shared *shared = semaphore->shared;
 	uint32_t seen = atomic_load_explicit(&shared->word, memory_order_relaxed);
 
-	if (!semaphore->signals)
-		return !(seen & SEMAPHORE_WAITS) && permits == 1 && semaphore_collect(semaphore, owner, 1) == 1;
 	do {
 		if (seen & SEMAPHORE_WAITS || (seen & SEMAPHORE_COUNT) < permits)
 			return false;
@@ -321,8 +329,18 @@ static bool semaphore_try(struct nonet_semaphore *semaphore, uint64_t owner, uin
 	return true;
 }
 
+/* The same of any. */
+static bool semaphore_try(struct nonet_semaphore *semaphore, uint64_t owner, uint32_t permits)
+{
+	const uint32_t seen = atomic_load_explicit(&semaphore->shared->word, memory_order_relaxed);
+
+	if (semaphore->signals)
+		return semaphore_count_down(semaphore, permits);
+	return !(seen & SEMAPHORE_WAITS) && permits == 1 && semaphore_collect(semaphore, owner, 1) == 1;
+}
+
 /* The first time in a process, which has to make a thread for that. */
-SEMAPHORE_SELDOM static int semaphore_make_owner(struct nonet_semaphore *semaphore, uint64_t *ret_owner)
+SEMAPHORE_APART static int semaphore_make_owner(struct nonet_semaphore *semaphore, uint64_t *ret_owner)
 {
 	return domain_process_owner(semaphore->object.domain, ret_owner);
 }
@@ -344,7 +362,14 @@ static int semaphore_begin(struct nonet_semaphore *semaphore, uint32_t permits, 
 	return *ret_owner ? 0 : semaphore_make_owner(semaphore, ret_owner);
 }
 
-int semaphore_shared_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags, nonet_time deadline)
+/* Done; unless a hole was found in the memory on the way, so that it was done to zeros of our own. */
+static int semaphore_end(const struct nonet_semaphore *semaphore, int result)
+{
+	return guard_map_is_poisoned(&semaphore->object.map) ? -EBADMSG : result;
+}
+
+SEMAPHORE_APART int semaphore_shared_wait(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags,
+					  nonet_time deadline)
 {
 	uint64_t owner;
 	int error = semaphore_begin(semaphore, permits, flags, &owner);
@@ -353,7 +378,32 @@ int semaphore_shared_wait(struct nonet_semaphore *semaphore, uint32_t permits, u
 		return error;
 	if (!semaphore_try(semaphore, owner, permits))
 		error = semaphore_wait_slowly(semaphore, owner, permits, deadline);
-	return error < 0 ? error : object_check(&semaphore->object);
+	return semaphore_end(semaphore, error);
+}
+
+/* The permit that is free most likely, if it is. */
+static bool permit_take_likely(struct nonet_semaphore *semaphore)
+{
+	const struct semaphore_shared *shared = semaphore->shared;
+	/* [HELPER-OWNER] pair: domain_process_owner() */
+	const uint64_t owner = atomic_load_explicit(&semaphore->object.domain->helper, memory_order_acquire);
+	const uint32_t index = atomic_load_explicit(&shared->hint, memory_order_relaxed);
+
+	if (!owner || index >= semaphore->maximum ||
+	    atomic_load_explicit(&shared->word, memory_order_relaxed) & SEMAPHORE_WAITS)
+		return false;
+	if (permit_load(semaphore, index) != 0 || !permit_swap(semaphore, index, 0, owner))
+		return false;
+	atomic_store_explicit(&semaphore->mine, index, memory_order_relaxed);
+	return true;
+}
+
+SEMAPHORE_APART int semaphore_shared_take(struct nonet_semaphore *semaphore, nonet_time deadline)
+{
+	if (object_is_surely_fine(&semaphore->object) &&
+	    (semaphore->signals ? semaphore_count_down(semaphore, 1) : permit_take_likely(semaphore)))
+		return semaphore_end(semaphore, 0);
+	return semaphore_shared_wait(semaphore, 1, 0, deadline);
 }
 
 static int semaphore_signal(struct nonet_semaphore *semaphore, uint32_t permits)
@@ -384,7 +434,7 @@ static int semaphore_give(struct nonet_semaphore *semaphore, uint64_t owner, uin
 	return marked == permits ? 0 : -EPERM;
 }
 
-int semaphore_shared_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
+SEMAPHORE_APART int semaphore_shared_post(struct nonet_semaphore *semaphore, uint32_t permits, uint32_t flags)
 {
 	uint64_t owner;
 	int error = semaphore_begin(semaphore, 1, flags, &owner);
@@ -398,7 +448,40 @@ int semaphore_shared_post(struct nonet_semaphore *semaphore, uint32_t permits, u
 		if (error == 0)
 			semaphore_wake(semaphore);
 	}
-	return error < 0 ? error : object_check(&semaphore->object);
+	return semaphore_end(semaphore, error);
+}
+
+/* The permit that we took last, if we have it still. */
+static bool permit_give_likely(struct nonet_semaphore *semaphore)
+{
+	/* [HELPER-OWNER] pair: domain_process_owner() */
+	const uint64_t owner = atomic_load_explicit(&semaphore->object.domain->helper, memory_order_acquire);
+	const uint32_t index = atomic_load_explicit(&semaphore->mine, memory_order_relaxed);
+
+	if (!owner || permit_load(semaphore, index) != owner || !permit_swap(semaphore, index, owner, 0))
+		return false;
+	permit_given(semaphore, index);
+	atomic_store_explicit(&semaphore->mine, (index == 0 ? semaphore->maximum : index) - 1, memory_order_relaxed);
+	return true;
+}
+
+SEMAPHORE_APART static int semaphore_wake_and_end(struct nonet_semaphore *semaphore)
+{
+	semaphore_wake(semaphore);
+	return semaphore_end(semaphore, 0);
+}
+
+SEMAPHORE_APART int semaphore_shared_give(struct nonet_semaphore *semaphore)
+{
+	if (!object_is_surely_fine(&semaphore->object))
+		return semaphore_shared_post(semaphore, 1, 0);
+	if (semaphore->signals)
+		return semaphore_end(semaphore, semaphore_signal(semaphore, 1));
+	if (!permit_give_likely(semaphore))
+		return semaphore_shared_post(semaphore, 1, 0);
+	if (semaphore_word(semaphore) & (SEMAPHORE_WAITS | SEMAPHORE_BELLS))
+		return semaphore_wake_and_end(semaphore);
+	return semaphore_end(semaphore, 0);
 }
 
 uint32_t semaphore_count_free(const struct nonet_semaphore *semaphore)
