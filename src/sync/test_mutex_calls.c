@@ -5,11 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <signal.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,71 +12,24 @@
 #include <nonet/mutex.h>
 
 #include "harness/domain.h"
-#include "harness/sanitizer.h"
+#include "harness/restrict.h"
 #include "harness/test.h"
 
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449
 #endif
 
-#define LIST_MAX 48
-
-#define END (-1)
-
 /* To sleep and wake; the clock costs no call where there is a vDSO. */
-static const int sleeping[] = {SYS_futex, SYS_futex_waitv, SYS_clock_gettime, SYS_sched_getaffinity, END};
+static const int sleeping[] = {SYS_futex, SYS_futex_waitv, SYS_clock_gettime, SYS_sched_getaffinity, TEST_CALLS_END};
 /* Once an interval was slept through. */
 static const int looking[] = {SYS_openat, SYS_newfstatat, SYS_fstat,      SYS_fcntl,
-			      SYS_close,  SYS_read,       SYS_getdents64, END};
+			      SYS_close,  SYS_read,       SYS_getdents64, TEST_CALLS_END};
 /* A thread's first lock. */
-static const int first[] = {SYS_mmap,      SYS_munmap,          SYS_brk,    SYS_madvise,
-			    SYS_fallocate, SYS_prlimit64,       SYS_getpid, SYS_gettid,
-			    SYS_tgkill,    SYS_get_robust_list, END};
+static const int first[] = {SYS_mmap,   SYS_munmap, SYS_brk,    SYS_madvise,         SYS_fallocate, SYS_prlimit64,
+			    SYS_getpid, SYS_gettid, SYS_tgkill, SYS_get_robust_list, TEST_CALLS_END};
 /* Making, opening, closing and removing objects; joining with the first. */
 static const int opening[] = {SYS_mremap,   SYS_munlock,    SYS_ftruncate,    SYS_fchmod,    SYS_linkat,
-			      SYS_unlinkat, SYS_readlinkat, SYS_rt_sigaction, SYS_getrandom, END};
-
-static void add(struct sock_filter *filter, unsigned short *length, const int *list)
-{
-	for (; *list != END; list++) {
-		filter[(*length)++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)*list, 0, 1);
-		filter[(*length)++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	}
-}
-
-/* Says which call it was. */
-static void forbidden(int signal, siginfo_t *info, void *context)
-{
-	static const char digits[] = "0123456789";
-	char text[] = "# system call 000 isn't in the list\n";
-
-	(void)signal;
-	(void)context;
-	for (int i = 0, number = info->si_syscall; i < 3; i++, number /= 10)
-		text[16 - i] = digits[number % 10];
-	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-	_exit(77);
-}
-
-/* From here on this process may make no other calls than those. */
-static void restrict_to(const int *const *lists)
-{
-	static const int always[] = {SYS_exit_group, SYS_write, END};
-	const struct sigaction action = {.sa_sigaction = forbidden, .sa_flags = SA_SIGINFO};
-	struct sock_filter filter[2 * LIST_MAX + 2] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
-	struct sock_fprog program = {.len = 1, .filter = filter};
-
-	add(filter, &program.len, always);
-	for (; *lists; lists++)
-		add(filter, &program.len, *lists);
-	filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
-	test_must(sigaction(SIGSYS, &action, NULL));
-	test_must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	/* A sanitizer makes system calls of its own. */
-	if (!TEST_SANITIZED && !test_under_valgrind())
-		test_must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
+			      SYS_unlinkat, SYS_readlinkat, SYS_rt_sigaction, SYS_getrandom, TEST_CALLS_END};
 
 static struct nonet_mutex *make(void)
 {
@@ -119,7 +67,7 @@ static void use_what_is_free(void)
 	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
 	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EDEADLK);
 	test_check_equal(nonet_mutex_unlock(mutex), 0);
-	restrict_to((const int *const[]){NULL});
+	test_restrict_to((const int *const[]){NULL});
 	for (int i = 0; i < 1000; i++) {
 		if (nonet_mutex_lock(mutex, NONET_NOW) < 0 || nonet_mutex_lock(mutex, NONET_FOREVER) != -EDEADLK ||
 		    nonet_mutex_unlock(mutex) < 0)
@@ -157,7 +105,7 @@ DOMAIN_TEST(a_sleeper_needs_few_calls)
 	lock_and_unlock(mutex);
 	owner = test_child_until(hold, NULL);
 	(void)owner;
-	restrict_to((const int *const[]){sleeping, looking, NULL});
+	test_restrict_to((const int *const[]){sleeping, looking, NULL});
 	/* Two intervals, with a look after the first. */
 	if (nonet_mutex_lock(mutex, nonet_after(NONET_MS(250))) != -ETIMEDOUT)
 		_exit(1);
@@ -170,7 +118,7 @@ DOMAIN_TEST(a_thread_takes_its_slot_with_few_calls)
 
 	(void)side;
 	(void)argument;
-	restrict_to((const int *const[]){sleeping, looking, first, NULL});
+	test_restrict_to((const int *const[]){sleeping, looking, first, NULL});
 	if (nonet_mutex_lock(mutex, NONET_NOW) < 0 || nonet_mutex_unlock(mutex) < 0)
 		_exit(1);
 	_exit(0);
@@ -182,7 +130,7 @@ DOMAIN_TEST(a_process_joins_with_few_calls)
 
 	(void)side;
 	(void)argument;
-	restrict_to((const int *const[]){sleeping, looking, first, opening, NULL});
+	test_restrict_to((const int *const[]){sleeping, looking, first, opening, NULL});
 	if (nonet_mutex_create("mutex:m", NULL, &mutex, NULL) < 0 || nonet_mutex_lock(mutex, NONET_NOW) < 0 ||
 	    nonet_mutex_unlock(mutex) < 0)
 		_exit(1);
