@@ -12,6 +12,7 @@
  * holds -DDEATHS=2
  * holds -DLEAVES=1
  * holds -DLOCKS=2
+ * holds -DLOCKS=2 -DDEATHS=2
  * falls exclusion: -DMARK_BEFORE_LAST_WRITE
  * falls told: -DFORGET_RECOVER
  * falls asleep: -DTHREADS=2 -DBIRTHS=1 -DOWNER_BY_TID
@@ -184,7 +185,7 @@ inline mutex_lock()
 				fi }
 				if
 				:: atomic { ok ->
-#ifndef NO_PASS_ON
+#ifdef PASS_ON_BY_TAKER_ONLY /* else needless: mutex_pass_on() */
 					WAKE_ALL(on_life, o);
 #endif
 				}

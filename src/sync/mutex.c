@@ -21,7 +21,7 @@
  *     then watches over the new one. Waking all would do as well, and costs six times as much.
  *   - The kernel wakes only one sleeper on a dead thread's word, who may sleep there for another mutex of the same
  *     owner, or need the mutex no more: so whoever has slept on a dead owner's life wakes all others there
- *     (life_sleep()), and so does whoever takes over without having slept.
+ *     (life_sleep()). Who takes over without having slept need not: if anybody slept, one of them was woken.
  *   - Who was to wake, or to be woken, may be killed first: so nobody sleeps for longer than DOMAIN_INTERVAL.
  *
  * [MUTEX-OWN]  What an owner stored before he let go, or before he died, the next one sees: release, acquire. A death
@@ -78,11 +78,8 @@ static int mutex_lock_again(struct nonet_mutex *mutex, uint64_t seen)
 
 static int mutex_take_over(struct nonet_mutex *mutex, uint64_t owner, uint64_t seen)
 {
-	const uint64_t dead = seen;
-
 	if (!mutex_swap(mutex, &seen, owner | CLAIM_WAITERS | MUTEX_UNRECOVERED))
 		return -EAGAIN;
-	life_tell(mutex->object.domain, dead);
 	mutex_wake(mutex, 1);
 	return mutex_taken(mutex, owner, -EOWNERDEAD);
 }
