@@ -53,6 +53,9 @@ extern const struct bench_way naked_posix_semaphore;
 extern const struct bench_way bare_rwlock_read;
 extern const struct bench_way bare_rwlock_write;
 extern const struct bench_way bare_eventfd;
+extern const struct bench_way bare_condition;
+extern const struct bench_way naked_condition;
+extern const struct bench_way bare_condition_idle; /* nobody waits */
 extern const struct bench_way naked_sysv_semaphore;
 extern const struct bench_way naked_sysv_undo;
 extern const struct bench_way bare_ofdlock;

@@ -79,6 +79,7 @@ extern const struct bench_case signal_cases[];
 extern const struct bench_case semaphore_cases[];
 extern const struct bench_case mutex_cases[];
 extern const struct bench_case sync_cases[];
+extern const struct bench_case condition_cases[];
 extern const struct bench_case filelock_cases[];
 extern const struct bench_case endpoint_cases[];
 extern const struct bench_case memory_cases[];

@@ -26,8 +26,9 @@ enum {
 #define MAIN_RESULTS 256
 
 static const struct bench_case *const main_tables[] = {
-	pipe_cases, unix_cases,   connect_cases, socket_cases,   queue_cases, semaphore_cases, mutex_cases,
-	sync_cases, memory_cases, mapfile_cases, filelock_cases, wait_cases,  signal_cases,    endpoint_cases,
+	pipe_cases,      unix_cases,     connect_cases, socket_cases,    queue_cases,
+	semaphore_cases, mutex_cases,    sync_cases,    condition_cases, memory_cases,
+	mapfile_cases,   filelock_cases, wait_cases,    signal_cases,    endpoint_cases,
 };
 
 static const char main_help[] =
