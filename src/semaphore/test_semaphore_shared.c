@@ -80,6 +80,26 @@ DOMAIN_TEST(permits_are_taken_and_given_back_by_who_has_them)
 	return 0;
 }
 
+/* One after the other, from the last to the first, and no further. */
+DOMAIN_TEST(who_has_none_left_gives_none)
+{
+	struct nonet_semaphore *semaphore = make(2);
+
+	(void)side;
+	(void)argument;
+	for (int turn = 0; turn < 3; turn++) {
+		test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
+		test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
+		test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), -EAGAIN);
+		test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
+		test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
+		test_check_equal(nonet_semaphore_post(semaphore, 1, 0), -EPERM);
+	}
+	test_check_equal(value_of(semaphore), 2);
+	nonet_semaphore_close(semaphore);
+	return 0;
+}
+
 DOMAIN_TEST(one_without_permits_has_to_count)
 {
 	struct nonet_semaphore_options options = {.size = sizeof(options)};
@@ -303,7 +323,11 @@ DOMAIN_TEST(a_waker_who_died_keeps_nobody_asleep)
 	test_check_equal(nonet_semaphore_wait(semaphore, 4, 0, NONET_NOW), 0);
 	waiter = test_child_until(wait_for_three, NULL);
 	until_it_waits(semaphore, waiter);
-	for (int i = 0; i < 3; i++)
+	/* Nobody gets past him meanwhile, who finds it where he looks first. */
+	atomic_store(&semaphore->shared->hint, 0);
+	atomic_store(&semaphore->shared->permits[0], 0);
+	test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), -EAGAIN);
+	for (int i = 1; i < 3; i++)
 		atomic_store(&semaphore->shared->permits[i], 0);
 	test_child_wait_state(waiter, "taken");
 	test_check_equal(test_child_join(waiter), 0);
@@ -538,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(permits_are_taken_and_given_back_by_who_has_them),
+		test_case(who_has_none_left_gives_none),
 		test_case(one_without_permits_has_to_count),
 		test_case(the_most_permits_are_had),
 		test_case(who_has_permits_is_told),
