@@ -38,9 +38,12 @@ NONET_BEGIN_DECLS
 #define NONET_INSPECT_LOCKED    8u  /* memory that is kept out of swap (SHM_LOCK) */
 #define NONET_INSPECT_SHARED    16u /* a lock that others may share */
 /* Of nonet's own objects: */
-#define NONET_INSPECT_DAMAGED    32u  /* nobody can use it: damaged, not whole, or copied from another domain */
-#define NONET_INSPECT_OWNER_DEAD 64u  /* somebody died who held it: the next one is told -EOWNERDEAD */
-#define NONET_INSPECT_GIVEN_UP   128u /* -ENOTRECOVERABLE */
+#define NONET_INSPECT_DAMAGED    32u   /* nobody can use it: damaged, not whole, or copied from another domain */
+#define NONET_INSPECT_OWNER_DEAD 64u   /* somebody died who held it: the next one is told -EOWNERDEAD */
+#define NONET_INSPECT_GIVEN_UP   128u  /* -ENOTRECOVERABLE */
+#define NONET_INSPECT_SET        256u  /* event: who comes doesn't wait, until it is cleared */
+#define NONET_INSPECT_SLEEPERS   512u  /* event: some may sleep until it happens, whom nobody can name or count */
+#define NONET_INSPECT_SIGNALS    1024u /* semaphore: it only counts: nobody holds its permits */
 
 struct nonet_inspect_object {
 	const char *address; /* as all calls take it; sysv*: by the key, by the id where there is no key */
@@ -49,14 +52,17 @@ struct nonet_inspect_object {
 	uint32_t flags; /* NONET_INSPECT_REMOVED and so on */
 	uint32_t mode;  /* permissions, 0 to 0777 */
 	uint32_t owner, group;
-	int32_t id;     /* of System V */
-	int32_t pid;    /* who made it (sysvshm:) or holds it (locks, mutex:, rwlock:), in the caller's PID namespace */
-	uint64_t bytes; /* memory: its size; sysvmsg: what is queued; locks: the range's length, 0: to the end */
-	uint64_t count; /* queues: messages; semaphores: the value, of a set the sum of all; locks: the range's start */
-	uint64_t room;  /* queues: the most messages (posixmq:) or bytes (sysvmsg:); sysvsem: semaphores in the set */
-	uint64_t users; /* memory: attachments; FIFOs, sockets, nonet's own: how many processes that could be seen
-			     have it open */
-	uint64_t waiters; /* semaphores, locks, nonet's own: who sleeps for it */
+	int32_t id;  /* of System V */
+	int32_t pid; /* who made it (sysvshm:) or holds it (locks, mutex:, rwlock:, and semaphore: if it is just one),
+			in the caller's PID namespace */
+	uint64_t bytes;   /* memory: its size; sysvmsg: what is queued; locks: the range's length, 0: to the end */
+	uint64_t count;   /* queues: messages; semaphores: the value, of a set the sum of all, with what the dead had of
+			     a semaphore:; events: how often they were set or pulsed; locks: the range's start */
+	uint64_t room;    /* queues: the most messages (posixmq:) or bytes (sysvmsg:); sysvsem: semaphores in the set;
+			     semaphore: how many permits there are, free or not */
+	uint64_t users;   /* memory: attachments; FIFOs, sockets, nonet's own: how many processes that could be seen
+			       have it open */
+	uint64_t waiters; /* semaphores, locks, nonet's own: who sleeps for it, or has armed its descriptor */
 	int64_t created;  /* CLOCK_REALTIME, in nanoseconds: when it was made, or its owner or mode changed last */
 	int64_t used;     /* the same: when something was sent, taken or attached last */
 };
@@ -214,12 +220,15 @@ NONET_PUBLIC struct nonet_inspect_holders *nonet_inspect_holders_free(struct non
 /* A process, or one of its threads, that has to do with one of nonet's own objects. */
 struct nonet_inspect_member {
 	int32_t pid;     /* in the caller's PID namespace; 0: in another, or dead */
-	int32_t thread;  /* of who holds it or waits: its thread id; 0 as @pid */
+	int32_t thread;  /* of who holds it or waits: its thread id; 0 as @pid, and if it is the whole process: who has
+			    permits, or waits by a descriptor */
 	uint32_t member; /* of the domain */
 	uint32_t flags;  /* NONET_INSPECT_HOLDS and so on */
 	int64_t since;   /* CLOCK_REALTIME, in nanoseconds; 0: not known. Holds: had it then, noted once somebody had to
 			    wait. Waits: since then. Has it open: a member of the domain since then */
 	char name[24];   /* of the process, as it said; ends with NUL */
+	uint32_t permits; /* of a semaphore: that it holds; else 0 */
+	uint32_t reserved;
 };
 
 #define NONET_INSPECT_HOLDS 1u
@@ -240,7 +249,7 @@ struct nonet_inspect_state;
 
 /**
  * nonet_inspect_state() - all that is known of one of nonet's own objects
- * @address:   mutex:, rwlock: or condition:
+ * @address:   mutex:, rwlock:, condition:, event: or semaphore:
  * @options:   or NULL
  * @deadline:  when to stop looking; what was found until then is told
  * @ret_state: freed with nonet_inspect_state_free()

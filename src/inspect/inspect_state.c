@@ -92,7 +92,8 @@ static int state_look(struct nonet_inspect_state *state, nonet_time deadline, st
 	if (!kind)
 		return error_set(
 			reterr, -EOPNOTSUPP,
-			"%s isn't one of nonet's own objects that can be looked at: mutex:, rwlock: and condition: are",
+			"%s isn't one of nonet's own objects that can be looked at: mutex:, rwlock:, condition:, "
+			"event: and semaphore: are",
 			text);
 	error = state_open_domain(nonet_address_directory(state->address), deadline, &domain, reterr);
 	if (error < 0)

@@ -9,6 +9,7 @@
 
 #include "domain/claim_layout.h"
 #include "inspect/list.h"
+#include "sync/doorbell_layout.h"
 #include "sys/files.h"
 #include "sys/look.h"
 #include "sys/memory.h"
@@ -86,6 +87,75 @@ int own_look_add_claim(struct own_look *look, uint64_t claim, int64_t since)
 		look->object.pid = told.pid;
 	}
 	return look_add(look, &told);
+}
+
+int own_look_add_permits(struct own_look *look, const _Atomic uint64_t *claims, uint32_t number, uint32_t *ret_free)
+{
+	const struct domain_look *domain = look->domain;
+	/* Where among the members a thread stands, and behind them the dead, who are one; less 1. */
+	uint32_t *places = sys_allocate((domain->thread_count + 1) * sizeof(*places));
+	const size_t before = look->count;
+	uint32_t unused = 0;
+	int error = places ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < number && error == 0; i++) {
+		const uint64_t claim = LOOK_FIELD(claims[i]);
+		const struct domain_look_thread *thread = domain_look_owner(domain, claim);
+		uint32_t *place = &places[thread ? (size_t)(thread - domain->threads) : domain->thread_count];
+		struct nonet_inspect_member told = {.flags = NONET_INSPECT_HOLDS};
+
+		unused += !thread;
+		if (claim_is_free(claim))
+			continue;
+		if (*place == 0) {
+			if (thread)
+				member_introduce(&told, thread->member);
+			else
+				told.flags |= NONET_INSPECT_DEAD;
+			error = look_add(look, &told);
+			*place = (uint32_t)look->count;
+		}
+		if (error == 0)
+			look->members[*place - 1].permits++;
+	}
+	sys_free(places);
+	if (error == 0 && look->count == before + 1 && look->members[before].pid) {
+		look->object.known |= NONET_INSPECT_PID;
+		look->object.pid = look->members[before].pid;
+	}
+	*ret_free = unused;
+	return error;
+}
+
+int own_look_add_waiter(struct own_look *look, uint64_t claim, bool is_process)
+{
+	const struct domain_look_thread *thread = domain_look_owner(look->domain, claim);
+	struct nonet_inspect_member told = {.flags = NONET_INSPECT_WAITS};
+
+	if (!thread)
+		return 0;
+	member_introduce(&told, thread->member);
+	told.thread = is_process ? 0 : thread->id;
+	look->object.waiters++;
+	return look_add(look, &told);
+}
+
+/* Those who want to be told by a descriptor. */
+static int look_add_bells(struct own_look *look, int fd)
+{
+	struct object_bells bells;
+	const int size = sys_read_at(fd, &bells, sizeof(bells), OBJECT_BELLS);
+	uint32_t used;
+	int error = 0;
+
+	if (size < 0)
+		return size;
+	if (size != sizeof(bells))
+		return -EBADMSG;
+	used = LOOK_FIELD(bells.used);
+	for (uint32_t i = 0; i < used && i < DOORBELL_ENTRIES && error == 0; i++)
+		error = own_look_add_waiter(look, LOOK_FIELD(bells.armed[i]), true);
+	return error;
 }
 
 static int look_add_waiters(struct own_look *look)
@@ -184,9 +254,14 @@ static int look_into_file(struct own_look *look, int fd)
 		return error;
 	error = look_add_waiters(look);
 	if (error == 0)
+		error = look_add_bells(look, fd);
+	if (error == 0)
 		error = look_add_users(look);
-	if (error == 0 && !look->domain->is_cut_short)
-		look->object.known |= NONET_INSPECT_USERS | NONET_INSPECT_WAITERS;
+	if (error == 0 && !look->domain->is_cut_short) {
+		look->object.known |= NONET_INSPECT_USERS;
+		if (!(look->object.flags & NONET_INSPECT_SLEEPERS))
+			look->object.known |= NONET_INSPECT_WAITERS;
+	}
 	return error;
 }
 

@@ -63,4 +63,13 @@ void own_look_done(struct own_look *look);
 /* For the kinds: somebody holds it, by this claim, since then (0: not known). Return: 0 or -ENOMEM. */
 int own_look_add_claim(struct own_look *look, uint64_t claim, int64_t since);
 
+/*
+ * For the kinds: of @number permits each is somebody's, a process's, or free. Each process is told once, with how many
+ * it has; the dead are one. @ret_free: that nobody has who lives. Return: 0 or -ENOMEM.
+ */
+int own_look_add_permits(struct own_look *look, const _Atomic uint64_t *claims, uint32_t number, uint32_t *ret_free);
+
+/* For the kinds: somebody waits by this claim, which is a thread's or a process's; passed over if he is dead. */
+int own_look_add_waiter(struct own_look *look, uint64_t claim, bool is_process);
+
 #endif

@@ -3,7 +3,9 @@
 
 #include "domain/claim_layout.h"
 #include "inspect/own.h"
+#include "semaphore/semaphore_layout.h"
 #include "sync/condition_layout.h"
+#include "sync/event_layout.h"
 #include "sync/mutex_layout.h"
 #include "sync/rwlock_layout.h"
 
@@ -95,11 +97,74 @@ static int condition_look(struct own_look *look)
 	return LOOK_FIELD(shared->magic) == CONDITION_MAGIC && shared->layout == CONDITION_LAYOUT ? 0 : -EBADMSG;
 }
 
+static const char *const event_did[] = {
+	[0] = "", [EVENT_WAS_SET] = "set", [EVENT_WAS_CLEARED] = "cleared", [EVENT_WAS_PULSED] = "pulsed", NULL,
+};
+
+/* Who sleeps isn't named anywhere, as nobody has to look after him: only that there may be somebody. */
+static int event_look(struct own_look *look)
+{
+	const struct event_shared *shared = look->payload;
+	const uint64_t state = LOOK_FIELD(shared->state);
+
+	if (look->size != sizeof(*shared))
+		return -EBADMSG;
+	look->object.known |= NONET_INSPECT_COUNT;
+	look->object.count = state >> EVENT_SHIFT;
+	look->object.flags |= state & EVENT_SET ? NONET_INSPECT_SET : 0;
+	look->object.flags |= state & EVENT_WAITERS ? NONET_INSPECT_SLEEPERS : 0;
+	return 0;
+}
+
+static const char *const semaphore_did[] = {"", NULL};
+
+/* Whoever has the turn waits for permits, once the word says so; else he is about to. */
+static int semaphore_look_at_turn(struct own_look *look, uint32_t word)
+{
+	const struct semaphore_shared *shared = look->payload;
+
+	return word & SEMAPHORE_WAITS ? own_look_add_waiter(look, LOOK_FIELD(shared->turn.claim), false) : 0;
+}
+
+/* Permits of the dead are free: the next one gets them, and isn't told, so it is nothing to say of the object. */
+static int semaphore_look(struct own_look *look)
+{
+	const struct semaphore_shared *shared = look->payload;
+	const size_t permits = (look->size - sizeof(*shared)) / sizeof(shared->permits[0]);
+	const uint32_t word = LOOK_FIELD(shared->word);
+	const bool signals = shared->flags & SEMAPHORE_SIGNALS;
+	uint32_t count = word & SEMAPHORE_COUNT;
+	int error = 0;
+
+	if (shared->flags & ~SEMAPHORE_SIGNALS || shared->maximum == 0 ||
+	    shared->maximum > (signals ? SEMAPHORE_COUNT : SEMAPHORE_PERMITS) ||
+	    look->size != sizeof(*shared) + (signals ? 0 : shared->maximum * sizeof(shared->permits[0])))
+		return -EBADMSG;
+	if (signals) {
+		look->object.flags |= NONET_INSPECT_SIGNALS;
+	} else {
+		look->object.known |= NONET_INSPECT_ROOM;
+		look->object.room = permits;
+		/* Whoever isn't known to be dead would be called so. */
+		if (look->domain->is_cut_short)
+			return 0;
+		error = own_look_add_permits(look, shared->permits, (uint32_t)permits, &count);
+	}
+	if (error < 0)
+		return error;
+	look->object.known |= NONET_INSPECT_COUNT;
+	look->object.count = count;
+	return semaphore_look_at_turn(look, word);
+}
+
 const struct own_kind own_kinds[] = {
 	{NONET_SCHEME_MUTEX, "mutex", MUTEX_KIND, MUTEX_LAYOUT, sizeof(struct mutex_shared), mutex_did, mutex_look},
 	{NONET_SCHEME_RWLOCK, "rwlock", RWLOCK_KIND, RWLOCK_LAYOUT, sizeof(struct rwlock_shared), rwlock_did,
 	 rwlock_look},
 	{NONET_SCHEME_CONDITION, "condition", CONDITION_KIND, CONDITION_LAYOUT, sizeof(struct condition_shared),
 	 condition_did, condition_look},
+	{NONET_SCHEME_EVENT, "event", EVENT_KIND, EVENT_LAYOUT, sizeof(struct event_shared), event_did, event_look},
+	{NONET_SCHEME_SEMAPHORE, "semaphore", SEMAPHORE_KIND, SEMAPHORE_LAYOUT, sizeof(struct semaphore_shared),
+	 semaphore_did, semaphore_look},
 	{.word = NULL},
 };

@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include <nonet/event.h>
 #include <nonet/inspect.h>
 #include <nonet/mutex.h>
+#include <nonet/semaphore.h>
 
 #include "harness/domain.h"
 #include "harness/fault.h"
@@ -13,10 +15,12 @@
 
 /* Looking at one of nonet's own objects, and at all, with every system call failing in turn. */
 
+static const char *looked_at;
+
 static int look_at_one(void *state, void *outputs)
 {
 	(void)state;
-	return nonet_inspect_state("mutex:m", NULL, NONET_FOREVER, outputs, NULL);
+	return nonet_inspect_state(looked_at, NULL, NONET_FOREVER, outputs, NULL);
 }
 
 static void free_one(void *state, void *outputs)
@@ -24,27 +28,38 @@ static void free_one(void *state, void *outputs)
 	struct nonet_inspect_state **told = outputs;
 
 	(void)state;
-	test_check(strcmp(nonet_inspect_state_object(*told)->address, "mutex:m") == 0);
+	test_check(strcmp(nonet_inspect_state_object(*told)->address, looked_at) == 0);
 	nonet_inspect_state_free(*told);
 }
 
 DOMAIN_TEST(looking_at_an_object_fails_cleanly)
 {
+	static const char *const addresses[] = {"mutex:m", "semaphore:s", "event:e"};
 	static const int allowed[] = {-ENOENT, 0};
+	const struct nonet_semaphore_options options = {.size = sizeof(options), .value = 3};
+	struct nonet_semaphore *semaphore = NULL;
+	struct nonet_event *event = NULL;
 	struct nonet_mutex *mutex = NULL;
 
 	(void)side;
 	(void)argument;
 	test_check_equal(nonet_mutex_create("mutex:m", NULL, &mutex, NULL), 0);
 	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
-	test_fault_sweep(&(struct test_operation){
-		.name = "inspect state",
-		.run = look_at_one,
-		.release = free_one,
-		.outputs_size = sizeof(struct nonet_inspect_state *),
-		.allowed = allowed,
-		.persistent = true,
-	});
+	test_check_equal(nonet_semaphore_create("semaphore:s", &options, NONET_NOW, &semaphore, NULL), 0);
+	test_check_equal(nonet_semaphore_wait(semaphore, 2, 0, NONET_NOW), 0);
+	test_check_equal(nonet_event_create("event:e", NULL, &event, NULL), 0);
+	test_check_equal(nonet_event_arm(event), 0);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		looked_at = addresses[i];
+		test_fault_sweep(&(struct test_operation){
+			.name = looked_at,
+			.run = look_at_one,
+			.release = free_one,
+			.outputs_size = sizeof(struct nonet_inspect_state *),
+			.allowed = allowed,
+			.persistent = true,
+		});
+	}
 	return 0;
 }
 

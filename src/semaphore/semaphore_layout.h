@@ -36,6 +36,7 @@
  *   mine                mine, state 1         post of several
  *   mine, state 1       free, or mine again   the same, once it has marked all of them, or found too few
  */
+#define SEMAPHORE_KIND    5u /* in the object's header */
 #define SEMAPHORE_WAITS   0x80000000u
 #define SEMAPHORE_BELLS   0x40000000u
 #define SEMAPHORE_COUNT   0x3fffffffu

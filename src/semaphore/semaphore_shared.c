@@ -34,7 +34,7 @@ static bool shared_check(const void *payload, size_t size)
 
 static const struct object_kind shared_kind = {
 	.scheme = NONET_SCHEME_SEMAPHORE,
-	.number = 5,
+	.number = SEMAPHORE_KIND,
 	.layout = SEMAPHORE_LAYOUT,
 	.word = "semaphore",
 	.check = shared_check,

@@ -17,13 +17,6 @@ struct nonet_event {
 	_Atomic uint64_t told; /* the count that this handle was told last, with no other bits */
 };
 
-/* What the trace tells; its value is the count. */
-enum event_step {
-	EVENT_WAS_SET = 1,
-	EVENT_WAS_CLEARED,
-	EVENT_WAS_PULSED,
-};
-
 static inline uint64_t event_count(uint64_t state)
 {
 	return state >> EVENT_SHIFT;

@@ -28,11 +28,19 @@
  *   not set                   the same, waiters                         wait, before it sleeps
  *   not set                   the same, bells                           arm, after its bell is in the table
  */
+#define EVENT_KIND    4u /* in the object's header */
 #define EVENT_SET     1u
 #define EVENT_WAITERS 2u
 #define EVENT_BELLS   4u
 #define EVENT_ONCE    8u /* one more in the count */
 #define EVENT_SHIFT   3
+
+/* What the trace tells; its value is the count. */
+enum event_step {
+	EVENT_WAS_SET = 1,
+	EVENT_WAS_CLEARED,
+	EVENT_WAS_PULSED,
+};
 
 struct event_shared {
 	_Atomic uint64_t state;

@@ -17,7 +17,7 @@ static bool event_check(const void *payload, size_t size)
 
 static const struct object_kind event_kind = {
 	.scheme = NONET_SCHEME_EVENT,
-	.number = 4,
+	.number = EVENT_KIND,
 	.layout = EVENT_LAYOUT,
 	.word = "event",
 	.check = event_check,
