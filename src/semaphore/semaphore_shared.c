@@ -204,6 +204,8 @@ static int shared_value(struct nonet_semaphore *semaphore, uint32_t *ret_value)
 		return error;
 	value = semaphore_count_free(semaphore);
 	error = object_check(&semaphore->object);
+	if (error == 0)
+		error = object_check_shared(&semaphore->object);
 	if (error < 0)
 		return error;
 	*ret_value = value;

@@ -167,6 +167,8 @@ int nonet_event_look(struct nonet_event *event, struct nonet_event_info *ret_inf
 		return error;
 	state = event_load(event);
 	error = object_check(&event->object);
+	if (error == 0)
+		error = object_check_shared(&event->object);
 	if (error < 0)
 		return error;
 	event_tell(event, state);

@@ -226,7 +226,9 @@ int nonet_mutex_look(struct nonet_mutex *mutex, struct nonet_mutex_holder *ret_h
 		if (atomic_load_explicit(&mutex->shared->since_owner, memory_order_acquire) == (seen & CLAIM_OWNER))
 			holder.since = atomic_load_explicit(&mutex->shared->since, memory_order_relaxed);
 	}
-	if (guard_map_is_poisoned(&mutex->object.map))
+	/* One in the program's own memory has no header. */
+	if (guard_map_is_poisoned(&mutex->object.map) ||
+	    (mutex->object.map.base && object_check_shared(&mutex->object) < 0))
 		return -EBADMSG;
 	*ret_holder = holder;
 	return 0;

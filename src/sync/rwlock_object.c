@@ -192,7 +192,7 @@ int nonet_rwlock_look(struct nonet_rwlock *rwlock, struct nonet_rwlock_holder *r
 	claim = atomic_load_explicit(&shared->claim, memory_order_relaxed);
 	if (claim_is_free(claim) && claim_state(claim) == RWLOCK_GIVEN_UP)
 		return -ENOTRECOVERABLE;
-	if (guard_map_is_poisoned(&rwlock->object.map))
+	if (guard_map_is_poisoned(&rwlock->object.map) || object_check_shared(&rwlock->object) < 0)
 		return -EBADMSG;
 	if (!claim_is_free(claim)) {
 		if (number < capacity)

@@ -111,10 +111,10 @@ class Create(cli.Case):
 
     def test_without_a_scheme_each_verb_suggests_what_it_takes(self):
         for verb, text, sentence in (
-                ("post", "/x", "did you mean posixsem:/x?"), ("post", "jobs", "did you mean posixsem:/jobs or semaphore:jobs?"),
+                ("post", "/x", "did you mean posixsem:/x?"), ("post", "jobs", "did you mean posixsem:/jobs, semaphore:jobs or event:jobs?"),
                 ("post", "7", "did you mean sysvsem:7?"),
-                ("post", "./x", "an address for this verb begins with posixsem:, sysvsem: or semaphore:"),
-                ("post", "@x", "an address for this verb begins with posixsem:, sysvsem: or semaphore:"),
+                ("post", "./x", "an address for this verb begins with posixsem:, sysvsem:, semaphore: or event:"),
+                ("post", "@x", "an address for this verb begins with posixsem:, sysvsem:, semaphore: or event:"),
                 ("post", "posxsem", "did you mean posixsem: and more"),
                 ("lock", "/x", "did you mean flock:/x, ofdlock:/x, posixlock:/x or posixsem:/x?"),
                 ("lock", "/a/x", "did you mean flock:/a/x, ofdlock:/a/x or posixlock:/a/x?"),
@@ -131,11 +131,12 @@ class Create(cli.Case):
                 self.assertEqual(caret, [f"  {text}", "  ^"])
 
     def test_what_wait_can_is_said_whole(self):
-        for address in ("posixshm:/x", "mutex:x"):
+        for address in ("posixshm:/x", "condition:x"):
             result = self.nonet("wait", address)
             self.assertEqual(result.returncode, 2)
             for scheme in ("fifo", "fd", "unix", "unix-seqpacket", "unix-dgram", "tcp", "udp", "posixmq", "sysvmsg",
-                           "pid", "posixsem", "sysvsem", "flock", "ofdlock", "posixlock"):
+                           "pid", "posixsem", "sysvsem", "semaphore", "event", "mutex", "rwlock", "flock", "ofdlock",
+                           "posixlock"):
                 self.assertIn(f" {scheme}:", result.stderr.decode())
 
     def test_nothing_is_said_of_making_what_is_to_be_removed(self):

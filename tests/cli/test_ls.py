@@ -180,7 +180,7 @@ class Ls(cli.Case):
     def test_kinds_choose(self):
         self.semaphores(1)
         kinds = {entry["kind"] for entry in self.objects("semaphores")["objects"]}
-        self.assertTrue(kinds and kinds <= {"posixsem", "sysvsem"}, kinds)
+        self.assertTrue(kinds and kinds <= {"posixsem", "sysvsem", "semaphore"}, kinds)
         table = self.nonet("ls", "semaphores").stdout.decode()
         self.assertRegex(table, r"\AADDRESS +OWNER +MODE")
         result = self.nonet("ls", "queuse")

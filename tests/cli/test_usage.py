@@ -145,7 +145,8 @@ class Help(cli.Case):
     def test_man_pages_and_completion_know_every_option_of_help(self):
         with open(os.path.join(SOURCE, "tools", "nonet", "completion", "nonet"), encoding="utf-8") as file:
             completion = options_in(file.read())
-        for verb in ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "doctor"):
+        for verb in ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "create", "remove", "ls", "show",
+                     "doctor"):
             options = options_in(self.nonet("help", verb).stdout.decode())
             self.assertLessEqual(options, completion | {"--version"}, verb)
             with open(os.path.join(SOURCE, "man", f"nonet-{verb}.1.scd"), encoding="utf-8") as file:

@@ -4,6 +4,7 @@
 
 #include <nonet/address.h>
 #include <nonet/condition.h>
+#include <nonet/event.h>
 #include <nonet/filelock.h>
 #include <nonet/mapfile.h>
 #include <nonet/memory.h>
@@ -21,11 +22,9 @@
 static const char help[] =
 	"Usage: nonet create [OPTION]... ADDRESS\n"
 	"\n"
-	"Make a FIFO, queue, semaphore, mutex, rwlock, condition, shared memory, file to map, or file to lock. It is "
-	"whole, and has its "
-	"mode "
-	"whatever\n"
-	"the umask, before anybody can use it; what is there already is never changed.\n"
+	"Make a FIFO, queue, semaphore, mutex, rwlock, condition, event, shared memory, file to map, or file to lock.\n"
+	"It is whole, and has its mode whatever the umask, before anybody can use it; what is there already is never\n"
+	"changed.\n"
 	"\n"
 	"      --mode MODE      permissions in octal; 0600 by default\n"
 	"      --size SIZE      memory and files: how large, which has to be said: 4096, 64K, 16M, 1G\n"
@@ -39,7 +38,8 @@ static const char help[] =
 	"0\n"
 	"      --recursive      mutex: a thread that holds it may lock it again\n"
 	"      --readers N      rwlock: how many may read at once: 64 to 1024; 128 by default\n"
-	"      --trace          mutex, rwlock: keep the last 64 operations for nonet show; costs some time\n"
+	"      --set            event: it has happened already: who waits for it doesn't, until it is cleared\n"
+	"      --trace          mutex, rwlock, event: keep the last 64 operations for nonet show; costs some time\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Example: nonet create --value 4 posixsem:/jobs\n";
@@ -51,7 +51,7 @@ struct wish {
 	uint64_t size, depth, message_size, value, count; /* 0: not said */
 	int has_value;
 	uint64_t rank, readers;
-	int recursive, trace, signals;
+	int recursive, trace, signals, set;
 };
 
 enum {
@@ -64,6 +64,7 @@ enum {
 	OPTION_RANK,
 	OPTION_READERS,
 	OPTION_RECURSIVE,
+	OPTION_SET,
 	OPTION_SIGNAL,
 	OPTION_TRACE,
 };
@@ -79,6 +80,7 @@ static const struct option options[] = {
 	{"rank", required_argument, NULL, OPTION_RANK},
 	{"readers", required_argument, NULL, OPTION_READERS},
 	{"recursive", no_argument, NULL, OPTION_RECURSIVE},
+	{"set", no_argument, NULL, OPTION_SET},
 	{"signal", no_argument, NULL, OPTION_SIGNAL},
 	{"trace", no_argument, NULL, OPTION_TRACE},
 	{NULL, 0, NULL, 0},
@@ -217,6 +219,21 @@ static int create_condition(const struct wish *wish, struct nonet_error *reterr)
 	return r;
 }
 
+static int create_event(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_event_options event_options = {
+		.size = sizeof(event_options),
+		.flags = (wish->set ? NONET_EVENT_SET : 0) | (wish->trace ? NONET_EVENT_TRACE : 0),
+		.mode = wish->mode,
+	};
+	struct nonet_event *event;
+	int r = nonet_event_create(wish->given, &event_options, &event, reterr);
+
+	if (r == 0)
+		nonet_event_close(event);
+	return r;
+}
+
 /* Which options mean something for a kind. */
 enum {
 	WITH_SIZE = 1, /* and it has to be said */
@@ -228,6 +245,7 @@ enum {
 	WITH_READERS = 64,
 	WITH_RECURSIVE = 128,
 	WITH_SIGNAL = 256,
+	WITH_SET = 512,
 };
 
 static const struct kind {
@@ -244,6 +262,7 @@ static const struct kind {
 	{NONET_SCHEME_MUTEX, WITH_RANK | WITH_RECURSIVE | WITH_TRACE, create_mutex},
 	{NONET_SCHEME_RWLOCK, WITH_RANK | WITH_READERS | WITH_TRACE, create_rwlock},
 	{NONET_SCHEME_CONDITION, 0, create_condition},
+	{NONET_SCHEME_EVENT, WITH_SET | WITH_TRACE, create_event},
 	{NONET_SCHEME_POSIXSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_SYSVSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_FILE, WITH_SIZE, create_file},
@@ -273,11 +292,11 @@ static int refuse(const struct wish *wish)
 		return say_usage("a socket is there as long as somebody has it open: \"nonet recv --listen %s\" has",
 				 wish->given);
 	default:
-		return say_usage("%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, mutex:, rwlock:, "
-				 "condition:, "
-				 "posixshm:, "
-				 "sysvshm:, file:, ofdlock:, posixlock: and flock: can",
-				 wish->given);
+		return say_usage(
+			"%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, semaphore:, mutex:, "
+			"rwlock:, condition:, event:, posixshm:, sysvshm:, file:, ofdlock:, posixlock: and "
+			"flock: can",
+			wish->given);
 	}
 }
 
@@ -300,22 +319,36 @@ static int check_options(const struct wish *wish, int with)
 		return say_usage("--rank is for a mutex or rwlock, not for %s:", scheme);
 	if (wish->readers && !(with & WITH_READERS))
 		return say_usage("--readers is for an rwlock, not for %s:", scheme);
+	if (wish->set && !(with & WITH_SET))
+		return say_usage("--set is for an event, not for %s:", scheme);
 	if (wish->signals && !(with & WITH_SIGNAL))
 		return say_usage("--signal is for semaphore:, not for %s:", scheme);
 	if (wish->recursive && !(with & WITH_RECURSIVE))
 		return say_usage("--recursive is for a mutex, not for %s:", scheme);
 	if (wish->trace && !(with & WITH_TRACE))
-		return say_usage("--trace is for a mutex or rwlock, not for %s:", scheme);
+		return say_usage("--trace is for a mutex, rwlock or event, not for %s:", scheme);
 	return 0;
 }
 
 static int create(struct wish *wish)
 {
-	static const enum nonet_scheme takes[] = {
-		NONET_SCHEME_FIFO,   NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,  NONET_SCHEME_POSIXSHM,
-		NONET_SCHEME_FILE,   NONET_SCHEME_SYSVMSG,   NONET_SCHEME_SYSVSEM,   NONET_SCHEME_SYSVSHM,
-		NONET_SCHEME_FLOCK,  NONET_SCHEME_OFDLOCK,   NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
-		NONET_SCHEME_RWLOCK, NONET_SCHEME_CONDITION, NONET_SCHEME_SEMAPHORE, 0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
+						  NONET_SCHEME_POSIXMQ,
+						  NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM,
+						  NONET_SCHEME_FILE,
+						  NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_SYSVSHM,
+						  NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,
+						  NONET_SCHEME_POSIXLOCK,
+						  NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,
+						  NONET_SCHEME_CONDITION,
+						  NONET_SCHEME_SEMAPHORE,
+						  NONET_SCHEME_EVENT,
+						  0};
 	const struct kind *kind;
 	struct nonet_error error;
 	int status;
@@ -358,6 +391,9 @@ static int take_option(int option, void *request)
 	case OPTION_RECURSIVE:
 		wish->recursive = 1;
 		return 0;
+	case OPTION_SET:
+		wish->set = 1;
+		return 0;
 	case OPTION_SIGNAL:
 		wish->signals = 1;
 		return 0;
@@ -391,7 +427,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_create = {
 	.name = "create",
-	.summary = "make a FIFO, queue, semaphore, mutex, memory or file",
+	.summary = "make a FIFO, queue, semaphore, mutex, event, memory or file",
 	.help = help,
 	.run = run,
 };

@@ -99,9 +99,9 @@ static int check_options(const struct lock_request *request, enum nonet_scheme s
 
 const struct lock_kind *lock_kind(const struct lock_request *request)
 {
-	static const enum nonet_scheme takes[] = {
-		NONET_SCHEME_MUTEX,     NONET_SCHEME_RWLOCK,   NONET_SCHEME_FLOCK,   NONET_SCHEME_OFDLOCK,
-		NONET_SCHEME_POSIXLOCK, NONET_SCHEME_POSIXSEM, NONET_SCHEME_SYSVSEM, 0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_MUTEX,   NONET_SCHEME_RWLOCK,    NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK, NONET_SCHEME_POSIXLOCK, NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_SYSVSEM, NONET_SCHEME_SEMAPHORE, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	enum nonet_scheme scheme;

@@ -49,11 +49,23 @@ static int is_wanted(const struct wanted *wanted, const struct nonet_inspect_obj
 /* Return: 0, or the exit status. */
 static int want(const char *text, struct wanted *ret_wanted)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_UNIX,      NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM, NONET_SCHEME_POSIXSHM,  NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
-						  NONET_SCHEME_RWLOCK,   NONET_SCHEME_CONDITION, 0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
+						  NONET_SCHEME_UNIX,
+						  NONET_SCHEME_POSIXMQ,
+						  NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM,
+						  NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_SYSVSHM,
+						  NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,
+						  NONET_SCHEME_POSIXLOCK,
+						  NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,
+						  NONET_SCHEME_CONDITION,
+						  NONET_SCHEME_EVENT,
+						  NONET_SCHEME_SEMAPHORE,
+						  0};
 	struct wanted wanted = {.id = -1, .index = -1};
 	struct nonet_error error;
 	const char *scheme;

@@ -9,6 +9,7 @@
 #include <nonet/address.h>
 #include <nonet/wait.h>
 
+#include "interrupt.h"
 #include "output.h"
 #include "parse.h"
 #include "say.h"
@@ -19,11 +20,10 @@
 static const char help[] =
 	"Usage: nonet wait [OPTION]... ADDRESS...\n"
 	"\n"
-	"Wait until something can be received from one of the addresses, or its other side has ended, or the process "
-	"of\n"
-	"pid:N has; until a semaphore has a permit, or a file lock is free; and print that address. Nothing is taken; "
-	"but a\n"
-	"connection, or a FIFO that nobody else reads, is closed again at the end.\n"
+	"Wait until something can be received from one of the addresses, or its other side has ended, or the process\n"
+	"of pid:N has; until an event is set, a semaphore has a permit, a mutex, rwlock or file lock is free; and\n"
+	"print that address. Nothing is taken; but a connection, or a FIFO that nobody else reads, is closed again at\n"
+	"the end.\n"
 	"\n"
 	"      --all            until each of them was ready, and print each when it is\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds); with it names need not be there "
@@ -143,6 +143,9 @@ static int wait_for_targets(struct waiter *waiter)
 		}
 		if (r < 0)
 			return say_failure("can't wait: %s", nonet_error_name(r));
+		/* What is ours in a domain's directory goes with us. */
+		if (interrupt_signal())
+			return -interrupt_signal();
 		target = event.data;
 		r = target_is_ready_now(target, &error);
 		if (r < 0)
@@ -158,13 +161,12 @@ static int wait_for_targets(struct waiter *waiter)
 
 static int take_addresses(struct waiter *waiter, char *addresses[])
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,
-						  NONET_SCHEME_PID,       NONET_SCHEME_FD,
-						  NONET_SCHEME_POSIXMQ,   NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_TCP,       NONET_SCHEME_UDP,
-						  NONET_SCHEME_POSIXSEM,  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_FLOCK,     NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK, 0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,      NONET_SCHEME_PID,
+						  NONET_SCHEME_FD,        NONET_SCHEME_POSIXMQ,   NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_TCP,       NONET_SCHEME_UDP,       NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_SYSVSEM,   NONET_SCHEME_FLOCK,     NONET_SCHEME_OFDLOCK,
+						  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_SEMAPHORE, NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,    NONET_SCHEME_EVENT,     0};
 	struct nonet_error error;
 	size_t i;
 
@@ -188,6 +190,10 @@ static int wait_for(struct waiter *waiter, char *addresses[])
 	r = take_addresses(waiter, addresses);
 	if (r == 0 && nonet_wait_set_new(&waiter->set, &error) < 0)
 		r = say_error(&error, NULL);
+	if (r == 0)
+		r = interrupt_catch(INTERRUPT_WAITS);
+	if (r == 0 && nonet_wait_set_add(waiter->set, interrupt_waitable(), NONET_WAIT_RECEIVE, NULL) < 0)
+		r = say_failure("no memory is left");
 	if (r == 0)
 		r = wait_for_targets(waiter);
 	for (i = 0; i < waiter->count; i++) {
@@ -237,7 +243,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_wait = {
 	.name = "wait",
-	.summary = "wait for something to receive, a permit, a free lock, the end of a process",
+	.summary = "wait for something to receive, an event, a permit, a free lock, the end of a process",
 	.help = help,
 	.run = run,
 };

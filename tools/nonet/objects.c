@@ -11,11 +11,11 @@
 #define BIT(name) NONET_INSPECT_SCHEME(NONET_SCHEME_##name)
 
 #define QUEUES     (BIT(POSIXMQ) | BIT(SYSVMSG))
-#define SEMAPHORES (BIT(POSIXSEM) | BIT(SYSVSEM))
+#define SEMAPHORES (BIT(POSIXSEM) | BIT(SYSVSEM) | BIT(SEMAPHORE))
 #define MEMORY     (BIT(POSIXSHM) | BIT(SYSVSHM))
 #define SOCKETS    (BIT(UNIX) | BIT(UNIX_SEQPACKET) | BIT(UNIX_DGRAM))
 #define LOCKS      (BIT(OFDLOCK) | BIT(POSIXLOCK) | BIT(FLOCK))
-#define OWN        (BIT(MUTEX) | BIT(RWLOCK) | BIT(CONDITION))
+#define OWN        (BIT(MUTEX) | BIT(RWLOCK) | BIT(CONDITION) | BIT(EVENT) | BIT(SEMAPHORE))
 #define LISTED     (QUEUES | SEMAPHORES | MEMORY | SOCKETS | LOCKS | OWN | BIT(FIFO))
 
 const char *const object_words[] = {"queues", "semaphores", "memory", "fifos", "sockets", "locks", "domains", NULL};
@@ -96,7 +96,9 @@ const char *object_size(const struct nonet_inspect_object *object, char text[OBJ
 
 const char *object_queued(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
 {
-	return knows(object, NONET_INSPECT_COUNT) && !is(object, LOCKS) ? set(text, "%" PRIu64, object->count) : "";
+	if (is(object, LOCKS | BIT(EVENT)))
+		return "";
+	return knows(object, NONET_INSPECT_COUNT) ? set(text, "%" PRIu64, object->count) : "";
 }
 
 /* In seconds. */
@@ -160,8 +162,23 @@ static void note_room(const struct nonet_inspect_object *object, char text[OBJEC
 		note(text, "room for %" PRIu64 " messages", object->room);
 	else if (object->scheme == NONET_SCHEME_SYSVMSG)
 		note(text, "room for %s", bytes_text(object->room, bytes));
+	else if (object->scheme == NONET_SCHEME_SEMAPHORE && knows(object, NONET_INSPECT_COUNT))
+		note(text, "%" PRIu64 " of %" PRIu64 " permits free", object->count, object->room);
+	else if (object->scheme == NONET_SCHEME_SEMAPHORE)
+		note(text, "%" PRIu64 " permits", object->room);
 	else if (object->room != 1)
 		note(text, "%" PRIu64 " semaphores", object->room);
+}
+
+static void note_event(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	note(text, "%s", object->flags & NONET_INSPECT_SET ? "set" : "not set");
+	if (object->count == 1)
+		note(text, "happened once");
+	else if (object->count > 1)
+		note(text, "happened %" PRIu64 " times", object->count);
+	if (object->flags & NONET_INSPECT_SLEEPERS)
+		note(text, "some may sleep until it does");
 }
 
 const char *lock_range(int64_t start, int64_t length, char text[OBJECT_TEXT])
@@ -200,6 +217,10 @@ const char *object_notes(const struct nonet_inspect_object *object, char text[OB
 		note(text, "given up: nobody can lock it");
 	if (object->flags & NONET_INSPECT_OWNER_DEAD)
 		note(text, "its holder died");
+	if (object->flags & NONET_INSPECT_SIGNALS)
+		note(text, "only counts");
+	if (object->scheme == NONET_SCHEME_EVENT && knows(object, NONET_INSPECT_COUNT))
+		note_event(object, text);
 	if (is(object, OWN) && knows(object, NONET_INSPECT_PID))
 		note(text, "held by %" PRId32, object->pid);
 	if (is(object, LOCKS))
@@ -232,7 +253,7 @@ void print_object(const struct nonet_inspect_object *object)
 	if (object->known & NONET_INSPECT_ID)
 		printf("%-8s%d\n", "id", object->id);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const int permits = rows[i].text == object_queued && object->scheme == NONET_SCHEME_POSIXSEM;
+		const int permits = rows[i].text == object_queued && is(object, SEMAPHORES);
 
 		if (*rows[i].text(object, text))
 			printf("%-8s%s\n", permits ? "permits" : rows[i].name, text);
@@ -261,14 +282,18 @@ static int add_number(json_t *json, const struct nonet_inspect_object *object, u
 
 static const char *count_name(const struct nonet_inspect_object *object)
 {
-	return is(object, QUEUES) ? "messages" : is(object, LOCKS) ? "start" : "value";
+	return is(object, QUEUES)       ? "messages"
+	       : is(object, LOCKS)      ? "start"
+	       : is(object, BIT(EVENT)) ? "count"
+					: "value";
 }
 
 static const char *room_name(const struct nonet_inspect_object *object)
 {
-	return object->scheme == NONET_SCHEME_POSIXMQ   ? "depth"
-	       : object->scheme == NONET_SCHEME_SYSVMSG ? "bytes_max"
-							: "semaphores";
+	return object->scheme == NONET_SCHEME_POSIXMQ     ? "depth"
+	       : object->scheme == NONET_SCHEME_SYSVMSG   ? "bytes_max"
+	       : object->scheme == NONET_SCHEME_SEMAPHORE ? "permits"
+							  : "semaphores";
 }
 
 static int add_owner(json_t *json, const struct nonet_inspect_object *object)
@@ -307,7 +332,8 @@ static int add_flags(json_t *json, const struct nonet_inspect_object *object)
 		{NONET_INSPECT_REMOVED, "removed"},     {NONET_INSPECT_STALE, "stale"},
 		{NONET_INSPECT_LISTENING, "listening"}, {NONET_INSPECT_LOCKED, "locked"},
 		{NONET_INSPECT_DAMAGED, "damaged"},     {NONET_INSPECT_OWNER_DEAD, "holder_dead"},
-		{NONET_INSPECT_GIVEN_UP, "given_up"},
+		{NONET_INSPECT_GIVEN_UP, "given_up"},   {NONET_INSPECT_SLEEPERS, "sleepers"},
+		{NONET_INSPECT_SIGNALS, "signals"},
 	};
 	size_t i;
 	int r = 0;
@@ -317,6 +343,8 @@ static int add_flags(json_t *json, const struct nonet_inspect_object *object)
 			r |= json_object_set_new(json, flags[i].name, json_true());
 	if (is(object, LOCKS))
 		r |= json_object_set_new(json, "shared", json_boolean(object->flags & NONET_INSPECT_SHARED));
+	if (object->scheme == NONET_SCHEME_EVENT && knows(object, NONET_INSPECT_COUNT))
+		r |= json_object_set_new(json, "set", json_boolean(object->flags & NONET_INSPECT_SET));
 	return r;
 }
 

@@ -37,6 +37,11 @@ static void print_member(const struct nonet_inspect_member *member)
 	char name[NAME_TEXT], age[OBJECT_TEXT];
 
 	printf("%-8s", what(member));
+	if (member->flags & NONET_INSPECT_DEAD && member->permits) {
+		printf("the dead: %" PRIu32 " permit%s, free for whoever asks\n", member->permits,
+		       member->permits == 1 ? "" : "s");
+		return;
+	}
 	if (member->flags & NONET_INSPECT_DEAD) {
 		printf("one who died: the next to lock it is told\n");
 		return;
@@ -48,6 +53,8 @@ static void print_member(const struct nonet_inspect_member *member)
 	else
 		printf("process %" PRId32, member->pid);
 	printf(" (%s)", name_text(member, name));
+	if (member->permits)
+		printf(", %" PRIu32 " permit%s", member->permits, member->permits == 1 ? "" : "s");
 	if (member->since)
 		printf(member->flags & NONET_INSPECT_HOLDS   ? ", for %s or longer"
 		       : member->flags & NONET_INSPECT_WAITS ? ", for %s"
@@ -84,6 +91,8 @@ static json_t *member_json(const struct nonet_inspect_member *member)
 		r = json_object_set_new(json, "pid", json_integer(member->pid));
 	if (r == 0 && member->thread)
 		r = json_object_set_new(json, "thread", json_integer(member->thread));
+	if (r == 0 && member->permits)
+		r = json_object_set_new(json, "permits", json_integer(member->permits));
 	if (r == 0 && member->since)
 		r = json_object_set_new(json, "since", time_json(member->since));
 	if (r == 0)
@@ -121,15 +130,23 @@ static json_t *state_json(const struct nonet_inspect_state *state)
 	return NULL;
 }
 
+/* Whether somebody can hold it. */
+static int is_held(const struct nonet_inspect_object *object)
+{
+	return object->scheme == NONET_SCHEME_MUTEX || object->scheme == NONET_SCHEME_RWLOCK ||
+	       (object->scheme == NONET_SCHEME_SEMAPHORE && !(object->flags & NONET_INSPECT_SIGNALS));
+}
+
 static int print_text(const struct nonet_inspect_state *state)
 {
 	const struct nonet_inspect_member *member;
 	const struct nonet_inspect_operation *operation;
+	const struct nonet_inspect_object *object = nonet_inspect_state_object(state);
 	size_t i;
 
-	print_object(nonet_inspect_state_object(state));
+	print_object(object);
 	for (i = 0; (member = nonet_inspect_state_member(state, i)); i++) {
-		if (i == 0 && !(member->flags & NONET_INSPECT_HOLDS))
+		if (i == 0 && is_held(object) && !(member->flags & NONET_INSPECT_HOLDS))
 			printf("%-8snobody\n", "holder");
 		print_member(member);
 	}

@@ -11,13 +11,6 @@
 #include <nonet/process.h>
 #include <nonet/semaphore.h>
 
-struct target_kind {
-	int (*open)(struct target *target, struct nonet_error *ret_error);
-	struct nonet_waitable *(*waitable)(void *object);
-	int (*is_ready)(void *object, struct nonet_error *ret_error); /* NULL: it can't be asked */
-	void (*close)(void *object);
-};
-
 static int endpoint_open(struct target *target, struct nonet_error *ret_error)
 {
 	const struct nonet_endpoint_options options = {
@@ -206,7 +199,14 @@ static const struct target_kind *kind_of(enum nonet_scheme scheme)
 		return &kind_process;
 	case NONET_SCHEME_POSIXSEM:
 	case NONET_SCHEME_SYSVSEM:
+	case NONET_SCHEME_SEMAPHORE:
 		return &kind_semaphore;
+	case NONET_SCHEME_MUTEX:
+		return &target_mutex;
+	case NONET_SCHEME_RWLOCK:
+		return &target_rwlock;
+	case NONET_SCHEME_EVENT:
+		return &target_event;
 	case NONET_SCHEME_OFDLOCK:
 	case NONET_SCHEME_POSIXLOCK:
 	case NONET_SCHEME_FLOCK:
@@ -236,9 +236,9 @@ int target_open(struct target *target, struct nonet_error *ret_error)
 		snprintf(ret_error->text, sizeof(ret_error->text),
 			 "nothing of %s: can be waited for; messages of fifo:, fd:, unix:, unix-seqpacket:, "
 			 "unix-dgram:, "
-			 "tcp:, udp:, posixmq: and sysvmsg: can, the end of pid:, permits of posixsem: and sysvsem:, "
-			 "and "
-			 "free locks of flock:, ofdlock: and posixlock:",
+			 "tcp:, udp:, posixmq: and sysvmsg: can, the end of pid:, permits of posixsem:, sysvsem: and "
+			 "semaphore:, event: to happen, and mutex:, rwlock:, flock:, ofdlock: and posixlock: to be "
+			 "free",
 			 nonet_scheme_name(scheme));
 		return -EOPNOTSUPP;
 	}

@@ -14,6 +14,18 @@ struct target {
 	void *object;
 };
 
+/* How one kind is waited for. Errors are what the object's own calls return. */
+struct target_kind {
+	int (*open)(struct target *target, struct nonet_error *ret_error);
+	struct nonet_waitable *(*waitable)(void *object);
+	/* Return: 1, 0, or a negative errno with the sentence. NULL: it can't be asked. */
+	int (*is_ready)(void *object, struct nonet_error *ret_error);
+	void (*close)(void *object);
+};
+
+/* target_own.c */
+extern const struct target_kind target_mutex, target_rwlock, target_event;
+
 /* Without waiting. Return: 0, or what the object's own call says. */
 int target_open(struct target *target, struct nonet_error *ret_error);
 
