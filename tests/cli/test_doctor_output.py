@@ -73,7 +73,8 @@ class Output(cli.Case):
             self.assertLessEqual(max(map(len, lines)), min(columns, 100))
             self.assertGreater(max(map(len, lines)), min(columns, 100) - 8)  # and fill it
             self.assertEqual(self.sentences(lines), self.expected())
-        piped = [line.rstrip() for line in cli.lines_of(self.look("--all").stdout)]
+        piped = cli.lines_of(self.look("--all").stdout)
+        self.assertEqual([line for line in piped if line != line.rstrip()], [])
         self.assertLessEqual(max(map(len, piped)), 80)
         self.assertGreater(sorted(map(len, piped))[-10], 72)
         self.assertEqual(self.sentences(piped), self.expected())

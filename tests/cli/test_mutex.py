@@ -288,6 +288,23 @@ class Look(Case):
         self.assertEqual(finding["level"], "note")
         self.assertRegex(finding["found"], ":.+ was held by a process that died|is damaged|no domain|was given up")
 
+    def test_the_doctor_counts_those_that_it_does_not_name(self):
+        """In a /dev/shm of its own, where nobody else leaves what is damaged."""
+        script = 'mount -t tmpfs none /dev/shm && mkdir -m 700 /dev/shm/jobs && export NONET_DOMAIN=/dev/shm/jobs && ' \
+                 'for name in a b c; do "$0" create mutex:$name && : >/dev/shm/jobs/$name.mutex && ' \
+                 '"$0" doctor --json --all domains || exit 9; done; : >/dev/shm/jobs/.domain; ' \
+                 '"$0" doctor --json --all domains'
+        new = ["--mount"] if os.geteuid() == 0 else ["--map-root-user", "--mount"]
+        done = self.nonet(*new, "sh", "-c", script, cli.NONET, command="unshare")
+        if not done.stdout and done.returncode != 9:
+            cli.skip_or_fail(self, "can't make a mount namespace: " + done.stderr.decode())
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        found = [finding["found"] for finding in json.loads(done.stdout.replace(b"]\n[", b","))]
+        self.assertRegex(found[0], r"^mutex:\w is damaged$")
+        self.assertRegex(found[1], r'^mutex:\w is damaged, and 1 more is: "nonet ls domains" lists them$')
+        self.assertRegex(found[2], r'^mutex:\w is damaged, and 2 more are: "nonet ls domains" lists them$')
+        self.assertEqual(found[3], "/dev/shm/jobs holds no domain of this version of nonet")
+
     def test_what_is_not_there(self):
         for address, mention in ((self.mutex, "no domain"), ("mutex:" + self.path("none") + "/x", "no domain|can't look")):
             done = self.nonet("show", address)

@@ -61,6 +61,7 @@ class Tour(cli.Case):
         done = self.nonet("tour")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         text = done.stdout.decode()
+        self.assertNotRegex(text, "(?m) $")
         for mechanism in MECHANISMS:
             self.assertTrue(re.search(rf"^{mechanism} ", text, re.MULTILINE), mechanism)
         self.assertRegex(text, r"(?m)^\+ mutual exclusion .* deadline of 2.00 ms: -ETIMEDOUT after [\d.]+ ms")

@@ -92,7 +92,7 @@ static int print_table(const struct nonet_inspect_list *list)
 	for (i = 0; r == 0 && (object = nonet_inspect_get(list, i)); i++)
 		r = add_line(table, object);
 	if (r == 0 && nonet_inspect_count(list) > 0)
-		r = scols_print_table(table);
+		r = output_table(table);
 	scols_unref_table(table);
 	if (r < 0)
 		return say_failure("no memory is left");

@@ -222,7 +222,7 @@ static int print_table(const struct result *results)
 	if (r == 0 && say_in_color(STDOUT_FILENO))
 		r = scols_table_enable_colors(table, 1);
 	if (r == 0)
-		r = scols_print_table(table);
+		r = output_table(table);
 	scols_unref_table(table);
 	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
 }

@@ -192,7 +192,7 @@ int doctor_print_table(const struct doctor_result *results, size_t shown, size_t
 	if (r == 0 && say_in_color(STDOUT_FILENO))
 		r = scols_table_enable_colors(table, 1);
 	if (r == 0 && shown > 0)
-		r = scols_print_table(table);
+		r = output_table(table);
 	scols_unref_table(table);
 	if (r < 0)
 		return say_failure("no memory is left");
@@ -265,7 +265,7 @@ int doctor_print_list(const struct doctor_result *results, size_t count, int jso
 			r = scols_line_set_data(line, 2, results[i].check->about);
 	}
 	if (r == 0)
-		r = scols_print_table(table);
+		r = output_table(table);
 	scols_unref_table(table);
 	return r < 0 ? say_failure("no memory is left") : STATUS_DONE;
 }

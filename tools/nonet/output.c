@@ -120,6 +120,30 @@ int output_finish_stdio(int status)
 	return output_failed(errno ? -errno : -EIO);
 }
 
+/* libsmartcols fills up each line of a cell that has several, also in the last column. */
+int output_table(struct libscols_table *table)
+{
+	char *text = NULL;
+	const char *line;
+	size_t size, end;
+	FILE *file = open_memstream(&text, &size);
+	int r = file ? scols_table_set_stream(table, file) : -1;
+
+	if (r == 0)
+		r = scols_print_table(table);
+	(void)scols_table_set_stream(table, stdout);
+	if (file && fclose(file) < 0)
+		r = -1;
+	for (line = text; r == 0 && *line; line += size + (line[size] == '\n')) {
+		size = strcspn(line, "\n");
+		for (end = size; end > 0 && line[end - 1] == ' '; end--)
+			;
+		printf("%.*s\n", (int)end, line);
+	}
+	free(text);
+	return r == 0 ? 0 : -1;
+}
+
 int output_json(json_t *json)
 {
 	int r = json ? json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : -1;

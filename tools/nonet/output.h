@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
 
 /*
  * Standard output for many messages: gathered, and written when the buffer is full or output_flush() is called; on a
@@ -40,6 +41,9 @@ int output_write_to(int fd, const char *text);
 
 /* For verbs that print by stdio: writes what is left. Return: @status, or output_failed()'s. */
 int output_finish_stdio(int status);
+
+/* Prints a table, with no blanks at the ends of its lines. Return: 0, or -1: no memory. */
+int output_table(struct libscols_table *table);
 
 /* Prints a document, which is freed; NULL: there was no memory for it. Return: the verb's status so far. */
 int output_json(json_t *json);
