@@ -136,6 +136,9 @@ class Event(Case):
         self.done("create", self.event)
         for arguments in ("post", self.event + "2"), ("wait", self.event + "2"), ("show", self.event + "2"):
             self.refused("there is no", *arguments)
+        done = self.nonet("wait", "--timeout", "20ms", self.event, self.event + "2")
+        self.assertEqual(done.returncode, 124)
+        self.assertIn(self.event + "2 isn't there", self.one_line(done.stderr))
         # With a timeout it is waited for.
         process = self.start("wait", "--timeout", cli.BOUND, self.event + "2")
         self.done("create", "--set", self.event + "2")

@@ -186,6 +186,7 @@ class Ls(cli.Case):
         result = self.nonet("ls", "queuse")
         self.assertEqual(result.returncode, 2)
         self.assertIn(b'did you mean "queues"?', result.stderr)
+        self.assertIn(b'did you mean "event"?', self.nonet("ls", "events").stderr)
 
     @unittest.skipIf(os.geteuid() != 0, "only root can become another user")
     def test_others_are_told_what_they_cant_see(self):

@@ -191,7 +191,10 @@ class Others(Case):
 class Signal(Case):
     def test_one_posts_and_another_waits(self):
         address = f"semaphore:{self.domain}/ready"
-        self.assertEqual(self.nonet("create", address).returncode, 1)
+        for options in (), ("--value", "0"):
+            done = self.nonet("create", *options, address)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("needs --value", self.one_line(done.stderr))
         self.assertEqual(self.nonet("create", "--signal", address).returncode, 0)
         waiter = self.start("lock", address, "echo", "in")
         self.assertEqual(self.nonet("post", address).returncode, 0)

@@ -31,7 +31,7 @@ static const char help[] =
 	"      --depth N        queues: how many messages they have room for; as the system is set up by default\n"
 	"      --message-size SIZE\n"
 	"                       queues: the largest message; as the system is set up by default\n"
-	"      --value N        semaphores: permits at first; 0 by default\n"
+	"      --value N        semaphores: permits at first; 0 by default; of semaphore: all, and at least 1\n"
 	"      --count N        sysvsem: how many are in the set; 1 by default\n"
 	"      --rank N         mutex, rwlock: lockable only by who holds mutexes of lower ranks, or none\n"
 	"      --signal         semaphore: posted by one, waited for by another: nobody's permits, which may begin at "
@@ -311,6 +311,10 @@ static int check_options(const struct wish *wish, int with)
 		return say_usage("needs --size for %s:, for example --size 64K", scheme);
 	if ((wish->depth || wish->message_size) && !(with & WITH_DEPTH))
 		return say_usage("--depth and --message-size are for queues, not for %s:", scheme);
+	if ((with & WITH_SIGNAL) && !wish->signals && !wish->value)
+		return say_usage("needs --value for %s:, as each permit is somebody's or free; or --signal, so that it "
+				 "is posted to",
+				 scheme);
 	if (wish->has_value && !(with & WITH_VALUE))
 		return say_usage("--value is for semaphores, not for %s:", scheme);
 	if (wish->count && !(with & WITH_COUNT))

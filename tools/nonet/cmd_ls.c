@@ -77,7 +77,7 @@ static int add_line(struct libscols_table *table, const struct nonet_inspect_obj
 	return r;
 }
 
-static int print_table(const struct nonet_inspect_list *list)
+static int print_table(const struct nonet_inspect_list *list, int with_domains)
 {
 	struct libscols_table *table = scols_new_table();
 	const struct nonet_inspect_object *object;
@@ -98,7 +98,8 @@ static int print_table(const struct nonet_inspect_list *list)
 		return say_failure("no memory is left");
 	if (nonet_inspect_count(list) == 0)
 		printf("there are none\n");
-	print_domains(list);
+	if (with_domains)
+		print_domains(list);
 	print_coverage(nonet_inspect_get_coverage(list));
 	return STATUS_DONE;
 }
@@ -111,15 +112,30 @@ static int list_objects(uint64_t kinds, int json)
 
 	if (nonet_inspect_objects(kinds, nonet_after(OBJECTS_PATIENCE), &list, &error) < 0)
 		return say_error(&error, NULL);
-	status = output_finish_stdio(json ? print_json(list) : print_table(list));
+	status = output_finish_stdio(json ? print_json(list)
+					  : print_table(list, (~kinds & object_kinds("domains")) == 0));
 	nonet_inspect_free(list);
 	return status;
+}
+
+static const char *nearest_scheme(const char *word)
+{
+	const char *names[NONET_SCHEME_LOG + 1], *name;
+	size_t i, count = 0;
+
+	for (i = 1; i <= NONET_SCHEME_LOG && (name = nonet_scheme_name((enum nonet_scheme)i)); i++)
+		if (object_kinds(name))
+			names[count++] = name;
+	names[count] = NULL;
+	return verb_nearest(word, names);
 }
 
 static int unknown_kind(const char *word)
 {
 	const char *nearest = verb_nearest(word, object_words);
 
+	if (!nearest)
+		nearest = nearest_scheme(word);
 	if (nearest)
 		return say_usage("there is no kind \"%s\": did you mean \"%s\"?", word, nearest);
 	return say_usage("there is no kind \"%s\": write queues, semaphores, memory, fifos, sockets, locks or domains",

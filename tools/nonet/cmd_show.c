@@ -24,7 +24,7 @@ static const char help[] =
 	"\n"
 	"Print what can be known of one object of interprocess communication without using it: owner, mode, size, "
 	"what is\n"
-	"queued, how many permits, who has it open or holds it, age.\n"
+	"queued, how many permits, whether it is set, who has it open, holds it or waits, age.\n"
 	"\n"
 	"      --json           print a JSON object\n"
 	"  -h, --help           print this\n"

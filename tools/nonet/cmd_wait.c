@@ -116,6 +116,19 @@ static int open_targets(struct waiter *waiter)
 	return 0;
 }
 
+static int time_is_up(const struct waiter *waiter)
+{
+	size_t i;
+
+	for (i = 0; i < waiter->count && waiter->targets[i].object; i++)
+		;
+	if (i < waiter->count)
+		say_failure("nothing was ready within the timeout, and %s isn't there", waiter->targets[i].given);
+	else
+		say_failure("nothing was ready within the timeout");
+	return STATUS_TIMEOUT;
+}
+
 static int wait_for_targets(struct waiter *waiter)
 {
 	nonet_time retry = RETRY_MIN, until;
@@ -137,10 +150,8 @@ static int wait_for_targets(struct waiter *waiter)
 		r = nonet_wait(waiter->set, &event, 1, until, &count);
 		if (r == -ETIMEDOUT && until != waiter->deadline)
 			continue;
-		if (r == -ETIMEDOUT || r == -EAGAIN) {
-			say_failure("nothing was ready within the timeout");
-			return STATUS_TIMEOUT;
-		}
+		if (r == -ETIMEDOUT || r == -EAGAIN)
+			return time_is_up(waiter);
 		if (r < 0)
 			return say_failure("can't wait: %s", nonet_error_name(r));
 		/* What is ours in a domain's directory goes with us. */
