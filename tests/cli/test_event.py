@@ -108,6 +108,7 @@ class Event(Case):
         for options in (), ("--pulse",):
             process = self.waits(self.event)
             self.assertRegex(self.text(self.event), rf"(?m)^waiter  process {process.pid} \(nonet\)$")
+            self.assertNotIn("holder", self.text(self.event))
             self.done("post", *options, self.event)
             self.assertEqual(self.finish(process), (0, self.event.encode() + b"\n", b""))
             self.done("post", "--clear", self.event)
