@@ -10,8 +10,10 @@
 #include "base/error.h"
 #include "domain/member.h"
 #include "guard/whole.h"
+#include "sys/backing.h"
 #include "sys/clock.h"
 #include "sys/files.h"
+#include "sys/look.h"
 #include "sys/mapping.h"
 #include "sys/memory.h"
 #include "sys/process.h"
@@ -110,22 +112,46 @@ static int object_map(struct object *object, int fd, size_t length)
 	return 0;
 }
 
+/* How much of the file is to be mapped; 0: it isn't an object's. */
+static int object_measure(const struct object *object, int fd, uint64_t *ret_length)
+{
+	uint64_t size;
+	int count;
+
+	*ret_length = object->file;
+	if (!object->kind->goes_on)
+		return 0;
+	count = sys_read_at(fd, &size, sizeof(size), offsetof(struct object_header, size));
+	if (count < 0)
+		return count;
+	if (count != sizeof(size) || object->file < OBJECT_PAYLOAD || size > object->file - OBJECT_PAYLOAD)
+		*ret_length = 0;
+	else
+		*ret_length = OBJECT_PAYLOAD + size;
+	return 0;
+}
+
 /* Another wrote it: nothing is believed. */
 static int object_attach(struct object *object, int fd, struct nonet_error *reterr)
 {
 	struct stat status;
+	uint64_t length = 0;
 	int error = sys_stat_fd(fd, &status);
 
+	if (error == 0 && S_ISREG(status.st_mode)) {
+		object->file = (uint64_t)status.st_size;
+		error = object_measure(object, fd, &length);
+	}
 	if (error < 0)
 		return error_set(reterr, error, "can't look at %s: %s", object->text, error_reason(error));
-	if (!S_ISREG(status.st_mode) || status.st_size <= (off_t)OBJECT_PAYLOAD || (uint64_t)status.st_size > SIZE_MAX)
+	if (length <= OBJECT_PAYLOAD || length > SIZE_MAX)
 		return error_set(reterr, -EPROTO, "the file of %s isn't a %s's; remove it", object->text,
 				 object->kind->word);
 	object->number = status.st_ino;
-	error = object_map(object, fd, (size_t)status.st_size);
+	error = object_map(object, fd, (size_t)length);
 	if (error < 0)
 		return error_set(reterr, error, "can't map %s: %s", object->text, error_reason(error));
-	return object_check_file(object, (size_t)status.st_size, reterr);
+	return object_check_file(object, (size_t)length, reterr);
 }
 
 /* Not yet in the list of what the member has open. */
@@ -133,6 +159,7 @@ static int object_new(struct object *object, const struct object_place *place, c
 		      struct nonet_error *reterr)
 {
 	*object = (struct object){.kind = kind, .domain = place->domain, .generation = sys_generation()};
+	object->fd = -1;
 	object->text = sys_copy_string(place->text);
 	return object->text ? 0 : error_set(reterr, -ENOMEM, "no memory for a handle of %s", place->text);
 }
@@ -140,8 +167,21 @@ static int object_new(struct object *object, const struct object_place *place, c
 static void object_drop(struct object *object)
 {
 	guard_map_done(&object->map);
+	if (object->kind->goes_on)
+		sys_close(&object->fd);
 	object->text = sys_free(object->text);
 	object->domain = NULL;
+}
+
+/* The descriptor, where the kind needs it. */
+static void object_keep(struct object *object, int *fd, int error)
+{
+	if (error < 0 || !object->kind->goes_on) {
+		sys_close(fd);
+		return;
+	}
+	object->fd = *fd;
+	*fd = -1;
 }
 
 static int object_open_place(const struct object_place *place, const struct object_kind *kind, struct object *object,
@@ -157,7 +197,7 @@ static int object_open_place(const struct object_place *place, const struct obje
 	error = object_new(object, place, kind, reterr);
 	if (error == 0)
 		error = object_attach(object, fd, reterr);
-	sys_close(&fd);
+	object_keep(object, &fd, error);
 	if (error < 0)
 		object_drop(object);
 	return error;
@@ -195,7 +235,10 @@ static int object_create_place(const struct object_place *place, const struct ob
 	fd = whole.fd;
 	error = object_new(object, place, kind, reterr);
 	if (error == 0) {
+		object->file = make->file;
 		error = sys_stat_fd(fd, &status);
+		if (error == 0 && make->file > length)
+			error = sys_truncate(fd, (off_t)make->file);
 		if (error == 0)
 			error = object_map(object, fd, length);
 		if (error == 0) {
@@ -214,7 +257,7 @@ static int object_create_place(const struct object_place *place, const struct ob
 		object_drop(object);
 		return error;
 	}
-	sys_close(&fd);
+	object_keep(object, &fd, 0);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct object_kind {
 	uint32_t number;  /* in its header: never changes */
 	uint32_t layout;  /* a number that differs when the layout does */
 	const char *word; /* "mutex", for sentences and at the end of the file's name */
+	bool goes_on;     /* the file is longer than what is mapped; its descriptor is kept */
 
 	/* Whether what another has written can be an object: @size bytes, which may change while it is looked at. */
 	bool (*check)(const void *payload, size_t size);
@@ -26,6 +27,7 @@ struct object;
 /* What a new one gets. */
 struct object_make {
 	size_t size;   /* of the kind's part, in bytes, above 0 */
+	uint64_t file; /* how long the file is, if the kind goes on: holes behind the kind's part */
 	uint32_t mode; /* 0: 0600 */
 	bool traced;
 	bool may_exist; /* one that is there is opened */
@@ -44,6 +46,8 @@ struct object {
 	size_t size;
 	struct guard_map map;
 	uint64_t number; /* of its file */
+	int fd;          /* of a kind that goes on, else -1 */
+	uint64_t file;   /* how long the file was */
 	char *text;      /* its address */
 };
 

@@ -81,4 +81,9 @@ void doorbell_done(struct doorbell *bell);
 /* Ring all bells in the table of an object. Never waits, and fails silently: who isn't rung looks soon himself. */
 void doorbell_ring(const struct object *object);
 
+/* For a handle that rings and has no bell itself. Before the first ring: so that a child can ring too. */
+void doorbell_ring_prepare(void);
+/* The bells that were rung by a handle are closed with it. */
+void doorbell_ring_forget(const struct object *object);
+
 #endif

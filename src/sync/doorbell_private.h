@@ -15,11 +15,6 @@ static inline struct object_bells *doorbell_table(const struct object *object)
 /* Of the file. */
 void doorbell_write_name(uint64_t name, char ret_file[DOORBELL_NAME_SIZE]);
 
-/* Before the first ring: so that a child can ring too. */
-void doorbell_ring_prepare(void);
-/* Bells that were rung by a handle are closed with it. */
-void doorbell_ring_forget(const struct object *object);
-
 /* The calling process's helper knows of it from now on, or not any more. -ENOMEM: no thread. */
 int doorbell_keep(struct doorbell *bell);
 void doorbell_unkeep(struct doorbell *bell);

@@ -100,6 +100,7 @@ static const struct fault_kind {
 	[SYS_CALL_LOCK] = {"fcntl lock", {EAGAIN, ENOLCK, EIO}},
 	[SYS_CALL_FUTEX_WAIT] = {"futex wait", {ENOMEM, EFAULT, ENOSYS}},
 	[SYS_CALL_FUTEX_WAKE] = {"futex wake", {EFAULT}},
+	[SYS_CALL_MEMBARRIER] = {"membarrier", {ENOSYS, EPERM}},
 	[SYS_CALL_RANDOM] = {"getrandom", {ENOSYS}},
 	[SYS_CALL_MKDIR] = {"mkdirat", {EEXIST, EACCES, ENOSPC, EROFS}},
 	[SYS_CALL_CAPGET] = {"capget", {EPERM}},

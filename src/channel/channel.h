@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHANNEL_CHANNEL_H
+#define CHANNEL_CHANNEL_H
+
+#include <nonet/channel.h>
+
+#include "channel/channel_layout.h"
+#include "domain/object.h"
+#include "sys/futex.h"
+
+/*
+ * A channel as a publisher or subscriber has it open. Its geometry was looked at once, when it was opened, and is
+ * private since; whatever else is read from the board is data.
+ */
+struct channel {
+	struct object object;
+	uint32_t lanes;
+	uint32_t seats;
+	uint64_t ring; /* bytes of a lane's ring, a power of two */
+	enum channel_policy policy;
+};
+
+/* A lane's ring, mapped twice in a row. */
+struct channel_ring {
+	uint8_t *base;
+	struct guard_map map;
+};
+
+extern const struct object_kind channel_kind;
+
+int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr);
+void channel_close(struct channel *channel);
+
+/* That lanes can be mapped: 0; -ESTALE: the descriptor isn't the file's any more; -EBADMSG: it was cut off. */
+int channel_check_file(const struct channel *channel);
+
+/* Where in the file a lane's ring is. */
+uint64_t channel_place(const struct channel *channel, uint32_t lane);
+
+/* Map a lane's ring. @to_write: its publisher */
+int channel_map(const struct channel *channel, uint32_t lane, bool to_write, struct channel_ring *ret_ring);
+void channel_unmap(struct channel_ring *ring);
+
+static inline struct channel_board *channel_board(const struct channel *channel)
+{
+	return channel->object.payload;
+}
+
+static inline struct channel_lane *channel_lane(const struct channel *channel, uint32_t lane)
+{
+	return (struct channel_lane *)(channel_board(channel) + 1) + lane;
+}
+
+static inline struct channel_seat *channel_seat(const struct channel *channel, uint32_t seat)
+{
+	return (struct channel_seat *)channel_lane(channel, channel->lanes) + seat;
+}
+
+static inline struct channel_position *channel_position(const struct channel *channel, uint32_t lane, uint32_t seat)
+{
+	return (struct channel_position *)channel_seat(channel, channel->seats) + (size_t)lane * channel->seats + seat;
+}
+
+/* The bytes of the payload. */
+static inline size_t channel_payload(uint32_t lanes, uint32_t seats)
+{
+	return sizeof(struct channel_board) + lanes * sizeof(struct channel_lane) +
+	       seats * sizeof(struct channel_seat) + (size_t)lanes * seats * sizeof(struct channel_position);
+}
+
+/* The bytes of a record with a message of so many. */
+static inline uint64_t channel_record(uint64_t length)
+{
+	return CHANNEL_HEADER + ((length + 7) & ~UINT64_C(7));
+}
+
+static inline _Atomic uint64_t *channel_header(uint8_t *ring, uint64_t mask, uint64_t position)
+{
+	return (_Atomic uint64_t *)(ring + (position & mask));
+}
+
+/*
+ * Take a lane or a seat: one that is free, or whose process is dead and has written its last, as the life lock tells.
+ * @claim, @member: of it
+ * Return: 1 taken, 0 not; or -errno, as domain_process_owner().
+ */
+int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic uint64_t *member, uint64_t owner);
+
+/* Give it back; all that it was needed for is done. */
+void channel_leave(_Atomic uint64_t *claim);
+
+/* Where the many can't be slept on at once (seccomp(2)), or without membarrier(2): how long not to look. */
+#define CHANNEL_BLIND NONET_MS(1)
+
+/*
+ * Sleep on words, and on the lives of owners, for at most DOMAIN_INTERVAL. A life that has ended isn't slept on.
+ * @words: has room for as many more as there are owners
+ * Return: 0 to look again; -ETIMEDOUT, -EBADMSG, -ESTALE, -ENOMEM.
+ */
+int channel_sleep(const struct channel *channel, struct sys_futex_word *words, int count, const uint64_t *owners,
+		  int owner_count, nonet_time deadline);
+
+/* The codes that publishers and subscribers have in common. */
+void channel_explain(const struct channel *channel, int code, struct nonet_error *ret_error);
+
+#endif

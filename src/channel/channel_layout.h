@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHANNEL_CHANNEL_LAYOUT_H
+#define CHANNEL_CHANNEL_LAYOUT_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The file of a channel, NAME.channel in its domain's directory:
+ *
+ *   object_layout.h     the header, and the bells
+ *   the payload         struct channel_board
+ *                       struct channel_lane, as many as publishers there may be at once
+ *                       struct channel_seat, as many as subscribers
+ *                       struct channel_position, for each lane as many as seats
+ *   from a whole page   the rings of the lanes, one behind the other. A ring is a hole until somebody publishes in it
+ *
+ * A lane has one publisher at a time, and goes on with the next one where the last has ended, alive or dead. Its ring
+ * is mapped twice in a row, so that no record is cut in two. A record begins at a multiple of 8:
+ *
+ *   bits  0-39  length of the message, in bytes
+ *   bits 40-59  sequence: the message's number in the lane, its lowest bits
+ *   bit  60     always
+ *   bit  61     a note of the channel's own: see below. Its number is that of the message that comes next
+ *
+ * and then the message. Publishing is one store, of the record's header; before, the header of the next record was
+ * cleared, so that whoever has read a record finds the next one, or zero.
+ *
+ *   a position              how many bytes were ever written before it; 64 bits of them don't run out
+ *   floor <= position       of whatever can be read: what is below may be overwritten
+ *   tail                    where the next record goes: only its publisher knows, and who reads up to the zero
+ *
+ * A note of 8 bytes, the number of the publisher whose messages follow, is each one's first record.
+ */
+#define CHANNEL_LENGTH         ((UINT64_C(1) << 40) - 1)
+#define CHANNEL_SEQUENCE_SHIFT 40
+#define CHANNEL_SEQUENCE       UINT64_C(0xfffff)
+#define CHANNEL_VALID          (UINT64_C(1) << 60)
+#define CHANNEL_NOTE           (UINT64_C(1) << 61)
+#define CHANNEL_HEADER         8u
+#define CHANNEL_NOTE_SIZE      16u
+
+#define CHANNEL_PUBLISHERS  63u
+#define CHANNEL_SUBSCRIBERS 256u
+#define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
+#define CHANNEL_LANE_MOST   (UINT64_C(1) << 40)
+
+/* The floor is raised from mark to mark, which are at least this part of the ring apart, but for the last one. */
+#define CHANNEL_STEPS 16u
+#define CHANNEL_MARKS 32u
+
+/* What to do when a subscriber is slow. */
+enum channel_policy {
+	CHANNEL_BLOCK = 0,
+	CHANNEL_REFUSE = 1,
+	CHANNEL_DROP = 2,
+};
+
+/*
+ * offset  size  written by
+ *      0     4  the maker               lanes: 1 to CHANNEL_PUBLISHERS
+ *      4     4  the maker               seats: 1 to CHANNEL_SUBSCRIBERS
+ *      8     8  the maker               ring: bytes, a power of two
+ *     16     4  the maker               policy: enum channel_policy
+ *     64     8  publishers, relaxed     lives: how many publishers there ever were
+ *    128     4  publishers              news: raised when one begins or ends, release; subscribers sleep on it
+ */
+struct channel_board {
+	uint32_t lanes;
+	uint32_t seats;
+	uint64_t ring;
+	uint32_t policy;
+	uint32_t unused_1[11];
+	_Atomic uint64_t lives;
+	uint64_t unused_2[7];
+	_Atomic uint32_t news;
+	uint32_t unused_3[15];
+};
+static_assert(offsetof(struct channel_board, ring) == 8, "layout");
+static_assert(offsetof(struct channel_board, policy) == 16, "layout");
+static_assert(offsetof(struct channel_board, lives) == 64, "layout");
+static_assert(offsetof(struct channel_board, news) == 128, "layout");
+static_assert(sizeof(struct channel_board) == 192, "layout");
+
+/*
+ * A place in a lane where a record begins.
+ * offset  size
+ *      0     8  position
+ *      8     8  sequence: of the next message from there on
+ *     16     8  life: the publisher whose messages they are
+ */
+struct channel_mark {
+	_Atomic uint64_t position;
+	_Atomic uint64_t sequence;
+	_Atomic uint64_t life;
+	uint64_t unused;
+};
+static_assert(sizeof(struct channel_mark) == 32, "layout");
+
+/*
+ * offset  size  written by
+ *      0     8  who takes it            claim of the publisher, a process (claim_layout.h); 0: nobody's
+ *      8     8  the publisher           member: his number in the domain and its generation, in the upper half
+ *     64     8  the publisher           floor: a position
+ *     72     8  the publisher, release  marked: how many marks there ever were; the last CHANNEL_MARKS are kept
+ *     80     8  the publisher, release  floor_mark: the number of the mark that the floor is at
+ *     88     4  the publisher, release  made: 1, the ring has its memory
+ *    128     4  the publisher           bell: sleepers sleep on it; raised when they are woken
+ *    132     4  the publisher           unfenced: 1, he has no fence between publishing and looking whether one sleeps
+ *    192     4  subscribers, upwards    armed: the bell that one waits for, by futex or descriptor
+ *    196     4  subscribers, upwards    asleep: the bell that one sleeps on
+ *    256     4  subscribers             room: the publisher sleeps on it, raised when he is woken
+ *    260     4  the publisher           wants: the room that he sleeps on
+ *    320  1024  the publisher           marks, number N at N modulo CHANNEL_MARKS
+ */
+struct channel_lane {
+	_Atomic uint64_t claim;
+	_Atomic uint64_t member;
+	uint64_t unused_1[6];
+	_Atomic uint64_t floor;
+	_Atomic uint64_t marked;
+	_Atomic uint64_t floor_mark;
+	_Atomic uint32_t made;
+	uint32_t unused_2[9];
+	_Atomic uint32_t bell;
+	_Atomic uint32_t unfenced;
+	uint32_t unused_3[14];
+	_Atomic uint32_t armed;
+	_Atomic uint32_t asleep;
+	uint32_t unused_4[14];
+	_Atomic uint32_t room;
+	_Atomic uint32_t wants;
+	uint32_t unused_5[14];
+	struct channel_mark marks[CHANNEL_MARKS];
+};
+static_assert(offsetof(struct channel_lane, member) == 8, "layout");
+static_assert(offsetof(struct channel_lane, floor) == 64, "layout");
+static_assert(offsetof(struct channel_lane, marked) == 72, "layout");
+static_assert(offsetof(struct channel_lane, floor_mark) == 80, "layout");
+static_assert(offsetof(struct channel_lane, made) == 88, "layout");
+static_assert(offsetof(struct channel_lane, bell) == 128, "layout");
+static_assert(offsetof(struct channel_lane, unfenced) == 132, "layout");
+static_assert(offsetof(struct channel_lane, armed) == 192, "layout");
+static_assert(offsetof(struct channel_lane, asleep) == 196, "layout");
+static_assert(offsetof(struct channel_lane, room) == 256, "layout");
+static_assert(offsetof(struct channel_lane, wants) == 260, "layout");
+static_assert(offsetof(struct channel_lane, marks) == 320, "layout");
+static_assert(sizeof(struct channel_lane) == 320 + 32 * CHANNEL_MARKS, "layout");
+
+/*
+ * A subscriber's.
+ * offset  size  written by
+ *      0     8  who takes it            claim of the subscriber, a process; 0: nobody's
+ *      8     8  the subscriber          member: as a lane's
+ *     16     8  the subscriber, relaxed lost: messages that he was too slow for
+ */
+struct channel_seat {
+	_Atomic uint64_t claim;
+	_Atomic uint64_t member;
+	_Atomic uint64_t lost;
+	uint64_t unused[5];
+};
+static_assert(sizeof(struct channel_seat) == 64, "layout");
+
+/*
+ * How far one subscriber has read one lane: a position, and 1, or 0: he doesn't read it.
+ * offset  size  written by
+ *      0     8  the subscriber, release position
+ */
+struct channel_position {
+	_Atomic uint64_t position;
+	uint64_t unused[7];
+};
+static_assert(sizeof(struct channel_position) == 64, "layout");
+#define CHANNEL_READS 1u
+
+#define CHANNEL_LAYOUT                                                                                      \
+	((uint32_t)(sizeof(struct channel_board) ^ sizeof(struct channel_lane) << 8 ^ CHANNEL_MARKS << 20 ^ \
+		    CHANNEL_STEPS << 26))
+
+#endif

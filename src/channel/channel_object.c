@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "channel/channel.h"
+#include "sys/files.h"
+#include "sys/mapping.h"
+
+/* Channels as objects: making and opening them, and mapping their lanes. */
+
+static bool channel_is_power(uint64_t number)
+{
+	return number != 0 && (number & (number - 1)) == 0;
+}
+
+static bool channel_check(const void *payload, size_t size)
+{
+	const struct channel_board *board = payload;
+
+	/* Each is read once more, with its bounds, by channel_know(). */
+	return size >= sizeof(*board);
+}
+
+const struct object_kind channel_kind = {
+	.scheme = NONET_SCHEME_CHANNEL,
+	.number = 6,
+	.layout = CHANNEL_LAYOUT,
+	.word = "channel",
+	.goes_on = true,
+	.check = channel_check,
+};
+
+static const struct nonet_channel_options channel_defaults = {.size = sizeof(channel_defaults)};
+
+static int channel_check_options(const struct nonet_channel_options *options, struct nonet_error *reterr)
+{
+	if (options->size != sizeof(*options))
+		return error_set(reterr, -EINVAL,
+				 "the channel options' size is %u, but this library's are of %zu bytes", options->size,
+				 sizeof(*options));
+	if (options->flags & ~NONET_CHANNEL_MAY_EXIST || options->reserved[0] || options->reserved[1])
+		return error_set(reterr, -EINVAL, "the channel options have unknown flags or a reserved field set");
+	if (options->mode & ~0777u)
+		return error_set(reterr, -EINVAL, "the mode %#o of a channel has more than permission bits",
+				 options->mode);
+	if (options->policy > CHANNEL_DROP)
+		return error_set(reterr, -EINVAL, "a channel's policy is 0, 1 or 2 (enum nonet_channel_policy), not %u",
+				 options->policy);
+	if (options->publishers > CHANNEL_PUBLISHERS || options->subscribers > CHANNEL_SUBSCRIBERS)
+		return error_set(reterr, -EINVAL,
+				 "%u publishers and %u subscribers were asked for; a channel takes up to %u and %u",
+				 options->publishers, options->subscribers, CHANNEL_PUBLISHERS, CHANNEL_SUBSCRIBERS);
+	if (options->lane && (!channel_is_power(options->lane) || options->lane < CHANNEL_LANE_LEAST ||
+			      options->lane > CHANNEL_LANE_MOST))
+		return error_set(reterr, -EINVAL,
+				 "a lane of %llu bytes was asked for; its size is a power of two from 64 KiB to 1 TiB",
+				 (unsigned long long)options->lane);
+	return 0;
+}
+
+/* Where the first ring begins. */
+static uint64_t channel_rings(uint32_t lanes, uint32_t seats)
+{
+	const uint64_t end = OBJECT_PAYLOAD + channel_payload(lanes, seats);
+
+	return (end + DOMAIN_PAGE - 1) & ~(uint64_t)(DOMAIN_PAGE - 1);
+}
+
+static void channel_fill(const struct object *object, const void *argument)
+{
+	const struct nonet_channel_options *options = argument;
+	struct channel_board *board = object->payload;
+
+	board->lanes = options->publishers;
+	board->seats = options->subscribers;
+	board->ring = options->lane;
+	board->policy = options->policy;
+	/* Nobody has armed, and no publisher waits. */
+	for (uint32_t number = 0; number < options->publishers; number++) {
+		struct channel_lane *lane = (struct channel_lane *)(board + 1) + number;
+
+		atomic_store_explicit(&lane->bell, 1, memory_order_relaxed);
+		atomic_store_explicit(&lane->room, 1, memory_order_relaxed);
+	}
+}
+
+int nonet_channel_create(const char *address, const struct nonet_channel_options *options, struct nonet_error *reterr)
+{
+	struct nonet_channel_options own = options ? *options : channel_defaults;
+	struct object_make make = {.fill = channel_fill, .argument = &own};
+	struct object object;
+	int error = channel_check_options(&own, reterr);
+
+	if (error < 0)
+		return error;
+	own.publishers = own.publishers ? own.publishers : 1;
+	own.subscribers = own.subscribers ? own.subscribers : 16;
+	own.lane = own.lane ? own.lane : (uint64_t)1 << 20;
+	make.mode = own.mode;
+	make.may_exist = own.flags & NONET_CHANNEL_MAY_EXIST;
+	make.size = channel_payload(own.publishers, own.subscribers);
+	make.file = channel_rings(own.publishers, own.subscribers) + own.publishers * own.lane;
+	error = object_create(address, &channel_kind, &make, &object, reterr);
+	if (error == 0)
+		object_close(&object);
+	return error;
+}
+
+int nonet_channel_unlink(const char *address, struct nonet_error *reterr)
+{
+	return object_unlink(address, &channel_kind, reterr);
+}
+
+/* Copied once, and checked: from here on nothing that a peer writes is a bound. */
+static bool channel_know(struct channel *channel)
+{
+	const struct channel_board board = {
+		.lanes = channel_board(channel)->lanes,
+		.seats = channel_board(channel)->seats,
+		.ring = channel_board(channel)->ring,
+		.policy = channel_board(channel)->policy,
+	};
+
+	if (board.lanes < 1 || board.lanes > CHANNEL_PUBLISHERS || board.seats < 1 ||
+	    board.seats > CHANNEL_SUBSCRIBERS || !channel_is_power(board.ring) || board.ring < CHANNEL_LANE_LEAST ||
+	    board.ring > CHANNEL_LANE_MOST || board.policy > CHANNEL_DROP ||
+	    channel->object.size != channel_payload(board.lanes, board.seats) ||
+	    channel->object.file != channel_rings(board.lanes, board.seats) + board.lanes * board.ring)
+		return false;
+	channel->lanes = board.lanes;
+	channel->seats = board.seats;
+	channel->ring = board.ring;
+	channel->policy = (enum channel_policy)board.policy;
+	return true;
+}
+
+int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr)
+{
+	struct channel channel = {0};
+	int error = object_open(address, &channel_kind, &channel.object, reterr);
+
+	if (error < 0)
+		return error;
+	if (!channel_know(&channel)) {
+		error = error_set(reterr, -EBADMSG,
+				  "%s is damaged: a member wrote over it, or cut it off; remove it and make another",
+				  channel.object.text);
+		object_close(&channel.object);
+		return error;
+	}
+	*ret_channel = channel;
+	return 0;
+}
+
+void channel_close(struct channel *channel)
+{
+	object_close(&channel->object);
+}
+
+uint64_t channel_place(const struct channel *channel, uint32_t lane)
+{
+	return channel_rings(channel->lanes, channel->seats) + lane * channel->ring;
+}
+
+/* Whether the descriptor is still the file's: a daemon may have closed all that it doesn't know. */
+int channel_check_file(const struct channel *channel)
+{
+	struct stat status;
+	int error = sys_stat_fd(channel->object.fd, &status);
+
+	if (error == -EBADF || (error == 0 && status.st_ino != channel->object.number))
+		return -ESTALE;
+	if (error < 0)
+		return error;
+	return (uint64_t)status.st_size < channel->object.file ? object_poison(&channel->object) : 0;
+}
+
+/* Rings up to this size have all of their pages in the page table at once, so that no message waits for that. */
+#define CHANNEL_TOUCHED ((size_t)64 << 20)
+
+int channel_map(const struct channel *channel, uint32_t lane, bool to_write, struct channel_ring *ret_ring)
+{
+	const size_t size = (size_t)channel->ring;
+	const unsigned how = (to_write ? SYS_MAP_WRITE : 0) | (size <= CHANNEL_TOUCHED ? SYS_MAP_NOW : 0);
+	const off_t place = (off_t)channel_place(channel, lane);
+	struct channel_ring ring = {0};
+	void *base;
+	int error;
+
+	if (channel->ring > SIZE_MAX / 4)
+		return -ENOMEM;
+	error = sys_map_reserve(2 * size, &base);
+	if (error < 0)
+		return error;
+	for (int half = 0; half < 2 && error == 0; half++)
+		error = sys_map_at((char *)base + half * size, channel->object.fd, place, size, how);
+	if (error == 0)
+		error = guard_map_adopt(&ring.map, base, 2 * size, to_write, DOMAIN_PAGE);
+	if (error < 0) {
+		(void)sys_unmap(base, 2 * size);
+		return error;
+	}
+	(void)sys_map_advise(base, 2 * size, SYS_MAP_NOT_DUMPED);
+	ring.base = base;
+	*ret_ring = ring;
+	return 0;
+}
+
+void channel_unmap(struct channel_ring *ring)
+{
+	guard_map_done(&ring->map);
+	ring->base = NULL;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "channel/publisher.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "domain/thread.h"
+#include "guard/whole.h"
+#include "sync/doorbell.h"
+#include "sys/futex.h"
+#include "sys/membarrier.h"
+#include "sys/memory.h"
+
+/*
+ * Publishing. channel_layout.h has the ring; who may overwrite what is publisher_room.c's.
+ *
+ * [CHANNEL-RECORD]  Whoever reads a record's header sees the message, and that the next header was cleared.
+ *
+ * [CHANNEL-SLEEP]   We store a header, then load armed; a subscriber raises armed, then loads the header. If both loads
+ *                   could run early, both would see the old value, and the subscriber would sleep on a lane that has a
+ *                   message. So there is a full fence between the two on his side, and on ours too as long as the lane
+ *                   is fenced; in one that isn't, he makes us have it, by membarrier(2), and only the compiler has to
+ *                   keep our order. A lane is unfenced only after a fence between saying so and looking at armed: so he
+ *                   who read "fenced" is seen there.
+ */
+
+static void publisher_clear(struct nonet_publisher *publisher, uint64_t position)
+{
+	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), 0, memory_order_relaxed);
+}
+
+void publisher_ring(struct nonet_publisher *publisher)
+{
+	struct channel_lane *lane = publisher->lane;
+	uint32_t asleep;
+
+	/* [CHANNEL-ARMED] Who armed had entered his doorbell, and said whether he sleeps. pair: wait_raise() */
+	atomic_thread_fence(memory_order_acquire);
+	asleep = atomic_load_explicit(&lane->asleep, memory_order_relaxed);
+	publisher->quiet = 0;
+	atomic_store_explicit(&lane->unfenced, 0, memory_order_relaxed);
+	/* The new bell: whoever has armed for the old one, and sleeps only now, doesn't. */
+	atomic_store_explicit(&lane->bell, publisher->bell + 1, memory_order_release); /* [CHANNEL-BELL] */
+	if (asleep == publisher->bell)
+		(void)sys_futex_wake(&lane->bell, SYS_FUTEX_ALL);
+	publisher->bell++;
+	doorbell_ring(&publisher->channel.object);
+}
+
+static bool publisher_is_armed(const struct nonet_publisher *publisher)
+{
+	return atomic_load_explicit(&publisher->lane->armed, memory_order_relaxed) == publisher->bell;
+}
+
+/* It hasn't rung for long. */
+static void publisher_unfence(struct nonet_publisher *publisher)
+{
+	if (!publisher->can_unfence) {
+		publisher->quiet = 0;
+		return;
+	}
+	atomic_store_explicit(&publisher->lane->unfenced, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: subscriber_fence() */
+	if (publisher_is_armed(publisher))
+		publisher_ring(publisher);
+}
+
+void publisher_show(struct nonet_publisher *publisher, uint64_t position, uint64_t header)
+{
+	/* [CHANNEL-RECORD] pair: subscriber_look() */
+	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
+			      memory_order_release);
+	if (publisher->quiet < PUBLISHER_QUIET)
+		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: subscriber_fence() */
+	else
+		atomic_signal_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] the subscriber's membarrier(2) does it */
+	if (__builtin_expect(publisher_is_armed(publisher), 0))
+		publisher_ring(publisher);
+	else if (publisher->quiet < PUBLISHER_QUIET && ++publisher->quiet == PUBLISHER_QUIET)
+		publisher_unfence(publisher);
+}
+
+/* 0, or the error of a handle that can't be used. */
+static int publisher_check(const struct nonet_publisher *publisher)
+{
+	int error = object_check(&publisher->channel.object);
+
+	return error == 0 && guard_map_is_poisoned(&publisher->ring.map) ? -EBADMSG : error;
+}
+
+int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_time deadline, void **ret_buffer)
+{
+	const uint64_t bytes = channel_record(size);
+	int error = publisher_check(publisher);
+
+	if (error < 0)
+		return error;
+	if (size > nonet_publisher_limit(publisher))
+		return -EMSGSIZE;
+	publisher->loaned = 0;
+	if (__builtin_expect(publisher->tail + bytes + CHANNEL_HEADER > publisher->limit, 0)) {
+		error = publisher_room(publisher, bytes + CHANNEL_HEADER, deadline);
+		if (error < 0)
+			return error;
+	}
+	publisher->loaned = size + 1;
+	*ret_buffer = publisher->ring.base + (publisher->tail & publisher->mask) + CHANNEL_HEADER;
+	return 0;
+}
+
+/* Of a record that is written: the header, and what comes next. */
+static void publisher_finish(struct nonet_publisher *publisher, size_t size, bool more)
+{
+	const uint64_t position = publisher->tail;
+	const uint64_t header =
+		size | (publisher->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID;
+
+	publisher->tail = position + channel_record(size);
+	publisher->sequence++;
+	publisher->loaned = 0;
+	publisher_clear(publisher, publisher->tail);
+	if (__builtin_expect(publisher->held != 0, 0)) {
+		atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
+				      memory_order_relaxed);
+		if (!more)
+			(void)nonet_publisher_abort(publisher);
+	} else if (more) {
+		publisher->held = position + 1;
+		publisher->held_header = header;
+	} else {
+		publisher_show(publisher, position, header);
+	}
+}
+
+int nonet_publisher_publish(struct nonet_publisher *publisher, size_t size, unsigned flags)
+{
+	int error = publisher_check(publisher);
+
+	if (error < 0)
+		return error;
+	if (publisher->loaned == 0 || flags & ~NONET_CHANNEL_MORE)
+		return -EINVAL;
+	if (size >= publisher->loaned)
+		return -EMSGSIZE;
+	publisher_finish(publisher, size, flags & NONET_CHANNEL_MORE);
+	return publisher_check(publisher);
+}
+
+int nonet_publisher_abort(struct nonet_publisher *publisher)
+{
+	const uint64_t held = publisher->held;
+	int error = publisher_check(publisher);
+
+	if (error < 0)
+		return error;
+	publisher->loaned = 0;
+	publisher->held = 0;
+	if (held)
+		publisher_show(publisher, held - 1, publisher->held_header);
+	return publisher_check(publisher);
+}
+
+int nonet_publisher_send(struct nonet_publisher *publisher, const void *message, size_t size, nonet_time deadline)
+{
+	void *buffer;
+	int error = nonet_publisher_loan(publisher, size, deadline, &buffer);
+
+	if (error < 0)
+		return error;
+	if (size > 0)
+		memcpy(buffer, message, size);
+	publisher_finish(publisher, size, false);
+	return publisher_check(publisher);
+}
+
+size_t nonet_publisher_limit(const struct nonet_publisher *publisher)
+{
+	return (size_t)(publisher->channel.ring / 2 - 64);
+}
+
+/* A lane that no living process has: 0, or -EUSERS, ... */
+static int publisher_take_lane(struct nonet_publisher *publisher)
+{
+	const struct channel *channel = &publisher->channel;
+	int error = -EUSERS;
+
+	for (uint32_t number = 0; number < channel->lanes; number++) {
+		struct channel_lane *lane = channel_lane(channel, number);
+		int result = channel_take(channel, &lane->claim, &lane->member, publisher->owner);
+
+		if (result > 0) {
+			publisher->lane = lane;
+			publisher->number = number;
+			return 0;
+		}
+		if (result < 0)
+			error = result;
+	}
+	return error;
+}
+
+/* The lane's memory, and what was left in it. */
+static int publisher_begin(struct nonet_publisher *publisher)
+{
+	struct channel *channel = &publisher->channel;
+	const uint64_t place = channel_place(channel, publisher->number);
+	struct channel_lane *lane = publisher->lane;
+	int error = channel_check_file(channel);
+
+	if (error == 0 && !atomic_load_explicit(&lane->made, memory_order_relaxed))
+		error = whole_reserve(channel->object.fd, place, place + channel->ring);
+	if (error == 0)
+		error = channel_map(channel, publisher->number, true, &publisher->ring);
+	if (error < 0)
+		return error;
+	publisher->mask = channel->ring - 1;
+	/* Whoever armed for this bell was rung, or will be: the one before may have died over it. */
+	publisher->bell = atomic_load_explicit(&lane->bell, memory_order_relaxed);
+	atomic_store_explicit(&lane->unfenced, 0, memory_order_relaxed);
+	atomic_store_explicit(&lane->made, 1, memory_order_release); /* [CHANNEL-MADE] pair: subscriber_attach() */
+	return publisher_resume(publisher);
+}
+
+/* Subscribers look at who publishes, and whether there is a lane more. */
+static void publisher_news(const struct nonet_publisher *publisher)
+{
+	_Atomic uint32_t *news = &channel_board(&publisher->channel)->news;
+
+	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: subscriber_sleep() */
+	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
+}
+
+static void publisher_leave(struct nonet_publisher *publisher)
+{
+	channel_leave(&publisher->lane->claim);
+	publisher_news(publisher);
+	/* Those who wait by descriptor aren't asleep on the news. */
+	doorbell_ring(&publisher->channel.object);
+}
+
+static int publisher_join(struct nonet_publisher *publisher)
+{
+	struct channel_board *board = channel_board(&publisher->channel);
+	int error = domain_process_owner(publisher->channel.object.domain, &publisher->owner);
+
+	if (error == 0)
+		error = publisher_take_lane(publisher);
+	if (error < 0)
+		return error;
+	error = publisher_begin(publisher);
+	if (error < 0) {
+		publisher_leave(publisher);
+		return error;
+	}
+	publisher->life = atomic_fetch_add_explicit(&board->lives, 1, memory_order_relaxed) + 1;
+	publisher_news(publisher);
+	return 0;
+}
+
+int nonet_publisher_open(const char *address, struct nonet_publisher **ret_publisher, struct nonet_error *reterr)
+{
+	struct nonet_publisher *publisher = sys_allocate(sizeof(*publisher));
+	int error;
+
+	if (!publisher)
+		return error_set(reterr, -ENOMEM, "no memory for a publisher's handle");
+	/* Before the domain's helper thread is there, which makes it slow. */
+	publisher->can_unfence = sys_membarrier_register() == 0;
+	error = channel_open(address, &publisher->channel, reterr);
+	if (error < 0) {
+		sys_free(publisher);
+		return error;
+	}
+	doorbell_ring_prepare();
+	error = publisher_join(publisher);
+	if (error == -EUSERS)
+		error_set(reterr, error, "%s has %u publishers, as many as it was made for", address,
+			  publisher->channel.lanes);
+	else if (error < 0)
+		error_set(reterr, error, "can't publish in %s: %s", address, error_reason(error));
+	if (error < 0) {
+		doorbell_ring_forget(&publisher->channel.object);
+		channel_unmap(&publisher->ring);
+		channel_close(&publisher->channel);
+		sys_free(publisher);
+		return error;
+	}
+	*ret_publisher = publisher;
+	return 0;
+}
+
+struct nonet_publisher *nonet_publisher_close(struct nonet_publisher *publisher)
+{
+	if (!publisher)
+		return NULL;
+	/* In a child it is the parent's. */
+	if (publisher->channel.object.generation == sys_generation())
+		publisher_leave(publisher);
+	doorbell_ring_forget(&publisher->channel.object);
+	channel_unmap(&publisher->ring);
+	channel_close(&publisher->channel);
+	return sys_free(publisher);
+}
+
+void nonet_publisher_explain(struct nonet_publisher *publisher, int code, struct nonet_error *ret_error)
+{
+	const char *text = publisher->channel.object.text;
+
+	switch (code) {
+	case -EAGAIN:
+	case -ETIMEDOUT:
+		error_set(ret_error, code,
+			  "%s has no room: a subscriber is behind by a lane of %llu bytes; it has to read, or end",
+			  text, (unsigned long long)publisher->channel.ring);
+		break;
+	case -EMSGSIZE:
+		error_set(ret_error, code, "a message of %s has at most %zu bytes, a half of a lane", text,
+			  nonet_publisher_limit(publisher));
+		break;
+	default:
+		channel_explain(&publisher->channel, code, ret_error);
+		break;
+	}
+}

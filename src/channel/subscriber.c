@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "channel/subscriber.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+/*
+ * Reading. channel_layout.h has the ring.
+ *
+ * [CHANNEL-RECORD]  Who sees a record's header sees its message, and that the next header was cleared.
+ *
+ * [CHANNEL-FLOOR]   With CHANNEL_DROP what is read may be overwritten. The publisher stored the floor before, so that
+ *                   who has read a byte of the new, and then looks at the floor, sees that it is above.
+ */
+
+bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position)
+{
+	atomic_thread_fence(memory_order_acquire); /* [CHANNEL-FLOOR] pair: publisher_raise() */
+	return atomic_load_explicit(&lane->lane->floor, memory_order_relaxed) > position;
+}
+
+void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position)
+{
+	struct channel_lane *shared = lane->lane;
+	uint32_t room;
+
+	/* [CHANNEL-ROOM] What we read is read. pair: publisher_least() */
+	atomic_store_explicit(&lane->position->position, position | CHANNEL_READS, memory_order_release);
+	if (subscriber->channel.policy != CHANNEL_BLOCK)
+		return;
+	room = atomic_load_explicit(&shared->room, memory_order_relaxed);
+	/* [CHANNEL-WANTS] pair: publisher_sleep() */
+	if (__builtin_expect(atomic_load_explicit(&shared->wants, memory_order_relaxed) == room, 0))
+		subscriber_tell(shared, room);
+}
+
+/* It was too slow: on from the floor. -EBADMSG: that can't be. */
+static int subscriber_skip(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
+{
+	struct subscriber_start start;
+	int error = subscriber_read_floor(subscriber, lane, &start);
+
+	if (error < 0)
+		return error;
+	/* Numbers only go up. */
+	if (start.position < atomic_load_explicit(&lane->head, memory_order_relaxed) || start.sequence < lane->sequence)
+		return object_poison(&subscriber->channel.object);
+	atomic_store_explicit(&subscriber->seat->lost,
+			      atomic_load_explicit(&subscriber->seat->lost, memory_order_relaxed) + start.sequence -
+				      lane->sequence,
+			      memory_order_relaxed);
+	lane->lost += start.sequence - lane->sequence;
+	lane->sequence = start.sequence;
+	lane->life = start.life;
+	atomic_store_explicit(&lane->head, start.position, memory_order_relaxed);
+	return 0;
+}
+
+/* 1: a message; 0: none; 2: look again; -EBADMSG. */
+static int subscriber_look(struct nonet_subscriber *subscriber, struct subscriber_lane *lane,
+			   struct subscriber_found *ret_found)
+{
+	const bool drops = subscriber->channel.policy == CHANNEL_DROP;
+	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+	uint8_t *base = atomic_load_explicit(&lane->base, memory_order_relaxed);
+	uint64_t header;
+	uint64_t length;
+	int error;
+
+	if (!base)
+		return 0;
+	/* [CHANNEL-RECORD] pair: publisher_show() */
+	header = atomic_load_explicit(channel_header(base, subscriber->mask, head), memory_order_acquire);
+	if (header == 0 && !drops)
+		return guard_map_is_poisoned(&lane->ring.map) ? -EBADMSG : 0;
+	if (drops && subscriber_is_over(lane, head)) {
+		error = subscriber_skip(subscriber, lane);
+		return error < 0 ? error : 2;
+	}
+	if (header == 0)
+		return guard_map_is_poisoned(&lane->ring.map) ? -EBADMSG : 0;
+	length = header & CHANNEL_LENGTH;
+	if (!(header & CHANNEL_VALID) || length > subscriber->channel.ring / 2 ||
+	    (header >> CHANNEL_SEQUENCE_SHIFT & CHANNEL_SEQUENCE) != (lane->sequence & CHANNEL_SEQUENCE))
+		return object_poison(&subscriber->channel.object);
+	ret_found->position = head;
+	ret_found->length = length;
+	ret_found->data = base + (head & subscriber->mask) + CHANNEL_HEADER;
+	if (__builtin_expect(header & CHANNEL_NOTE, 0)) {
+		lane->life = atomic_load_explicit(channel_header(base, subscriber->mask, head + CHANNEL_HEADER),
+						  memory_order_relaxed);
+		atomic_store_explicit(&lane->head, head + channel_record(length), memory_order_relaxed);
+		return 2;
+	}
+	return 1;
+}
+
+int subscriber_find_in(struct nonet_subscriber *subscriber, struct subscriber_lane *lane,
+		       struct subscriber_found *ret_found)
+{
+	int result = 2;
+
+	for (uint32_t tries = 0; result == 2 && tries < SUBSCRIBER_TRIES; tries++)
+		result = subscriber_look(subscriber, lane, ret_found);
+	return result == 2 ? 0 : result;
+}
+
+int subscriber_find(struct nonet_subscriber *subscriber, struct subscriber_found *ret_found)
+{
+	const uint32_t lanes = subscriber->channel.lanes;
+	uint32_t number = subscriber->next;
+	int result = 0;
+
+	for (uint32_t i = 0; i < lanes; i++) {
+		struct subscriber_lane *lane = &subscriber->lanes[number];
+
+		result = subscriber_find_in(subscriber, lane, ret_found);
+		if (result != 0) {
+			ret_found->lane = lane;
+			ret_found->number = number;
+			return result;
+		}
+		number = number + 1 == lanes ? 0 : number + 1;
+	}
+	return 0;
+}
+
+static inline int subscriber_check(const struct nonet_subscriber *subscriber)
+{
+	return object_check(&subscriber->channel.object);
+}
+
+/* A message that is known to be there is taken: the head goes behind it. */
+static void subscriber_pass(struct nonet_subscriber *subscriber, const struct subscriber_found *found)
+{
+	struct subscriber_lane *lane = found->lane;
+
+	atomic_store_explicit(&lane->head, found->position + channel_record(found->length), memory_order_relaxed);
+	lane->sequence++;
+	lane->lost = 0;
+	/* The next lane's turn. */
+	subscriber->next = found->number + 1 == subscriber->channel.lanes ? 0 : found->number + 1;
+}
+
+static void subscriber_describe(const struct subscriber_found *found, struct nonet_message *ret_message)
+{
+	*ret_message = (struct nonet_message){
+		.data = found->data,
+		.size = (size_t)found->length,
+		.sequence = found->lane->sequence,
+		.lost = found->lane->lost,
+		.publisher = found->lane->life,
+		.lane = found->number,
+		.reserved = found->lane->last,
+		.position = found->position,
+	};
+}
+
+/* The next message, waited for. */
+static inline int subscriber_await(struct nonet_subscriber *subscriber, nonet_time deadline,
+				   struct subscriber_found *ret_found)
+{
+	int result = subscriber_check(subscriber);
+
+	if (__builtin_expect(result < 0, 0))
+		return result;
+	result = subscriber_find(subscriber, ret_found);
+	if (__builtin_expect(result == 0, 0))
+		result = subscriber_wait(subscriber, deadline, ret_found);
+	return result < 0 ? result : 0;
+}
+
+int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadline, struct nonet_message *ret_message)
+{
+	struct subscriber_found found;
+	struct subscriber_lane *lane;
+	int error = subscriber_await(subscriber, deadline, &found);
+
+	if (error < 0)
+		return error;
+	lane = found.lane;
+	if (lane->last - lane->first == NONET_CHANNEL_TAKEN)
+		return -ENOBUFS;
+	subscriber_describe(&found, ret_message);
+	lane->begins[lane->last % NONET_CHANNEL_TAKEN] = found.position;
+	lane->ends[lane->last % NONET_CHANNEL_TAKEN] = found.position + channel_record(found.length);
+	lane->last++;
+	subscriber_pass(subscriber, &found);
+	return 0;
+}
+
+int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct nonet_message *message)
+{
+	struct subscriber_lane *lane;
+	const uint32_t number = message->reserved;
+	int error = subscriber_check(subscriber);
+
+	if (error < 0)
+		return error;
+	if (message->lane >= subscriber->channel.lanes)
+		return -EINVAL;
+	lane = &subscriber->lanes[message->lane];
+	if (number - lane->first >= lane->last - lane->first ||
+	    lane->begins[number % NONET_CHANNEL_TAKEN] != message->position ||
+	    lane->released >> (number % NONET_CHANNEL_TAKEN) & 1)
+		return -EINVAL;
+	lane->released |= UINT64_C(1) << (number % NONET_CHANNEL_TAKEN);
+	if (number == lane->first) {
+		do {
+			lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
+			lane->first++;
+		} while (lane->first != lane->last && lane->released >> (lane->first % NONET_CHANNEL_TAKEN) & 1);
+		subscriber_move(subscriber, lane, lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
+	}
+	if (guard_map_is_poisoned(&lane->ring.map))
+		return -EBADMSG;
+	return subscriber->channel.policy == CHANNEL_DROP && subscriber_is_over(lane, message->position) ? -ESTALE : 0;
+}
+
+int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, size_t size, nonet_time deadline,
+			     struct nonet_message *ret_message)
+{
+	const bool drops = subscriber->channel.policy == CHANNEL_DROP;
+	struct subscriber_found found;
+	int error;
+
+	for (;;) {
+		error = subscriber_await(subscriber, deadline, &found);
+		if (error < 0)
+			return error;
+		if (found.length > size || found.length > INT_MAX)
+			return -EMSGSIZE;
+		if (found.length > 0)
+			memcpy(buffer, found.data, (size_t)found.length);
+		if (guard_map_is_poisoned(&found.lane->ring.map))
+			return -EBADMSG;
+		if (!drops || !subscriber_is_over(found.lane, found.position))
+			break;
+	}
+	if (ret_message) {
+		subscriber_describe(&found, ret_message);
+		ret_message->data = buffer;
+	}
+	subscriber_pass(subscriber, &found);
+	/* What is held from before stays. */
+	if (found.lane->first == found.lane->last)
+		subscriber_move(subscriber, found.lane, found.position + channel_record(found.length));
+	return (int)found.length;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHANNEL_SUBSCRIBER_H
+#define CHANNEL_SUBSCRIBER_H
+
+#include <stdbool.h>
+
+#include "channel/channel.h"
+#include "sync/doorbell.h"
+#include "waitable/waitable.h"
+
+/*
+ * A subscriber, and each lane as it reads it. One thread uses it at a time; the helper of its doorbell looks at what is
+ * _Atomic meanwhile.
+ */
+struct subscriber_lane {
+	_Atomic(uint8_t *) base; /* of the ring; NULL: it has none yet */
+	_Atomic uint64_t head;   /* the next record */
+	uint64_t sequence;       /* of the next message */
+	uint64_t lost;           /* messages since the last that was taken */
+	uint64_t life;           /* the publisher whose messages follow */
+	struct channel_lane *lane;
+	struct channel_position *position;
+	struct channel_ring ring;
+
+	/* Messages that are held: numbers @first to @last, each at its number modulo NONET_CHANNEL_TAKEN. */
+	uint32_t first;
+	uint32_t last;
+	uint64_t released; /* a bit for each that was released before one taken earlier was */
+	uint64_t begins[NONET_CHANNEL_TAKEN];
+	uint64_t ends[NONET_CHANNEL_TAKEN];
+};
+
+struct nonet_subscriber {
+	struct channel channel;
+	uint64_t mask;
+	unsigned flags;
+	uint32_t next; /* the lane to look at first */
+	uint32_t news; /* as the board had them when the lanes were looked at */
+	uint32_t number;
+	uint64_t owner;
+	struct channel_seat *seat;
+	struct nonet_waitable waitable;
+	struct doorbell bell;
+	struct subscriber_lane *lanes;
+};
+
+/* What was found: it is taken by moving the lane's head behind it. */
+struct subscriber_found {
+	struct subscriber_lane *lane;
+	uint32_t number; /* of the lane */
+	uint64_t position;
+	uint64_t length;
+	const uint8_t *data;
+};
+
+/* What others change while we look is looked at so often, and then it is damaged, or later's business. */
+#define SUBSCRIBER_TRIES 100000u
+
+/* Where reading may begin: a mark. */
+struct subscriber_start {
+	uint64_t position;
+	uint64_t sequence;
+	uint64_t life;
+};
+
+/* The mark that the lane's floor is at: 0, -EBADMSG. */
+int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
+			  struct subscriber_start *ret_start);
+
+/* Map the rings that have memory and aren't mapped; whenever there are news. */
+int subscriber_map(struct nonet_subscriber *subscriber);
+
+/* The next message of one lane, or of any: 1, 0: there is none; -EBADMSG. */
+int subscriber_find_in(struct nonet_subscriber *subscriber, struct subscriber_lane *lane,
+		       struct subscriber_found *ret_found);
+int subscriber_find(struct nonet_subscriber *subscriber, struct subscriber_found *ret_found);
+
+/* With CHANNEL_DROP: whether what is at a position may have been overwritten. */
+bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position);
+
+/* How far the lane was read: whoever waits for room is told. */
+void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position);
+
+/* Wait for a message: 1; or as nonet_subscriber_take(). */
+int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found);
+
+/* The publisher of a lane wants @room. */
+void subscriber_tell(struct channel_lane *lane, uint32_t room);
+
+/* Of its waitable. */
+int subscriber_arm(struct nonet_waitable *waitable);
+extern const struct doorbell_job subscriber_bell;
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "channel/subscriber.h"
+#include "domain/thread.h"
+#include "sys/memory.h"
+
+/*
+ * Becoming a subscriber, and ceasing to be one.
+ *
+ * [CHANNEL-FLOOR]  We store the floor as our position, then look at the floor once more; the publisher raises it, then
+ *                  looks at positions once more. A full fence between the two on both sides: so he sees us, and
+ *                  overwrites nothing from there on, or we see that it was raised, and begin anew.
+ *
+ * [CHANNEL-MARK]   Who sees the number of a mark sees the mark. It is written over only when the floor is far above.
+ */
+
+static const struct nonet_subscriber_options subscriber_defaults = {.size = sizeof(subscriber_defaults)};
+
+static int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
+{
+	const uint32_t flags =
+		NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
+	const uint32_t both = NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
+
+	if (options->size != sizeof(*options))
+		return error_set(reterr, -EINVAL,
+				 "the subscriber options' size is %u, but this library's are of %zu bytes",
+				 options->size, sizeof(*options));
+	if (options->flags & ~flags || options->reserved[0] || options->reserved[1] || options->reserved[2])
+		return error_set(reterr, -EINVAL, "the subscriber options have unknown flags or a reserved field set");
+	if ((options->flags & both) == both)
+		return error_set(reterr, -EINVAL,
+				 "a subscriber polls or sleeps at once, not both; choose one, or none");
+	return 0;
+}
+
+static struct subscriber_start subscriber_read_mark(const struct subscriber_lane *lane, uint64_t number)
+{
+	const struct channel_mark *mark = &lane->lane->marks[number % CHANNEL_MARKS];
+
+	return (struct subscriber_start){
+		.position = atomic_load_explicit(&mark->position, memory_order_relaxed),
+		.sequence = atomic_load_explicit(&mark->sequence, memory_order_relaxed),
+		.life = atomic_load_explicit(&mark->life, memory_order_relaxed),
+	};
+}
+
+int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
+			  struct subscriber_start *ret_start)
+{
+	uint64_t number = atomic_load_explicit(&lane->lane->floor_mark, memory_order_acquire); /* [CHANNEL-MARK] */
+	uint64_t before;
+
+	for (uint32_t i = 0; i < SUBSCRIBER_TRIES; i++) {
+		*ret_start = subscriber_read_mark(lane, number);
+		atomic_thread_fence(memory_order_acquire); /* [CHANNEL-MARK] pair: publisher_add_mark() */
+		before = number;
+		/* [CHANNEL-MARK] pair: publisher_raise() */
+		number = atomic_load_explicit(&lane->lane->floor_mark, memory_order_acquire);
+		if (number - before >= CHANNEL_MARKS / 2)
+			continue;
+		if (ret_start->position % 8 != 0 || ret_start->position > INT64_MAX)
+			break;
+		return 0;
+	}
+	return object_poison(&subscriber->channel.object);
+}
+
+/* From the last mark up to what is published now. */
+static int subscriber_walk(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
+{
+	const uint64_t marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
+	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+	struct subscriber_start last;
+	struct subscriber_found found;
+	uint64_t most;
+	int result = 1;
+
+	if (marked == 0)
+		return 0;
+	last = subscriber_read_mark(lane, marked - 1);
+	if (last.position % 8 == 0 && last.position > head && last.position - head <= subscriber->channel.ring &&
+	    last.sequence >= lane->sequence) {
+		atomic_store_explicit(&lane->head, last.position, memory_order_relaxed);
+		lane->sequence = last.sequence;
+		lane->life = last.life;
+	}
+	/* One who publishes all the time isn't run after: what comes later is to be received. */
+	most = atomic_load_explicit(&lane->head, memory_order_relaxed) + subscriber->channel.ring;
+	while (result == 1 && atomic_load_explicit(&lane->head, memory_order_relaxed) < most) {
+		result = subscriber_find_in(subscriber, lane, &found);
+		if (result == 1) {
+			atomic_store_explicit(&lane->head, found.position + channel_record(found.length),
+					      memory_order_relaxed);
+			lane->sequence++;
+		}
+	}
+	lane->lost = 0;
+	return result < 0 ? result : 0;
+}
+
+/* Read a lane from its floor on: from then on nothing there is overwritten, but with CHANNEL_DROP. */
+static int subscriber_attach(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
+{
+	struct subscriber_start start;
+	struct subscriber_start again;
+	int error = subscriber_read_floor(subscriber, lane, &start);
+
+	for (uint32_t i = 0; i < SUBSCRIBER_TRIES && error == 0; i++) {
+		atomic_store_explicit(&lane->position->position, start.position | CHANNEL_READS, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] pair: publisher_raise() */
+		error = subscriber_read_floor(subscriber, lane, &again);
+		if (error == 0 && again.position == start.position) {
+			lane->sequence = start.sequence;
+			lane->life = start.life;
+			atomic_store_explicit(&lane->head, start.position, memory_order_relaxed);
+			return 0;
+		}
+		start = again;
+	}
+	return error < 0 ? error : object_poison(&subscriber->channel.object);
+}
+
+int subscriber_map(struct nonet_subscriber *subscriber)
+{
+	const struct channel *channel = &subscriber->channel;
+	/* [CHANNEL-NEWS] pair: publisher_news() */
+	const uint32_t news = atomic_load_explicit(&channel_board(channel)->news, memory_order_acquire);
+	int error = 0;
+
+	for (uint32_t number = 0; number < channel->lanes && error == 0; number++) {
+		struct subscriber_lane *lane = &subscriber->lanes[number];
+
+		/* [CHANNEL-MADE] It has its memory. pair: publisher_begin() */
+		if (lane->ring.base || !atomic_load_explicit(&lane->lane->made, memory_order_acquire))
+			continue;
+		error = channel_check_file(channel);
+		if (error == 0)
+			error = channel_map(channel, number, false, &lane->ring);
+		if (error == 0)
+			atomic_store_explicit(&lane->base, lane->ring.base, memory_order_release);
+	}
+	if (error == 0)
+		subscriber->news = news;
+	return error;
+}
+
+/* A seat that no living process has; nothing of the one before is left in it. */
+static int subscriber_take_seat(struct nonet_subscriber *subscriber)
+{
+	const struct channel *channel = &subscriber->channel;
+	int error = domain_process_owner(channel->object.domain, &subscriber->owner);
+	int result = 0;
+
+	for (uint32_t number = 0; number < channel->seats && error == 0 && result == 0; number++) {
+		struct channel_seat *seat = channel_seat(channel, number);
+
+		result = channel_take(channel, &seat->claim, &seat->member, subscriber->owner);
+		if (result > 0) {
+			subscriber->seat = seat;
+			subscriber->number = number;
+		}
+	}
+	if (error < 0)
+		return error;
+	if (result <= 0)
+		return result < 0 ? result : -EUSERS;
+	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);
+	for (uint32_t number = 0; number < channel->lanes; number++)
+		atomic_store_explicit(&channel_position(channel, number, subscriber->number)->position, 0,
+				      memory_order_relaxed);
+	return 0;
+}
+
+static void subscriber_leave(struct nonet_subscriber *subscriber)
+{
+	const struct channel *channel = &subscriber->channel;
+
+	for (uint32_t number = 0; number < channel->lanes; number++) {
+		struct channel_lane *lane = channel_lane(channel, number);
+
+		if (!subscriber->lanes[number].position)
+			break;
+		/* [CHANNEL-ROOM] pair: publisher_least() */
+		atomic_store_explicit(&subscriber->lanes[number].position->position, 0, memory_order_release);
+		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: publisher_sleep() */
+		subscriber_tell(lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
+	}
+	channel_leave(&subscriber->seat->claim);
+}
+
+static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
+{
+	const struct channel *channel = &subscriber->channel;
+	int error;
+
+	subscriber->mask = channel->ring - 1;
+	subscriber->flags = flags;
+	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
+	if (!subscriber->lanes)
+		return -ENOMEM;
+	error = subscriber_take_seat(subscriber);
+	if (error < 0)
+		return error;
+	for (uint32_t number = 0; number < channel->lanes && error == 0; number++) {
+		struct subscriber_lane *lane = &subscriber->lanes[number];
+
+		lane->lane = channel_lane(channel, number);
+		lane->position = channel_position(channel, number, subscriber->number);
+		error = subscriber_attach(subscriber, lane);
+	}
+	if (error == 0)
+		error = subscriber_map(subscriber);
+	for (uint32_t number = 0; number < channel->lanes && error == 0 && !(flags & NONET_SUBSCRIBER_HISTORY);
+	     number++) {
+		struct subscriber_lane *lane = &subscriber->lanes[number];
+
+		if (lane->ring.base)
+			error = subscriber_walk(subscriber, lane);
+		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
+	}
+	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);
+	return error;
+}
+
+static void subscriber_rest(struct nonet_waitable *waitable)
+{
+	struct nonet_subscriber *subscriber = container_of(waitable, struct nonet_subscriber, waitable);
+
+	if (subscriber->channel.object.generation == sys_generation())
+		doorbell_rest(&subscriber->bell);
+}
+
+static struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
+{
+	const struct channel *channel = &subscriber->channel;
+
+	if (subscriber->seat && channel->object.generation == sys_generation())
+		subscriber_leave(subscriber);
+	for (uint32_t number = 0; subscriber->lanes && number < channel->lanes; number++)
+		channel_unmap(&subscriber->lanes[number].ring);
+	sys_free(subscriber->lanes);
+	channel_close(&subscriber->channel);
+	return sys_free(subscriber);
+}
+
+int nonet_subscriber_open(const char *address, const struct nonet_subscriber_options *options,
+			  struct nonet_subscriber **ret_subscriber, struct nonet_error *reterr)
+{
+	struct nonet_subscriber *subscriber;
+	int error;
+
+	options = options ? options : &subscriber_defaults;
+	error = subscriber_check_options(options, reterr);
+	if (error < 0)
+		return error;
+	subscriber = sys_allocate(sizeof(*subscriber));
+	if (!subscriber)
+		return error_set(reterr, -ENOMEM, "no memory for a subscriber's handle");
+	error = channel_open(address, &subscriber->channel, reterr);
+	if (error < 0) {
+		sys_free(subscriber);
+		return error;
+	}
+	error = subscriber_join(subscriber, options->flags);
+	if (error < 0) {
+		if (error == -EUSERS)
+			error_set(reterr, error, "%s has %u subscribers, as many as it was made for", address,
+				  subscriber->channel.seats);
+		else
+			error_set(reterr, error, "can't subscribe to %s: %s", address, error_reason(error));
+		subscriber_free(subscriber);
+		return error;
+	}
+	doorbell_init(&subscriber->bell, &subscriber->channel.object, &subscriber_bell, subscriber);
+	/* Until it has a bell; in a child it won't. */
+	waitable_init(&subscriber->waitable, -ECHILD, subscriber_arm);
+	subscriber->waitable.rest = subscriber_rest;
+	*ret_subscriber = subscriber;
+	return 0;
+}
+
+struct nonet_subscriber *nonet_subscriber_close(struct nonet_subscriber *subscriber)
+{
+	if (!subscriber)
+		return NULL;
+	waitable_done(&subscriber->waitable);
+	doorbell_done(&subscriber->bell);
+	return subscriber_free(subscriber);
+}
+
+/* What it is waited for by, or why it can't be. */
+static int subscriber_start(struct nonet_subscriber *subscriber)
+{
+	int error = object_check(&subscriber->channel.object);
+
+	subscriber->waitable.fd = error < 0 ? error : doorbell_start(&subscriber->bell);
+	return subscriber->waitable.fd;
+}
+
+int nonet_subscriber_fd(struct nonet_subscriber *subscriber)
+{
+	return subscriber_start(subscriber);
+}
+
+int nonet_subscriber_arm(struct nonet_subscriber *subscriber)
+{
+	int error = subscriber_start(subscriber);
+
+	return error < 0 ? error : waitable_arm(&subscriber->waitable);
+}
+
+struct nonet_waitable *nonet_subscriber_waitable(struct nonet_subscriber *subscriber)
+{
+	(void)subscriber_start(subscriber);
+	return &subscriber->waitable;
+}
+
+void nonet_subscriber_explain(struct nonet_subscriber *subscriber, int code, struct nonet_error *ret_error)
+{
+	const char *text = subscriber->channel.object.text;
+
+	switch (code) {
+	case -EAGAIN:
+	case -ETIMEDOUT:
+		error_set(ret_error, code, "%s has no message; somebody has to publish one", text);
+		break;
+	case -EPIPE:
+		error_set(ret_error, code, "%s has no publisher left, and all that was published is read", text);
+		break;
+	case -ENOBUFS:
+		error_set(ret_error, code, "%u messages of one lane of %s are held; release some", NONET_CHANNEL_TAKEN,
+			  text);
+		break;
+	case -EMSGSIZE:
+		error_set(ret_error, code,
+			  "the next message of %s is larger than the buffer; give it more room, or take "
+			  "it in place",
+			  text);
+		break;
+	default:
+		channel_explain(&subscriber->channel, code, ret_error);
+		break;
+	}
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/list.h"
+#include "channel/subscriber.h"
+#include "domain/life.h"
+#include "sync/pause.h"
+#include "sys/membarrier.h"
+
+/*
+ * Waiting for messages: by looking, asleep, or by a descriptor.
+ *
+ * [CHANNEL-SLEEP]  We raise armed, then look at headers; a publisher stores a header, then looks at armed. There is a
+ *                  full fence between the two here; and there too, or, where he says that he is unfenced, the one that
+ *                  membarrier(2) makes in him now. Without it (it is forbidden) nobody sleeps long.
+ *
+ * [CHANNEL-NEWS]   A publisher that begins or ends raises the news and then wakes; we read the news, look at all that
+ *                  they tell of, and sleep on what we had read.
+ *
+ * Several subscribers arm one lane. Each raises armed to the bell that he sleeps on, and never lowers it: one who comes
+ * late with an old bell would else hide that another has armed for the new one. He won't sleep himself, since the bell
+ * isn't the one that he sleeps on.
+ */
+
+/* Looks without sleeping: some microseconds. */
+#define WAIT_LOOKS 2000u
+/* Polling: looks between two at the clock, and at whether all is as it should be. */
+#define WAIT_POLLS 1000u
+
+/* A peer may write the word without end. */
+#define WAIT_RAISES 100u
+
+void subscriber_tell(struct channel_lane *lane, uint32_t room)
+{
+	if (atomic_compare_exchange_strong_explicit(&lane->room, &room, room + 1, memory_order_release,
+						    memory_order_relaxed)) /* [CHANNEL-WANTS] */
+		(void)sys_futex_wake(&lane->room, SYS_FUTEX_ALL);
+}
+
+static bool wait_has_news(const struct nonet_subscriber *subscriber)
+{
+	/* [CHANNEL-NEWS] pair: publisher_news() */
+	return atomic_load_explicit(&channel_board(&subscriber->channel)->news, memory_order_acquire) !=
+	       subscriber->news;
+}
+
+/* Whether there is anything to look at. By any thread. */
+static bool wait_has_record(const struct nonet_subscriber *subscriber)
+{
+	for (uint32_t number = 0; number < subscriber->channel.lanes; number++) {
+		const struct subscriber_lane *lane = &subscriber->lanes[number];
+		uint8_t *base = atomic_load_explicit(&lane->base, memory_order_relaxed);
+		const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+
+		if (!base)
+			continue;
+		if (atomic_load_explicit(channel_header(base, subscriber->mask, head), memory_order_relaxed) != 0)
+			return true;
+		if (subscriber->channel.policy == CHANNEL_DROP && subscriber_is_over(lane, head))
+			return true;
+	}
+	return false;
+}
+
+/* Publishers that live: how many; the first @room of them in @owners, each process once. */
+static int wait_publishers(const struct nonet_subscriber *subscriber, uint64_t *owners, int room)
+{
+	const struct channel *channel = &subscriber->channel;
+	int count = 0;
+
+	for (uint32_t number = 0; number < channel->lanes && count < room; number++) {
+		/* [CHANNEL-CLAIM] What he has published is there before he leaves. pair: channel_leave() */
+		const uint64_t claim =
+			atomic_load_explicit(&channel_lane(channel, number)->claim, memory_order_acquire) & CLAIM_OWNER;
+		int i = count;
+
+		if (claim_is_free(claim) || life_has_ended(channel->object.domain, claim))
+			continue;
+		while (i > 0 && owners[i - 1] != claim)
+			i--;
+		if (i == 0)
+			owners[count++] = claim;
+	}
+	return count;
+}
+
+static void wait_raise(_Atomic uint32_t *word, uint32_t bell)
+{
+	uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+	/* [CHANNEL-ARMED] What we said before is seen by who sees this. pair: publisher_ring() */
+	for (uint32_t i = 0; i < WAIT_RAISES && (int32_t)(bell - seen) > 0; i++)
+		if (atomic_compare_exchange_weak_explicit(word, &seen, bell, memory_order_release,
+							  memory_order_relaxed))
+			break;
+}
+
+/*
+ * Arm all lanes. @words: filled in with what is to be slept on, if the caller will sleep, else NULL
+ * Return: how many words; or -EAGAIN: don't sleep long, who publishes may not see it.
+ */
+static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_word *words)
+{
+	const struct channel *channel = &subscriber->channel;
+	bool unfenced = false;
+	int count = 0;
+
+	for (uint32_t number = 0; number < channel->lanes; number++) {
+		struct channel_lane *lane = subscriber->lanes[number].lane;
+		const uint32_t bell = atomic_load_explicit(&lane->bell, memory_order_acquire); /* [CHANNEL-BELL] */
+
+		if (!atomic_load_explicit(&subscriber->lanes[number].base, memory_order_relaxed))
+			continue;
+		if (words) {
+			words[count++] = (struct sys_futex_word){&lane->bell, bell};
+			wait_raise(&lane->asleep, bell);
+		}
+		wait_raise(&lane->armed, bell);
+	}
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: publisher_show(), publisher_unfence() */
+	for (uint32_t number = 0; number < channel->lanes && !unfenced; number++)
+		unfenced = atomic_load_explicit(&subscriber->lanes[number].lane->unfenced, memory_order_relaxed);
+	if (unfenced && sys_membarrier() < 0)
+		return -EAGAIN;
+	return count;
+}
+
+/* 0 to look again. */
+static int wait_asleep(struct nonet_subscriber *subscriber, nonet_time deadline)
+{
+	_Atomic uint32_t *news = &channel_board(&subscriber->channel)->news;
+	struct sys_futex_word words[SYS_FUTEX_MANY];
+	uint64_t owners[CHANNEL_PUBLISHERS];
+	const nonet_time soon = nonet_after(CHANNEL_BLIND);
+	bool blind = false;
+	int count = wait_arm(subscriber, words + 1);
+	int alive;
+	int result;
+
+	if (count < 0) {
+		blind = soon < deadline;
+		deadline = blind ? soon : deadline;
+		count = 0;
+	}
+	alive = wait_publishers(subscriber, owners, CHANNEL_PUBLISHERS);
+	words[0] = (struct sys_futex_word){news, subscriber->news};
+	if (wait_has_record(subscriber) || wait_has_news(subscriber))
+		return 0;
+	result = channel_sleep(&subscriber->channel, words, 1 + count, owners, alive, deadline);
+	return blind && result == -ETIMEDOUT ? 0 : result;
+}
+
+/* Without sleeping: whether there is something. */
+static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks)
+{
+	for (uint32_t i = 0; i < looks; i++) {
+		if (wait_has_record(subscriber))
+			return true;
+		pause_once();
+	}
+	return false;
+}
+
+/* All was read: is that the end? */
+static bool wait_is_over(const struct nonet_subscriber *subscriber)
+{
+	uint64_t owner;
+
+	return subscriber->flags & NONET_SUBSCRIBER_END &&
+	       atomic_load_explicit(&channel_board(&subscriber->channel)->lives, memory_order_relaxed) > 0 &&
+	       wait_publishers(subscriber, &owner, 1) == 0;
+}
+
+/* The lanes have nothing. Return: 1 a message, 0 look again, or what ends the waiting. */
+static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, bool looked,
+		     struct subscriber_found *ret_found)
+{
+	const bool polls = subscriber->flags & NONET_SUBSCRIBER_POLL;
+	const bool sleeps = subscriber->flags & NONET_SUBSCRIBER_SLEEP || !pause_helps();
+	int result = object_check(&subscriber->channel.object);
+
+	if (result == 0 && wait_has_news(subscriber))
+		result = subscriber_map(subscriber);
+	if (result < 0)
+		return result;
+	if (wait_is_over(subscriber)) {
+		/* What was published before the last one left. */
+		result = subscriber_find(subscriber, ret_found);
+		return result == 0 && !wait_has_news(subscriber) ? -EPIPE : result;
+	}
+	if (deadline == NONET_NOW)
+		return subscriber_find(subscriber, ret_found) == 1 ? 1 : -EAGAIN;
+	if (polls) {
+		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
+			return -ETIMEDOUT;
+	} else if (looked || sleeps || !wait_awake(subscriber, WAIT_LOOKS)) {
+		return wait_asleep(subscriber, deadline);
+	}
+	return 0;
+}
+
+int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found)
+{
+	bool looked = false;
+	int result = 0;
+
+	/* A note may stand behind the last message. */
+	for (uint32_t number = 0; number < subscriber->channel.lanes; number++) {
+		struct subscriber_lane *lane = &subscriber->lanes[number];
+
+		if (lane->first == lane->last)
+			subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
+	}
+	while (result == 0) {
+		result = wait_turn(subscriber, deadline, looked, ret_found);
+		looked = true;
+		if (result == 0)
+			result = subscriber_find(subscriber, ret_found);
+	}
+	return result;
+}
+
+static int wait_bell_look(void *argument, uint64_t *owners, int room)
+{
+	const struct nonet_subscriber *subscriber = argument;
+
+	if (wait_has_record(subscriber) || wait_has_news(subscriber) || object_check(&subscriber->channel.object) < 0 ||
+	    object_check_shared(&subscriber->channel.object) < 0)
+		return DOORBELL_READY;
+	return wait_publishers(subscriber, owners, room);
+}
+
+const struct doorbell_job subscriber_bell = {.look = wait_bell_look};
+
+int subscriber_arm(struct nonet_waitable *waitable)
+{
+	struct nonet_subscriber *subscriber = container_of(waitable, struct nonet_subscriber, waitable);
+	uint64_t owner = 0;
+
+	doorbell_arm(&subscriber->bell);
+	(void)wait_arm(subscriber, NULL);
+	(void)wait_publishers(subscriber, &owner, 1);
+	if (wait_bell_look(subscriber, &owner, 0) == DOORBELL_READY || wait_is_over(subscriber)) {
+		doorbell_disarm(&subscriber->bell);
+		return 1;
+	}
+	doorbell_watch(&subscriber->bell, owner);
+	return 0;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include <nonet/channel.h>
+
+#include "harness/domain.h"
+#include "harness/fault.h"
+#include "harness/test.h"
+
+/* Every call of channels, with every one of its system calls failing in turn. */
+
+#define CHANNEL "channel:fault"
+
+struct world {
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+};
+
+/* The process is a member, and has its helpers: those are made once, and swept elsewhere. */
+static int join(void **ret_state)
+{
+	const struct nonet_channel_options options = {.size = sizeof(options), .flags = NONET_CHANNEL_MAY_EXIST};
+	struct nonet_subscriber *subscriber = NULL;
+
+	(void)ret_state;
+	test_check_equal(nonet_channel_create("channel:first", &options, NULL), 0);
+	test_check_equal(nonet_subscriber_open("channel:first", NULL, &subscriber, NULL), 0);
+	test_check_equal(nonet_subscriber_arm(subscriber), 0);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
+static int new_channel(void **ret_state)
+{
+	const struct nonet_channel_options options = {.size = sizeof(options), .lane = 65536, .publishers = 2};
+
+	join(ret_state);
+	test_check_equal(nonet_channel_create(CHANNEL, &options, NULL), 0);
+	return 0;
+}
+
+static void free_channel(void *state)
+{
+	(void)state;
+	test_check_equal(nonet_channel_unlink(CHANNEL, NULL), 0);
+}
+
+static struct world world;
+
+static int new_world(void **ret_state)
+{
+	new_channel(ret_state);
+	test_check_equal(nonet_publisher_open(CHANNEL, &world.publisher, NULL), 0);
+	test_check_equal(nonet_subscriber_open(CHANNEL, NULL, &world.subscriber, NULL), 0);
+	*ret_state = &world;
+	return 0;
+}
+
+static int new_full_world(void **ret_state)
+{
+	static char bytes[1000];
+
+	new_world(ret_state);
+	while (nonet_publisher_send(world.publisher, bytes, sizeof(bytes), NONET_NOW) == 0)
+		;
+	return 0;
+}
+
+static void free_world(void *state)
+{
+	nonet_publisher_close(world.publisher);
+	nonet_subscriber_close(world.subscriber);
+	free_channel(state);
+}
+
+static int run_create(void *state, void *outputs)
+{
+	(void)state;
+	(void)outputs;
+	return nonet_channel_create(CHANNEL, NULL, NULL);
+}
+
+static void release_created(void *state, void *outputs)
+{
+	(void)outputs;
+	free_channel(state);
+}
+
+static int run_publisher(void *state, void *outputs)
+{
+	(void)state;
+	return nonet_publisher_open(CHANNEL, outputs, NULL);
+}
+
+static void release_publisher(void *state, void *outputs)
+{
+	(void)state;
+	nonet_publisher_close(*(struct nonet_publisher **)outputs);
+}
+
+static int run_subscriber(void *state, void *outputs)
+{
+	(void)state;
+	return nonet_subscriber_open(CHANNEL, NULL, outputs, NULL);
+}
+
+static void release_subscriber(void *state, void *outputs)
+{
+	(void)state;
+	nonet_subscriber_close(*(struct nonet_subscriber **)outputs);
+}
+
+static int in_vain(int error)
+{
+	if (error == -ETIMEDOUT)
+		return 0;
+	return error == 0 ? -EBADMSG : error;
+}
+
+static int run_take(void *state, void *outputs)
+{
+	struct nonet_message message;
+
+	(void)state;
+	(void)outputs;
+	return in_vain(nonet_subscriber_take(world.subscriber, nonet_after(NONET_MS(2)), &message));
+}
+
+static int run_loan(void *state, void *outputs)
+{
+	void *buffer;
+
+	(void)state;
+	(void)outputs;
+	return in_vain(nonet_publisher_loan(world.publisher, 1000, nonet_after(NONET_MS(3)), &buffer));
+}
+
+static int run_arm(void *state, void *outputs)
+{
+	(void)state;
+	(void)outputs;
+	return nonet_subscriber_arm(world.subscriber);
+}
+
+/* Somebody may be asleep, as far as it can tell. */
+static int new_armed_world(void **ret_state)
+{
+	new_world(ret_state);
+	return run_take(*ret_state, NULL);
+}
+
+static int run_send(void *state, void *outputs)
+{
+	(void)state;
+	(void)outputs;
+	return nonet_publisher_send(world.publisher, "", 1, NONET_NOW);
+}
+
+static int run_lane_appears(void *state, void *outputs)
+{
+	struct nonet_message message;
+	int error = nonet_subscriber_take(world.subscriber, NONET_NOW, &message);
+
+	(void)state;
+	(void)outputs;
+	return error == -EAGAIN ? 0 : error;
+}
+
+static struct nonet_publisher *second;
+
+static int new_lane(void **ret_state)
+{
+	new_world(ret_state);
+	test_check_equal(nonet_publisher_open(CHANNEL, &second, NULL), 0);
+	return 0;
+}
+
+static void free_lane(void *state)
+{
+	second = nonet_publisher_close(second);
+	free_world(state);
+}
+
+/* A page that isn't there (-EFAULT) is one that a peer cut off. */
+static const int sleeping[] = {-EBADMSG, 0};
+
+#define SLEEPS    .allowed = sleeping
+#define A_POINTER .outputs_size = sizeof(void *)
+
+static const struct test_operation operations[] = {
+	{.name = "channel create", .setup = join, .run = run_create, .release = release_created},
+	{.name = "publisher open",
+	 .setup = new_channel,
+	 .run = run_publisher,
+	 .release = release_publisher,
+	 .teardown = free_channel,
+	 A_POINTER},
+	{.name = "subscriber open",
+	 .setup = new_channel,
+	 .run = run_subscriber,
+	 .release = release_subscriber,
+	 .teardown = free_channel,
+	 A_POINTER},
+	{.name = "subscriber take in vain", .setup = new_world, .run = run_take, .teardown = free_world, SLEEPS},
+	{.name = "subscriber sees a lane", .setup = new_lane, .run = run_lane_appears, .teardown = free_lane},
+	{.name = "subscriber arm", .setup = new_world, .run = run_arm, .teardown = free_world},
+	{.name = "publisher send to sleepers", .setup = new_armed_world, .run = run_send, .teardown = free_world},
+	{.name = "publisher loan in vain", .setup = new_full_world, .run = run_loan, .teardown = free_world, SLEEPS},
+};
+
+DOMAIN_TEST(every_call_may_fail)
+{
+	(void)side;
+	(void)argument;
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		test_fault_sweep(&operations[i]);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_case(every_call_may_fail),
+	};
+	return test_main(tests);
+}
