@@ -322,7 +322,7 @@ active proctype judge()
 end:	timeout ->
 		assert(on_word[1] == 0 && on_word[2] == 0 && on_word[3] == 0); /* asleep */
 		assert(TO_BE_HAD(permit[0]) && TO_BE_HAD(permit[1])); /* lost */
-		assert(on_lives[WATCHES] == 0 || alive[1] || killed[WATCHES]); /* asleep */
+		assert(on_lives[3] == 0 || alive[1]); /* asleep */
 }
 
 init
