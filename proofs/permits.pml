@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The semaphore whose permits come back: one claim word per permit. Threads 1 and 2 take both at once, 3 takes one.
- * Anybody may be killed before any step. How a waiter sleeps and is woken is shown by sleep.pml: here it goes on whenever
+ * Anybody may be killed before any step. How a waiter sleeps and is woken is shown by turn.pml: here it goes on whenever
  * there is a permit to be had.
  *
  * doubled  a permit has one user; a dead one counts until the kernel has marked its life word

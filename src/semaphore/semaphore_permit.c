@@ -198,6 +198,18 @@ static int semaphore_look_around(struct nonet_semaphore *semaphore, const uint64
 	return result < 0 ? result : 0;
 }
 
+/*
+ * The kernel wakes one who sleeps on a dead one's life, and that may have been we, who may find a permit that another
+ * gave back; who sleeps there for the dead one's permit of another semaphore has to look. proofs/turn.pml shows the
+ * need.
+ */
+static void semaphore_pass_on(const struct nonet_semaphore *semaphore, const uint64_t *owners, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (life_has_ended(semaphore->object.domain, owners[i]))
+			life_tell(semaphore->object.domain, owners[i]);
+}
+
 /* Return: 0 woken, 1 a whole interval has passed; -ETIMEDOUT, -EBADMSG, -ENOMEM. */
 static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, const uint64_t *owners, int count,
 			      nonet_time deadline)
@@ -220,6 +232,7 @@ static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, 
 	/* A filter of system calls that is older than this one (seccomp(2)): without the lives. */
 	if (result == -ENOSYS || result == -EPERM)
 		result = sys_futex_wait(words[0].word, words[0].value, until);
+	semaphore_pass_on(semaphore, owners, count);
 	/* A peer that writes to the word without end keeps us from sleeping, but from no deadline. */
 	if (result == 0 && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 		result = -ETIMEDOUT;

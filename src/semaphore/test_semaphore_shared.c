@@ -335,91 +335,6 @@ DOMAIN_TEST(a_waker_who_died_keeps_nobody_asleep)
 	return 0;
 }
 
-#define ROUNDS 8
-
-static int wait_and_say_when(struct test_child_side *side, void *argument)
-{
-	struct nonet_semaphore *semaphore = reach();
-
-	(void)argument;
-	test_report(side, "ready");
-	for (int i = 0; i < ROUNDS; i++) {
-		test_await(side, "wait");
-		test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_FOREVER), 0);
-		test_report_number(side, test_clock());
-		test_await(side, "give");
-		test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
-		test_report(side, "given");
-	}
-	nonet_semaphore_close(semaphore);
-	return 0;
-}
-
-static int hold_one(struct test_child_side *side, void *argument)
-{
-	struct nonet_semaphore *semaphore = reach();
-
-	(void)argument;
-	test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
-	test_report(side, "ready");
-	test_await(side, "never");
-	return 0;
-}
-
-/*
- * Whoever isn't woken looks after 100 ms himself, which would hide that he wasn't: so most rounds have to be better
- * than that. Now a post wakes him, now a death.
- */
-static void wakes_at_once(struct nonet_semaphore *semaphore, bool by_death)
-{
-	struct test_child *waiter = test_child_until(wait_and_say_when, NULL);
-	struct test_child *holder = NULL;
-	nonet_time best = NONET_FOREVER;
-	int prompt = 0;
-
-	for (int i = 0; i < ROUNDS; i++) {
-		nonet_time begin;
-		nonet_time took;
-
-		if (by_death)
-			holder = test_child_until(hold_one, NULL);
-		else
-			test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, NONET_NOW), 0);
-		test_child_tell(waiter, "wait");
-		until_it_waits(semaphore, waiter);
-		begin = test_clock();
-		if (by_death)
-			test_kill(holder);
-		else
-			test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
-		took = test_child_number(waiter) - begin;
-		best = took < best ? took : best;
-		prompt += took < NONET_MS(50);
-		test_child_tell(waiter, "give");
-		test_child_wait_state(waiter, "given");
-	}
-	test_check_equal(test_child_join(waiter), 0);
-	test_note("a waiter was woken by a %s after %lld us", by_death ? "death" : "post", (long long)best / 1000);
-	test_check(prompt > ROUNDS / 2);
-}
-
-DOMAIN_TEST(a_post_and_a_death_wake_at_once)
-{
-	struct nonet_semaphore *semaphore = make(1);
-
-	(void)side;
-	(void)argument;
-	wakes_at_once(semaphore, false);
-	wakes_at_once(semaphore, true);
-	nonet_semaphore_close(semaphore);
-	semaphore = NULL;
-	test_check_equal(nonet_semaphore_unlink(ADDRESS, NULL), 0);
-	semaphore = make_with(1, NONET_SEMAPHORE_SIGNAL);
-	wakes_at_once(semaphore, false);
-	nonet_semaphore_close(semaphore);
-	return 0;
-}
-
 static void *give_back(void *semaphore)
 {
 	test_check_equal(nonet_semaphore_post(semaphore, 1, 0), 0);
@@ -571,7 +486,6 @@ int main(void)
 		test_case(a_killed_waiter_leaves_all),
 		test_case(who_gives_up_gives_back),
 		test_case(a_waker_who_died_keeps_nobody_asleep),
-		test_case(a_post_and_a_death_wake_at_once),
 		test_case(any_thread_gives_back),
 		test_case(a_descriptor_tells_when_there_may_be_permits),
 		test_case(a_child_opens_its_own),
