@@ -141,7 +141,7 @@ int subscriber_map(struct nonet_subscriber *subscriber)
 		if (error == 0)
 			error = channel_map(channel, number, false, &lane->ring);
 		if (error == 0)
-			atomic_store_explicit(&lane->base, lane->ring.base, memory_order_release);
+			atomic_store_explicit(&lane->base, lane->ring.base, memory_order_relaxed);
 	}
 	if (error == 0)
 		subscriber->news = news;
