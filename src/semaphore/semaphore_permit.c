@@ -215,8 +215,7 @@ static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, 
 			      nonet_time deadline)
 {
 	struct sys_futex_word words[SYS_FUTEX_MANY] = {{&semaphore->shared->word, seen}};
-	const nonet_time interval = nonet_after(DOMAIN_INTERVAL);
-	const nonet_time until = interval < deadline ? interval : deadline;
+	nonet_time until;
 	int result;
 
 	for (int i = 0; i < count; i++) {
@@ -228,6 +227,9 @@ static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, 
 		if (life_has_ended(semaphore->object.domain, owners[i]))
 			return 0;
 	}
+	until = nonet_after(DOMAIN_INTERVAL);
+	if (until > deadline)
+		until = deadline;
 	result = sys_futex_wait_many(words, count + 1, until);
 	/* A filter of system calls that is older than this one (seccomp(2)): without the lives. */
 	if (result == -ENOSYS || result == -EPERM)

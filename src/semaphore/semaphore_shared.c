@@ -73,6 +73,11 @@ static int shared_bell_look(void *argument, uint64_t *owners, int room)
 
 	if (shared_is_ready(semaphore))
 		return DOORBELL_READY;
+	/* Who takes the bells' bit out may be killed before he rings, and whoever gives next wouldn't know of us. */
+	if (!(atomic_fetch_or_explicit(&semaphore->shared->word, SEMAPHORE_BELLS, memory_order_seq_cst) &
+	      SEMAPHORE_BELLS) &&
+	    shared_is_ready(semaphore)) /* [SEM-SLEEP] [BELL-ARMED] */
+		return DOORBELL_READY;
 	count = semaphore->signals ? 0 : semaphore_find_owners(semaphore, owners, room);
 	return count < 0 ? 0 : count;
 }
