@@ -55,6 +55,18 @@ void prove_companions_join(struct prove_run *run)
 	companion_count = 0;
 }
 
+void prove_companions_kill(struct prove_run *run)
+{
+	int status;
+
+	for (size_t i = 0; i < companion_count; i++) {
+		kill(companions[i], SIGKILL); /* not reaped yet, so the number is its own */
+		prove_require(run, waitpid(companions[i], &status, 0) == companions[i] && WIFSIGNALED(status),
+			      "companion %zu ended before it was killed", i + 1);
+	}
+	companion_count = 0;
+}
+
 int prove_companion(const struct prove_run *run)
 {
 	return run->companion;

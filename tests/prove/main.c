@@ -169,6 +169,8 @@ static void add_tasks(size_t row, size_t index)
 	}
 	if (rows[row].play == prove_row_fork && !operation->forked)
 		return;
+	if (operation->calls_only && rows[row].play != prove_row_call && options.sample != 0)
+		return;
 	for (const char *const *state = operation->states; *state; state++) {
 		if (rows[row].play != prove_row_pair) {
 			add_task(row, index, NULL, *state);
@@ -242,7 +244,7 @@ static void play(const struct task *task, struct prove_scene *scene)
 	if (sweep.other)
 		sweep.other_symbol = find(sweep.other, NULL);
 	/* Else each that is left would still be recorded. */
-	if (test_clock() <= options.until)
+	if (!prove_enough(&sweep))
 		rows[task->row].play(&sweep);
 	prove_path_done(&sweep.path);
 	*scene = sweep.scene;

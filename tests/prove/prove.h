@@ -74,6 +74,11 @@ struct prove_operation {
 	nonet_time bound;
 	/* The object can't be put back by its bytes alone (kernel objects, names that go): prepare anew each time. */
 	bool fresh;
+	/* Other threads of the victim run the same code, where a breakpoint would end them: it is stepped through only.
+	 */
+	bool threads;
+	/* But for --full row 4 alone: its way is another operation's, or too long to be stepped to. */
+	bool calls_only;
 };
 
 /* RELIABILITY's figures: the survivor goes on, and where the one who watched died too. */
@@ -115,6 +120,8 @@ _Noreturn void prove_leave(struct prove_run *run);
 void prove_accompany(struct prove_run *run, prove_function *function);
 /* Wait for all of them. */
 void prove_companions_join(struct prove_run *run);
+/* Kill all of them; nothing of them is alive then. */
+void prove_companions_kill(struct prove_run *run);
 /* Which companion this is, from 1; 0: none. */
 int prove_companion(const struct prove_run *run);
 
