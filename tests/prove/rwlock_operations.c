@@ -14,10 +14,15 @@
  * nobody; whoever comes gets it in time, and it works on.
  */
 
-/* Words of the run: who writes; how often a death was told; then, for each role, whether it reads. */
+/*
+ * Words of the run: who writes; how often a death was told; then, for each role, alone and as a companion, whether it
+ * reads; and of the victims, whether what they do lets them write.
+ */
 #define WRITING 0
 #define TOLD    1
 #define READING 2
+#define WRITES  (READING + 2 * PROVE_ROLES)
+_Static_assert(WRITES + 2 <= PROVE_WORDS, "there is room for all of them");
 
 static struct nonet_rwlock *make(struct prove_run *run, const char *name)
 {
@@ -95,6 +100,24 @@ static void leave_writing(struct prove_run *run, struct nonet_rwlock *rwlock)
 	prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "nonet_rwlock_unlock() fails");
 }
 
+/* Before an operation that writes from its return on: a process that comes later can't be asked what it does. */
+static void will_write(struct prove_run *run)
+{
+	prove_store(run, WRITES + (size_t)prove_role(run), 1);
+}
+
+/* Whether one who wrote was killed, and nobody has been told: what he left may be half done. */
+static bool is_half_done(const struct prove_run *run)
+{
+	int64_t code;
+
+	for (int i = PROVE_FIRST; i <= PROVE_SECOND; i++)
+		if (prove_load(run, WRITES + (size_t)i) && prove_killed(run, (enum prove_role)i) &&
+		    prove_returned(run, (enum prove_role)i, &code) && code == 0)
+			return prove_load(run, TOLD) == 0;
+	return false;
+}
+
 /* @result: of read lock; one who is told of a death has it for writing. Return: whether it reads. */
 static bool enter_to_read(struct prove_run *run, struct nonet_rwlock *rwlock, int result)
 {
@@ -102,6 +125,7 @@ static bool enter_to_read(struct prove_run *run, struct nonet_rwlock *rwlock, in
 		enter_to_write(run, rwlock, result);
 		return false;
 	}
+	prove_require(run, !is_half_done(run), "reads what one who died while he wrote has left");
 	prove_store(run, own(run), 1);
 	prove_require(run, prove_load(run, WRITING) == 0, "reads, while %d writes", (int)prove_load(run, WRITING) - 1);
 	return true;
@@ -250,6 +274,7 @@ static void write_lock(struct prove_run *run)
 	int result;
 
 	parents = rwlock;
+	will_write(run);
 	prove_begin(run);
 	result = nonet_rwlock_write_lock(rwlock, prove_deadline());
 	prove_end(run, result);
@@ -321,6 +346,7 @@ static void upgrade(struct prove_run *run)
 	struct nonet_rwlock *rwlock = reading(run);
 	int result;
 
+	will_write(run);
 	prove_begin(run);
 	result = nonet_rwlock_upgrade(rwlock, prove_deadline());
 	prove_end(run, result);
