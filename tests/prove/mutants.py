@@ -14,7 +14,7 @@ and either or both of
                      states, partners: only in these, and only with these as the second of a pair
   tests              [{row, operation, name, case}, ...]: tests of Meson which must each catch it, where no sweep can,
                      in the test case that is named; row and operation say where it is counted. On the library as it
-                     is the case has to pass.
+                     is the case has to pass. With root = true only root can run it.
 
 A changed copy is compiled by the command in compile_commands.json and linked with the other objects into
 BUILD/mutants/NAME/SONAME, which is preloaded: it has the library's own soname, so the program takes it instead. A test
@@ -205,16 +205,19 @@ class Mutants:
 
     def run_test(self, program, environment, case):
         """Whether the one case passes, and what it says; neither where it can't be run at all."""
-        result = subprocess.run(
-            [str(program)],
-            env={**os.environ, **environment, "NONET_TEST_ONLY": case},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=4 * SECONDS,
-            check=False,
-        )
+        try:
+            result = subprocess.run(
+                [str(program)],
+                env={**os.environ, **environment, "NONET_TEST_ONLY": case},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=4 * SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False, False, f"wasn't through after {4 * SECONDS} s"
         passed = result.returncode == 0 and re.search(f"^ok [0-9]+ - {case}$", result.stdout, re.M)
         failed = result.returncode != 0 and re.search("^(not ok|Bail out!)", result.stdout, re.M)
         return bool(passed), bool(failed), result.stdout.rstrip()

@@ -76,7 +76,9 @@ class Prove:
                     if self.wants(row, mutant["operations"]):
                         jobs.append((mutant, row, mutant["operations"][0], None))
                 for test in mutant.get("tests", []):
-                    if self.wants(test["row"], [test["operation"]]):
+                    if test.get("root") and os.geteuid() != 0:
+                        print(f'not root: the mutant {mutant["name"]} isn\'t hunted by {test["case"]}')
+                    elif self.wants(test["row"], [test["operation"]]):
                         jobs.append((mutant, test["row"], test["operation"], test))
             for mutant, _, _, test in jobs:
                 if test:
