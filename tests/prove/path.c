@@ -24,10 +24,15 @@ static struct prove_step *add(struct prove_path *path, uintptr_t at, bool asleep
 	return step;
 }
 
-/* Row 3: the first is stopped, and may have what the second wants. */
-static bool waits_for_first(const struct prove_scene *scene, const struct prove_tracee *tracee)
+/*
+ * Whether it would be asleep, for another who isn't let go yet, if its sleep hadn't been over before it began: so it is
+ * where a busy machine takes longer for the steps before a sleep than that is to last.
+ */
+static bool would_sleep(const struct prove_scene *scene, const struct prove_tracee *tracee)
 {
-	return tracee->role == PROVE_SECOND && !prove_killed(&scene->run, PROVE_FIRST);
+	const bool first_stands = tracee->role == PROVE_SECOND && !prove_killed(&scene->run, PROVE_FIRST);
+
+	return (tracee->let_go || first_stands) && prove_tracee_timed_out(tracee);
 }
 
 bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, struct prove_tracee *tracee)
@@ -46,6 +51,12 @@ bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, s
 				break;
 			if (prove_tracee_wake(tracee) == PROVE_ASLEEP)
 				break;
+		} else if (call && would_sleep(scene, tracee)) {
+			add(ret_path, 0, true)->distinct = true;
+			if (!tracee->let_go)
+				break;
+			tracee->let_go(tracee->run);
+			tracee->let_go = NULL;
 		}
 		if (tracee->where == PROVE_GONE)
 			break;
@@ -55,9 +66,7 @@ bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, s
 	}
 	if (tracee->where == PROVE_GONE)
 		prove_failed(&scene->run, "it ended in the middle of the operation, with status 0x%x", tracee->status);
-	/* Who waits for one who stands comes back once that goes on: on a busy machine each of his sleeps is over
-	 * before it begins. */
-	else if (tracee->where == PROVE_INSIDE && !waits_for_first(scene, tracee))
+	else if (tracee->where == PROVE_INSIDE && ret_path->count >= STEPS_MAX)
 		prove_failed(&scene->run, "it was not back after %d instructions", STEPS_MAX);
 	ret_path->steps[ret_path->count - 1].distinct = true;
 	/* Also right before: all that the next step acts on has been read by then. */

@@ -123,6 +123,11 @@ bool prove_tracee_before_call(const struct prove_tracee *tracee)
 	return (trace(tracee, PTRACE_PEEKTEXT, tracee->at, 0) & 0xffff) == SYSTEM_CALL;
 }
 
+bool prove_tracee_timed_out(const struct prove_tracee *tracee)
+{
+	return tracee->where == PROVE_INSIDE && (long)registers(tracee).rax == -ETIMEDOUT;
+}
+
 enum prove_where prove_tracee_step(struct prove_tracee *tracee)
 {
 	int status;
