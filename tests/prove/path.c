@@ -49,7 +49,8 @@ bool prove_path_record(struct prove_path *ret_path, struct prove_scene *scene, s
 			add(ret_path, 0, true)->distinct = true;
 			if (!tracee->let_go)
 				break;
-			if (prove_tracee_wake(tracee) == PROVE_ASLEEP)
+			/* Nor does it go on by itself where it slept for an interval, in vain. */
+			if (prove_tracee_wake(tracee) == PROVE_ASLEEP || would_sleep(scene, tracee))
 				break;
 		} else if (call && would_sleep(scene, tracee)) {
 			add(ret_path, 0, true)->distinct = true;

@@ -112,7 +112,7 @@ bool rwlock_enter_to_read(struct prove_run *run, struct nonet_rwlock *rwlock, in
 
 void rwlock_leave_reading(struct prove_run *run, struct nonet_rwlock *rwlock)
 {
-	prove_require(run, prove_load(run, RWLOCK_WRITING) == 0, "another came to write");
+	prove_require(run, prove_load(run, RWLOCK_WRITING) == 0 && !is_half_done(run), "another came to write");
 	prove_store(run, rwlock_own(run), 0);
 	prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "nonet_rwlock_unlock() fails");
 }
