@@ -149,6 +149,55 @@ DOMAIN_TEST(a_sleeper_is_woken_by_a_death)
 	return 0;
 }
 
+static int find_it_given_up(struct test_child_side *side, void *argument)
+{
+	struct nonet_mutex *mutex = reach();
+
+	(void)argument;
+	test_report(side, "ready");
+	test_check_equal(nonet_mutex_lock(mutex, NONET_FOREVER), -ENOTRECOVERABLE);
+	test_report_number(side, nonet_clock());
+	nonet_mutex_close(mutex);
+	return 0;
+}
+
+#define ROUNDS   10
+#define SLEEPERS 3
+
+/* Who sleeps is woken, and doesn't find out by himself at the end of an interval, which has just begun. */
+DOMAIN_TEST(one_that_is_given_up_wakes_all_who_wait)
+{
+	int soon_enough = 0;
+
+	(void)side;
+	(void)argument;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct nonet_mutex *mutex = make(NULL);
+		struct test_child *sleepers[SLEEPERS];
+		nonet_time given_up, last = 0;
+
+		test_kill(test_child_until(hold, NULL));
+		test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EOWNERDEAD);
+		for (int j = 0; j < SLEEPERS; j++)
+			sleepers[j] = test_child_until(find_it_given_up, NULL);
+		for (int j = 0; j < SLEEPERS; j++)
+			test_child_wait_blocked(sleepers[j]);
+		given_up = nonet_clock();
+		test_check_equal(nonet_mutex_unlock(mutex), 0);
+		for (int j = 0; j < SLEEPERS; j++) {
+			const nonet_time found = test_child_number(sleepers[j]);
+
+			last = found > last ? found : last;
+			test_check_equal(test_child_join(sleepers[j]), 0);
+		}
+		soon_enough += last - given_up < NONET_MS(30);
+		nonet_mutex_close(mutex);
+		test_check_equal(nonet_mutex_unlink("mutex:jobs", NULL), 0);
+	}
+	test_check(soon_enough > ROUNDS / 2);
+	return 0;
+}
+
 static void *lock_and_end(void *argument)
 {
 	test_check_equal(nonet_mutex_lock(argument, NONET_FOREVER), 0);
@@ -350,6 +399,7 @@ int main(void)
 		test_case(another_process_is_kept_out),
 		test_case(a_killed_owner_is_told),
 		test_case(a_sleeper_is_woken_by_a_death),
+		test_case(one_that_is_given_up_wakes_all_who_wait),
 		test_case(a_thread_that_ends_with_it_is_an_owner_dead),
 		test_case(ranks_are_kept),
 		test_case(who_does_not_have_it_leaves_no_trace),

@@ -14,45 +14,23 @@
 
 #include "harness/deadline.h"
 #include "harness/scale.h"
+#include "prove/plan.h"
 #include "prove/table.h"
 
-#define TASKS_MAX   16384
 #define WORKERS_MAX 64
 
 /* argv[0]: for the command that repeats a failure. */
 const char *prove_program;
 
-static const struct {
-	int row;
-	prove_row *play;
-	const char *fault;
-} rows[] = {
-	{1, prove_row_single, "killed at each instruction"},
-	{2, prove_row_double, "the recoverer is killed too"},
-	{3, prove_row_pair, "two at once, one killed"},
-	{4, prove_row_call, "killed in a system call"},
-	{5, prove_row_random, "random kills"},
-	{12, prove_row_fork, "fork and exec in the middle"},
-};
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
-
-/* What a worker takes at a time. */
-struct task {
-	size_t row; /* of rows[] */
-	size_t operation;
-	const struct prove_operation *other;
-	const char *state;
-};
-
 /* What the workers share. */
 struct board {
 	_Atomic size_t next;
 	_Atomic size_t broken; /* workers that ended as they shouldn't */
-	_Atomic int64_t time[TASKS_MAX];
+	_Atomic int64_t time[PROVE_TASKS_MAX];
 	struct prove_tally tallies[];
 };
 
-static struct task tasks[TASKS_MAX];
+static struct prove_task tasks[PROVE_TASKS_MAX];
 static size_t task_count;
 static size_t operation_count;
 static struct board *board;
@@ -65,6 +43,8 @@ static const char usage[] =
 	"\n"
 	"  --list            the operations, their functions and states\n"
 	"  --row N[,N...]    only these rows of the table of faults\n"
+	"  --state S[,S...]  only in these states\n"
+	"  --with O[,O...]   only these as the second of a pair\n"
 	"  --full            every pair, not a sample\n"
 	"  --sample N        about so many doubles and pairs per operation, state and partner (200)\n"
 	"  --seconds N       how long row 5 kills at random, in all (100 times NONET_SCALE)\n"
@@ -82,6 +62,7 @@ static const char usage[] =
 static const struct option long_options[] = {
 	{"list", no_argument, NULL, 'l'},           {"row", required_argument, NULL, 'r'},
 	{"full", no_argument, NULL, 'F'},           {"time", required_argument, NULL, 'T'},
+	{"state", required_argument, NULL, 'a'},    {"with", required_argument, NULL, 'i'},
 	{"sample", required_argument, NULL, 'n'},   {"seconds", required_argument, NULL, 't'},
 	{"failures", required_argument, NULL, 'f'}, {"patience", required_argument, NULL, 'p'},
 	{"seed", required_argument, NULL, 's'},     {"point", required_argument, NULL, 'o'},
@@ -108,18 +89,6 @@ static uint64_t number(const char *text)
 	return value;
 }
 
-static void list(void)
-{
-	for (size_t i = 0; prove_operations[i]; i++) {
-		printf("%s: %s()", prove_operations[i]->name, prove_operations[i]->symbol);
-		for (const char *const *state = prove_operations[i]->states; *state; state++)
-			printf(" %s", *state);
-		printf("\n");
-	}
-	for (size_t i = 0; i < ROWS; i++)
-		printf("row %d: %s\n", rows[i].row, rows[i].fault);
-}
-
 static int show(const char *path)
 {
 	json_error_t error;
@@ -130,78 +99,6 @@ static int show(const char *path)
 		fprintf(stderr, "prove: %s: %s\n", path, found ? "not a list of results" : error.text);
 	json_decref(found);
 	return result < 0 ? 2 : 0;
-}
-
-static void add_task(size_t row, size_t operation, const struct prove_operation *other, const char *state)
-{
-	if (task_count == TASKS_MAX)
-		prove_broken("more than %d sweeps", TASKS_MAX);
-	tasks[task_count++] = (struct task){row, operation, other, state};
-}
-
-static bool has_state(const struct prove_operation *operation, const char *state)
-{
-	for (const char *const *own = operation->states; *own; own++)
-		if (strcmp(*own, state) == 0)
-			return true;
-	return false;
-}
-
-/* Row 5 plays an object once: by the first of its operations that knows how. */
-static bool churns(size_t index)
-{
-	const struct prove_operation *operation = prove_operations[index];
-
-	for (size_t i = 0; i < index; i++)
-		if (prove_operations[i]->churn && strcmp(prove_operations[i]->object, operation->object) == 0)
-			return false;
-	return operation->churn != NULL;
-}
-
-static void add_tasks(size_t row, size_t index)
-{
-	const struct prove_operation *operation = prove_operations[index];
-
-	if (rows[row].play == prove_row_random) {
-		if (churns(index))
-			add_task(row, index, NULL, operation->states[0]);
-		return;
-	}
-	if (rows[row].play == prove_row_fork && !operation->forked)
-		return;
-	if (operation->calls_only && rows[row].play != prove_row_call && options.sample != 0)
-		return;
-	for (const char *const *state = operation->states; *state; state++) {
-		if (rows[row].play != prove_row_pair) {
-			add_task(row, index, NULL, *state);
-			continue;
-		}
-		for (size_t i = 0; prove_operations[i]; i++)
-			if (prove_operations[i]->prepare == operation->prepare &&
-			    has_state(prove_operations[i], *state))
-				add_task(row, index, prove_operations[i], *state);
-	}
-}
-
-/* The part of a point's name between two strokes. */
-static bool part_is(const char *name, size_t part, const char *text)
-{
-	for (; part > 0; part--) {
-		name = strchr(name, '/');
-		if (!name)
-			return false;
-		name++;
-	}
-	return strncmp(name, text, strlen(text)) == 0 && name[strlen(text)] == '/';
-}
-
-static bool task_has_point(const struct task *task, const char *name)
-{
-	char row[16];
-
-	snprintf(row, sizeof(row), "%d", rows[task->row].row);
-	return part_is(name, 0, row) && part_is(name, 1, prove_operations[task->operation]->name) &&
-	       part_is(name, 2, task->state) && part_is(name, 3, task->other ? task->other->name : "-");
 }
 
 /* Where the operation's code is; in which file. */
@@ -224,13 +121,13 @@ static uintptr_t find(const struct prove_operation *operation, const char *libra
 	return (uintptr_t)symbol;
 }
 
-static void play(const struct task *task, struct prove_scene *scene)
+static void play(const struct prove_task *task, struct prove_scene *scene)
 {
 	struct prove_sweep sweep = {
 		.options = &options,
-		.tally = &board->tallies[task->operation * ROWS + task->row],
+		.tally = &board->tallies[task->operation * PROVE_ROWS + task->row],
 		.scene = *scene,
-		.row = rows[task->row].row,
+		.row = prove_rows[task->row].row,
 		.operation = prove_operations[task->operation],
 		.other = task->other,
 		.state = task->state,
@@ -245,7 +142,7 @@ static void play(const struct task *task, struct prove_scene *scene)
 		sweep.other_symbol = find(sweep.other, NULL);
 	/* Else each that is left would still be recorded. */
 	if (!prove_enough(&sweep))
-		rows[task->row].play(&sweep);
+		prove_rows[task->row].play(&sweep);
 	prove_path_done(&sweep.path);
 	*scene = sweep.scene;
 }
@@ -267,8 +164,9 @@ static int work(int worker)
 	while ((i = atomic_fetch_add(&board->next, 1)) < task_count) {
 		began = test_clock();
 		if (isatty(STDERR_FILENO))
-			fprintf(stderr, "\r\033[K%zu of %zu: row %d, %s, %s", i + 1, task_count, rows[tasks[i].row].row,
-				prove_operations[tasks[i].operation]->name, tasks[i].state);
+			fprintf(stderr, "\r\033[K%zu of %zu: row %d, %s, %s", i + 1, task_count,
+				prove_rows[tasks[i].row].row, prove_operations[tasks[i].operation]->name,
+				tasks[i].state);
 		play(&tasks[i], &scene);
 		atomic_store(&board->time[i], test_clock() - began);
 	}
@@ -333,8 +231,8 @@ static uint64_t report(const char *path)
 	nonet_time time;
 
 	for (size_t operation = 0; operation < operation_count; operation++)
-		for (size_t row = 0; row < ROWS; row++) {
-			const struct prove_tally *tally = &board->tallies[operation * ROWS + row];
+		for (size_t row = 0; row < PROVE_ROWS; row++) {
+			const struct prove_tally *tally = &board->tallies[operation * PROVE_ROWS + row];
 
 			if (tally->points == 0 && tally->failures == 0)
 				continue;
@@ -342,7 +240,7 @@ static uint64_t report(const char *path)
 			for (size_t i = 0; i < task_count; i++)
 				if (tasks[i].operation == operation && tasks[i].row == row)
 					time += board->time[i];
-			prove_table_add(results, prove_operations[operation]->name, rows[row].row, tally, time);
+			prove_table_add(results, prove_operations[operation]->name, prove_rows[row].row, tally, time);
 			failures += tally->failures;
 			points += tally->points;
 		}
@@ -359,49 +257,12 @@ static uint64_t report(const char *path)
 }
 
 /* Of the command line, what isn't in options. */
-struct wishes {
+struct command {
+	struct prove_wishes wishes;
 	const char *json;
 	const char *library;
-	const char *rows; /* NULL: all */
-	size_t workers;   /* 0: one per processor */
+	size_t workers; /* 0: one per processor */
 };
-
-static bool wants_row(const struct wishes *wishes, int row)
-{
-	char all[256];
-	char one[16];
-
-	if (!wishes->rows)
-		return true;
-	snprintf(all, sizeof(all), ",%s,", wishes->rows);
-	snprintf(one, sizeof(one), ",%d,", row);
-	return strstr(all, one);
-}
-
-/* @names: of operations; none means all. */
-static void add_all(const struct wishes *wishes, char **names)
-{
-	for (size_t row = 0; row < ROWS; row++)
-		for (size_t i = 0; i < operation_count && wants_row(wishes, rows[row].row); i++) {
-			bool wanted = !names[0];
-
-			for (char **name = names; *name; name++)
-				wanted |= strcmp(*name, prove_operations[i]->name) == 0;
-			if (wanted)
-				add_tasks(row, i);
-		}
-}
-
-/* One point alone: the sweep that it belongs to. */
-static void keep_one(const char *point)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < task_count; i++)
-		if (task_has_point(&tasks[i], point))
-			tasks[kept++] = tasks[i];
-	task_count = kept;
-}
 
 static nonet_time seconds(const char *text)
 {
@@ -413,7 +274,7 @@ static bool answer(int option, int *ret_status)
 {
 	*ret_status = 0;
 	if (option == 'l')
-		list();
+		prove_plan_list();
 	else if (option == 'h')
 		fputs(usage, stdout);
 	else if (option == 'S')
@@ -423,11 +284,17 @@ static bool answer(int option, int *ret_status)
 	return true;
 }
 
-static void take(int option, struct wishes *wishes)
+static void take(int option, struct command *command)
 {
 	switch (option) {
 	case 'r':
-		wishes->rows = optarg;
+		command->wishes.rows = optarg;
+		break;
+	case 'a':
+		command->wishes.states = optarg;
+		break;
+	case 'i':
+		command->wishes.partners = optarg;
 		break;
 	case 'F':
 		options.sample = 0;
@@ -452,15 +319,16 @@ static void take(int option, struct wishes *wishes)
 		break;
 	case 'o':
 		options.only = optarg;
+		command->wishes.point = optarg;
 		break;
 	case 'w':
-		wishes->workers = number(optarg);
+		command->workers = number(optarg);
 		break;
 	case 'L':
-		wishes->library = optarg;
+		command->library = optarg;
 		break;
 	case 'j':
-		wishes->json = optarg;
+		command->json = optarg;
 		break;
 	default:
 		wrong("", "");
@@ -469,7 +337,7 @@ static void take(int option, struct wishes *wishes)
 
 static void make_board(void)
 {
-	size_t size = sizeof(*board) + operation_count * ROWS * sizeof(board->tallies[0]);
+	size_t size = sizeof(*board) + operation_count * PROVE_ROWS * sizeof(board->tallies[0]);
 
 	board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (board == MAP_FAILED)
@@ -486,7 +354,7 @@ static size_t processors(void)
 
 int main(int argc, char **argv)
 {
-	struct wishes wishes = {0};
+	struct command command = {0};
 	uint64_t failures;
 	int option, status;
 
@@ -501,23 +369,24 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
 		if (answer(option, &status))
 			return status;
-		take(option, &wishes);
+		take(option, &command);
 	}
 	while (prove_operations[operation_count])
 		operation_count++;
 	for (size_t i = 0; i < operation_count; i++)
-		find(prove_operations[i], wishes.library);
-	add_all(&wishes, argv + optind);
-	if (options.only)
-		keep_one(options.only);
+		find(prove_operations[i], command.library);
+	command.wishes.operations = argv + optind;
+	command.wishes.full = options.sample == 0;
+	task_count = prove_plan(&command.wishes, tasks);
 	make_board();
-	if (wishes.workers == 0 || wishes.workers > WORKERS_MAX)
-		wishes.workers = processors();
-	work_all(wishes.workers);
+	if (command.workers == 0 || command.workers > WORKERS_MAX)
+		command.workers = processors();
+	work_all(command.workers);
 	if (board->broken)
 		return 3;
-	failures = report(wishes.json);
-	if (test_clock() > options.until)
+	failures = report(command.json);
+	/* What was found is found, however much wasn't played. */
+	if (failures == 0 && test_clock() > options.until)
 		prove_broken("the time was up before all was played");
 	return failures ? 1 : 0;
 }

@@ -93,7 +93,10 @@ const char *prove_directory(const struct prove_run *run);
 const char *prove_state(const struct prove_run *run);
 bool prove_state_is(const struct prove_run *run, const char *state);
 enum prove_role prove_role(const struct prove_run *run);
-/* Absolute; past it whoever waits is broken. */
+/*
+ * Absolute; past it whoever waits is broken. Who hangs untraced is found out sooner: this is longer than it takes to
+ * step through the longest way, on a busy machine, for who waits meanwhile.
+ */
 nonet_time prove_deadline(void);
 
 /* A victim: the next call of .symbol is the operation. A survivor: its time runs from here. */

@@ -67,21 +67,36 @@ class Prove:
             self.bad.append("the sweeps found failures")
 
     def hunt(self):
-        """Each mutant in each of its rows, two at a time: each sweeps with one worker."""
+        """Each mutant in each of its rows and tests, two at a time: each sweeps with one worker."""
+        jobs = []
         try:
             found = mutants.Mutants(HERE / "mutants.toml", self.build)
-            jobs = [
-                (mutant, row) for mutant in found.list for row in mutant["rows"] if self.wants(row, mutant["operations"])
-            ]
-            for mutant in {mutant["name"]: mutant for mutant, _ in jobs}.values():
-                found.library_of(mutant)
+            for mutant in found.list:
+                for row in mutant.get("rows", []):
+                    if self.wants(row, mutant["operations"]):
+                        jobs.append((mutant, row, mutant["operations"][0], None))
+                for test in mutant.get("tests", []):
+                    if test.get("root") and os.geteuid() != 0:
+                        print(f'not root: the mutant {mutant["name"]} isn\'t hunted by {test["case"]}')
+                    elif self.wants(test["row"], [test["operation"]]):
+                        jobs.append((mutant, test["row"], test["operation"], test))
+            for mutant, _, _, test in jobs:
+                if test:
+                    found.test_of(mutant, test)
+                else:
+                    found.library_of(mutant)
         except mutants.Wrong as wrong:
             self.bad.append(str(wrong))
             return
+
+        def catches(job):
+            mutant, row, _, test = job
+            return found.test(mutant, test, print) if test else found.hunt(mutant, row, self.program, print)
+
         with concurrent.futures.ThreadPoolExecutor(max(len(os.sched_getaffinity(0)), 1)) as pool:
-            caught = list(pool.map(lambda job: found.hunt(*job, self.program, print), jobs))
-        for (mutant, row), good in zip(jobs, caught):
-            entry = self.entry(mutant["operations"][0], row)
+            caught = list(pool.map(catches, jobs))
+        for (mutant, row, operation, _), good in zip(jobs, caught):
+            entry = self.entry(operation, row)
             entry["mutants"] += 1
             entry["mutants_caught"] += good
             if not good:

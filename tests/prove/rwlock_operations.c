@@ -1,157 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <nonet/rwlock.h>
-
-#include "prove/operations.h"
-
-/*
- * A lock of readers and writers in a domain of the run's own. What must be true, whoever is killed where: one writes,
- * or some read; the death of one who wrote is told to the next, that of a reader, or of one who waited to write, to
- * nobody; whoever comes gets it in time, and it works on.
- */
-
-/* Words of the run: who writes; how often a death was told; then, for each role, whether it reads. */
-#define WRITING 0
-#define TOLD    1
-#define READING 2
-
-static struct nonet_rwlock *make(struct prove_run *run, const char *name)
-{
-	struct nonet_rwlock_options options = {.size = sizeof(options), .flags = NONET_RWLOCK_MAY_EXIST, .readers = 64};
-	struct nonet_rwlock *rwlock = NULL;
-	struct nonet_error error = {0};
-	char text[128];
-
-	if (prove_state_is(run, "traced"))
-		options.flags |= NONET_RWLOCK_TRACE;
-	snprintf(text, sizeof(text), "rwlock:%s/%s", prove_directory(run), name);
-	prove_require(run, nonet_rwlock_create(text, &options, &rwlock, &error) == 0, "%s", error.text);
-	return rwlock;
-}
-
-/* A member whose thread has its slot, and knows whether spinning helps: neither is what is stepped through. */
-static struct nonet_rwlock *join(struct prove_run *run)
-{
-	struct nonet_rwlock *warm = make(run, "warm");
-
-	if (nonet_rwlock_write_lock(warm, NONET_NOW) == 0)
-		prove_require(run, nonet_rwlock_unlock(warm) == 0, "can't unlock the one to warm up with");
-	(void)!nonet_rwlock_read_lock(warm, NONET_NOW);
-	nonet_rwlock_close(warm);
-	return make(run, "r");
-}
-
-static bool is_had(int64_t result)
-{
-	return result == 0 || result == -EOWNERDEAD;
-}
-
-static int self(const struct prove_run *run)
-{
-	return prove_role(run) + 1 + PROVE_ROLES * prove_companion(run);
-}
-
-/* Where this process says that it reads; companions of one role take turns by words of their own. */
-static size_t own(const struct prove_run *run)
-{
-	return READING + (size_t)prove_role(run) + (prove_companion(run) ? PROVE_ROLES : 0);
-}
-
-static void mend(struct prove_run *run, struct nonet_rwlock *rwlock)
-{
-	prove_store(run, TOLD, prove_load(run, TOLD) + 1);
-	prove_require(run, nonet_rwlock_recover(rwlock) == 0, "nonet_rwlock_recover() fails");
-}
-
-static void write_here(struct prove_run *run, int result)
-{
-	const int64_t writer = prove_load(run, WRITING);
-
-	prove_require(run, result == -EOWNERDEAD || writer == 0 || writer == self(run),
-		      "writes, while %d does and nobody said that it died", (int)writer - 1);
-	for (int i = 0; i < 2 * PROVE_ROLES; i++)
-		prove_require(run,
-			      READING + (size_t)i == own(run) || !prove_load(run, READING + (size_t)i) ||
-				      prove_killed(run, (enum prove_role)(i % PROVE_ROLES)),
-			      "writes, while %d reads", i);
-	prove_store(run, WRITING, self(run));
-}
-
-static void enter_to_write(struct prove_run *run, struct nonet_rwlock *rwlock, int result)
-{
-	write_here(run, result);
-	if (result == -EOWNERDEAD)
-		mend(run, rwlock);
-}
-
-static void leave_writing(struct prove_run *run, struct nonet_rwlock *rwlock)
-{
-	prove_require(run, prove_load(run, WRITING) == self(run), "another came to write");
-	prove_store(run, WRITING, 0);
-	prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "nonet_rwlock_unlock() fails");
-}
-
-/* @result: of read lock; one who is told of a death has it for writing. Return: whether it reads. */
-static bool enter_to_read(struct prove_run *run, struct nonet_rwlock *rwlock, int result)
-{
-	if (result == -EOWNERDEAD) {
-		enter_to_write(run, rwlock, result);
-		return false;
-	}
-	prove_store(run, own(run), 1);
-	prove_require(run, prove_load(run, WRITING) == 0, "reads, while %d writes", (int)prove_load(run, WRITING) - 1);
-	return true;
-}
-
-static void leave_reading(struct prove_run *run, struct nonet_rwlock *rwlock)
-{
-	prove_require(run, prove_load(run, WRITING) == 0, "another came to write");
-	prove_store(run, own(run), 0);
-	prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "nonet_rwlock_unlock() fails");
-}
-
-static void read_once(struct prove_run *run, struct nonet_rwlock *rwlock, int result)
-{
-	prove_require(run, is_had(result), "nonet_rwlock_read_lock() says %d", result);
-	if (enter_to_read(run, rwlock, result))
-		leave_reading(run, rwlock);
-	else
-		leave_writing(run, rwlock);
-}
-
-static void write_once(struct prove_run *run, struct nonet_rwlock *rwlock, int result)
-{
-	prove_require(run, is_had(result), "nonet_rwlock_write_lock() says %d", result);
-	enter_to_write(run, rwlock, result);
-	leave_writing(run, rwlock);
-}
+#include "prove/rwlock_scene.h"
 
 static void dies_reading(struct prove_run *run)
 {
-	prove_require(run, nonet_rwlock_read_lock(make(run, "r"), prove_deadline()) == 0, "can't read");
+	prove_require(run, nonet_rwlock_read_lock(rwlock_make(run, "r"), prove_deadline()) == 0, "can't read");
 }
 
 static void dies_writing(struct prove_run *run)
 {
-	prove_require(run, nonet_rwlock_write_lock(make(run, "r"), prove_deadline()) == 0, "can't write");
+	prove_require(run, nonet_rwlock_write_lock(rwlock_make(run, "r"), prove_deadline()) == 0, "can't write");
 }
 
 static void comes_to_write(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 
-	write_once(run, rwlock, nonet_rwlock_write_lock(rwlock, prove_deadline()));
+	rwlock_write_once(run, rwlock, nonet_rwlock_write_lock(rwlock, prove_deadline()));
 }
 
 static void comes_to_read(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 
-	read_once(run, rwlock, nonet_rwlock_read_lock(rwlock, prove_deadline()));
+	rwlock_read_once(run, rwlock, nonet_rwlock_read_lock(rwlock, prove_deadline()));
 }
 
 static void one_dies(struct prove_run *run, prove_function *function)
@@ -196,7 +71,7 @@ static bool cast_reads(const struct prove_run *run)
  */
 static void prepare(struct prove_run *run)
 {
-	held = join(run);
+	held = rwlock_join(run);
 	if (prove_state_is(run, "dead-reader") || prove_state_is(run, "dead-readers"))
 		one_dies(run, dies_reading);
 	if (prove_state_is(run, "dead-readers")) {
@@ -206,9 +81,10 @@ static void prepare(struct prove_run *run)
 	if (prove_state_is(run, "dead-writer"))
 		one_dies(run, dies_writing);
 	if (prove_state_is(run, "writer"))
-		enter_to_write(run, held, nonet_rwlock_write_lock(held, NONET_NOW));
+		rwlock_enter_to_write(run, held, nonet_rwlock_write_lock(held, NONET_NOW));
 	if (cast_reads(run))
-		prove_require(run, enter_to_read(run, held, nonet_rwlock_read_lock(held, NONET_NOW)), "can't read");
+		prove_require(run, rwlock_enter_to_read(run, held, nonet_rwlock_read_lock(held, NONET_NOW)),
+			      "can't read");
 	if (prove_state_is(run, "dead-intent"))
 		one_dies_waiting(run);
 }
@@ -224,9 +100,9 @@ static void prepare_crowd(struct prove_run *run)
 static void release(struct prove_run *run)
 {
 	if (prove_state_is(run, "writer"))
-		leave_writing(run, held);
+		rwlock_leave_writing(run, held);
 	else if (cast_reads(run))
-		leave_reading(run, held);
+		rwlock_leave_reading(run, held);
 }
 
 /* The handle that a fork of the victim inherits. */
@@ -234,44 +110,45 @@ static struct nonet_rwlock *parents;
 
 static void read_lock(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 	int result;
 
 	parents = rwlock;
 	prove_begin(run);
 	result = nonet_rwlock_read_lock(rwlock, prove_deadline());
 	prove_end(run, result);
-	read_once(run, rwlock, result);
+	rwlock_read_once(run, rwlock, result);
 }
 
 static void write_lock(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 	int result;
 
 	parents = rwlock;
+	rwlock_will_write(run);
 	prove_begin(run);
 	result = nonet_rwlock_write_lock(rwlock, prove_deadline());
 	prove_end(run, result);
-	write_once(run, rwlock, result);
+	rwlock_write_once(run, rwlock, result);
 }
 
 /* Before an operation that needs it: read, or leave. */
 static struct nonet_rwlock *reading(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 	int result = nonet_rwlock_read_lock(rwlock, NONET_NOW);
 
 	parents = rwlock;
 	if (result == -EAGAIN)
 		prove_leave(run);
-	prove_require(run, is_had(result), "nonet_rwlock_read_lock() says %d", result);
-	if (!enter_to_read(run, rwlock, result)) {
-		leave_writing(run, rwlock);
+	prove_require(run, rwlock_is_had(result), "nonet_rwlock_read_lock() says %d", result);
+	if (!rwlock_enter_to_read(run, rwlock, result)) {
+		rwlock_leave_writing(run, rwlock);
 		result = nonet_rwlock_read_lock(rwlock, NONET_NOW);
 		if (result == -EAGAIN)
 			prove_leave(run);
-		prove_require(run, result == 0 && enter_to_read(run, rwlock, result), "can't read");
+		prove_require(run, result == 0 && rwlock_enter_to_read(run, rwlock, result), "can't read");
 	}
 	return rwlock;
 }
@@ -279,14 +156,14 @@ static struct nonet_rwlock *reading(struct prove_run *run)
 /* The same, to write. */
 static struct nonet_rwlock *writing(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 	int result = nonet_rwlock_write_lock(rwlock, NONET_NOW);
 
 	parents = rwlock;
 	if (result == -EAGAIN)
 		prove_leave(run);
-	prove_require(run, is_had(result), "nonet_rwlock_write_lock() says %d", result);
-	enter_to_write(run, rwlock, result);
+	prove_require(run, rwlock_is_had(result), "nonet_rwlock_write_lock() says %d", result);
+	rwlock_enter_to_write(run, rwlock, result);
 	return rwlock;
 }
 
@@ -304,7 +181,7 @@ static void read_unlock(struct prove_run *run)
 {
 	struct nonet_rwlock *rwlock = reading(run);
 
-	prove_store(run, own(run), 0);
+	prove_store(run, rwlock_own(run), 0);
 	unlock(run, rwlock);
 }
 
@@ -312,7 +189,7 @@ static void write_unlock(struct prove_run *run)
 {
 	struct nonet_rwlock *rwlock = writing(run);
 
-	prove_store(run, WRITING, 0);
+	prove_store(run, RWLOCK_WRITING, 0);
 	unlock(run, rwlock);
 }
 
@@ -321,17 +198,18 @@ static void upgrade(struct prove_run *run)
 	struct nonet_rwlock *rwlock = reading(run);
 	int result;
 
+	rwlock_will_write(run);
 	prove_begin(run);
 	result = nonet_rwlock_upgrade(rwlock, prove_deadline());
 	prove_end(run, result);
 	if (result == -EDEADLK) {
-		leave_reading(run, rwlock);
+		rwlock_leave_reading(run, rwlock);
 		return;
 	}
 	prove_require(run, result == 0, "nonet_rwlock_upgrade() says %d", result);
-	prove_store(run, own(run), 0);
-	enter_to_write(run, rwlock, result);
-	leave_writing(run, rwlock);
+	prove_store(run, rwlock_own(run), 0);
+	rwlock_enter_to_write(run, rwlock, result);
+	rwlock_leave_writing(run, rwlock);
 }
 
 static void downgrade(struct prove_run *run)
@@ -340,37 +218,37 @@ static void downgrade(struct prove_run *run)
 	int result;
 
 	/* From here on readers may come; that nobody else writes is seen by whoever does. */
-	prove_store(run, WRITING, 0);
-	prove_store(run, own(run), 1);
+	prove_store(run, RWLOCK_WRITING, 0);
+	prove_store(run, rwlock_own(run), 1);
 	prove_begin(run);
 	result = nonet_rwlock_downgrade(rwlock);
 	prove_end(run, result);
 	prove_require(run, result == 0, "nonet_rwlock_downgrade() says %d", result);
-	leave_reading(run, rwlock);
+	rwlock_leave_reading(run, rwlock);
 }
 
 static void recover(struct prove_run *run)
 {
-	struct nonet_rwlock *rwlock = join(run);
+	struct nonet_rwlock *rwlock = rwlock_join(run);
 	int result = nonet_rwlock_write_lock(rwlock, NONET_NOW);
 
 	if (result == -EAGAIN || result == 0)
 		prove_leave(run);
 	prove_require(run, result == -EOWNERDEAD, "nonet_rwlock_write_lock() says %d", result);
-	write_here(run, result);
-	prove_store(run, TOLD, prove_load(run, TOLD) + 1);
+	rwlock_write_here(run, result);
+	prove_store(run, RWLOCK_TOLD, prove_load(run, RWLOCK_TOLD) + 1);
 	parents = rwlock;
 	prove_begin(run);
 	result = nonet_rwlock_recover(rwlock);
 	prove_end(run, result);
 	prove_require(run, result == 0, "nonet_rwlock_recover() says %d", result);
-	leave_writing(run, rwlock);
+	rwlock_leave_writing(run, rwlock);
 }
 
 /* @result: of the survivor's lock, for writing. */
 static void check_deaths(struct prove_run *run, int result)
 {
-	const bool told = prove_load(run, TOLD) > 0;
+	const bool told = prove_load(run, RWLOCK_TOLD) > 0;
 	int64_t code;
 
 	for (int i = PROVE_FIRST; i <= PROVE_SECOND; i++) {
@@ -401,19 +279,19 @@ static void survivor(struct prove_run *run)
 		prove_accompany(run, comes_to_write);
 		prove_accompany(run, comes_to_read);
 	}
-	rwlock = join(run);
+	rwlock = rwlock_join(run);
 	prove_begin(run);
 	result = nonet_rwlock_write_lock(rwlock, prove_deadline());
-	prove_require(run, is_had(result), "nonet_rwlock_write_lock() says %d", result);
-	enter_to_write(run, rwlock, result);
+	prove_require(run, rwlock_is_had(result), "nonet_rwlock_write_lock() says %d", result);
+	rwlock_enter_to_write(run, rwlock, result);
 	if (herd) {
-		leave_writing(run, rwlock);
+		rwlock_leave_writing(run, rwlock);
 		prove_companions_join(run);
 	}
 	prove_end(run, result);
 	if (!herd) {
 		check_deaths(run, result);
-		leave_writing(run, rwlock);
+		rwlock_leave_writing(run, rwlock);
 	}
 	result = nonet_rwlock_read_lock(rwlock, NONET_NOW);
 	/* The others who came may be about to write. */
@@ -431,26 +309,6 @@ static void forked(struct prove_run *run)
 	prove_require(run, nonet_rwlock_recover(parents) == -ECHILD, "the child may recover");
 }
 
-static void churn(struct prove_run *run)
-{
-	struct nonet_rwlock *rwlock = join(run);
-	int result;
-
-	for (;;) {
-		result = nonet_rwlock_read_lock(rwlock, prove_deadline());
-		prove_require(run, is_had(result), "nonet_rwlock_read_lock() says %d", result);
-		prove_require(run, result == 0 || nonet_rwlock_recover(rwlock) == 0, "can't recover");
-		prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "can't unlock what is read");
-		result = nonet_rwlock_write_lock(rwlock, prove_deadline());
-		prove_require(run, is_had(result), "nonet_rwlock_write_lock() says %d", result);
-		prove_require(run, result == -EOWNERDEAD || prove_load(run, WRITING) == 0, "two write");
-		prove_store(run, WRITING, self(run));
-		prove_require(run, result == 0 || nonet_rwlock_recover(rwlock) == 0, "can't recover");
-		prove_store(run, WRITING, 0);
-		prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "can't unlock what is written");
-	}
-}
-
 #define RWLOCK(name_, symbol_, victim_, prepare_)                                                              \
 	.name = "rwlock-" name_, .object = "rwlock", .symbol = "nonet_rwlock_" symbol_, .prepare = (prepare_), \
 	.release = release, .victim = (victim_), .survivor = survivor, .forked = forked
@@ -459,7 +317,7 @@ const struct prove_operation prove_rwlock_read = {
 	RWLOCK("read", "read_lock", read_lock, prepare),
 	.states = (const char *const[]){"free", "reader", "writer", "dead-reader", "dead-readers", "dead-writer",
 					"dead-intent", "traced", NULL},
-	.churn = churn,
+	.churn = rwlock_churn,
 };
 
 const struct prove_operation prove_rwlock_write = {

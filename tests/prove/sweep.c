@@ -177,7 +177,7 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 }
 
 /* Recorded steps of seconds that a sample may cost. */
-#define RECORDED_MAX 20000
+#define RECORDED_MAX 40000
 
 /* Of the ways of a second as far as they are known; a first's is like it. */
 static uint64_t longest(const struct prove_sweep *sweep)

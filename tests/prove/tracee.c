@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/tracee.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -123,18 +125,9 @@ bool prove_tracee_before_call(const struct prove_tracee *tracee)
 	return (trace(tracee, PTRACE_PEEKTEXT, tracee->at, 0) & 0xffff) == SYSTEM_CALL;
 }
 
-enum prove_where prove_tracee_step(struct prove_tracee *tracee)
+bool prove_tracee_timed_out(const struct prove_tracee *tracee)
 {
-	int status;
-
-	if (prove_tracee_before_call(tracee)) {
-		resume(tracee, PTRACE_SINGLESTEP);
-		return await(tracee, NONET_NOW);
-	}
-	resume(tracee, PTRACE_SINGLESTEP);
-	while (waitpid(tracee->pid, &status, __WALL) < 0 && errno == EINTR)
-		;
-	return arrived(tracee, status);
+	return tracee->where == PROVE_INSIDE && (long)registers(tracee).rax == -ETIMEDOUT;
 }
 
 /* A breakpoint was hit: be before the instruction that it hides. */
@@ -149,6 +142,52 @@ static bool hit(struct prove_tracee *tracee, uintptr_t address)
 	set_registers(tracee, values);
 	arrived(tracee, tracee->status);
 	return true;
+}
+
+/* The kernel's code in the process (vdso(7)); a victim is a fork of this process, so it is where ours is. */
+static bool in_kernels_code(uintptr_t at)
+{
+	const uintptr_t base = getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *header = (const void *)base;
+
+	return base && at >= base && at < base + header->e_shoff + (uintptr_t)header->e_shentsize * header->e_shnum;
+}
+
+/*
+ * It reads clocks, and reads them again if they have moved on meanwhile: where a step takes longer than a tick, for
+ * ever. So it is one step with its call. Nothing that is shared changes there.
+ */
+static enum prove_where leave_kernels_code(struct prove_tracee *tracee)
+{
+	const uintptr_t back = (uintptr_t)trace(tracee, PTRACE_PEEKDATA, registers(tracee).rsp, 0);
+	const long word = plant(tracee, back);
+	int status;
+
+	do {
+		resume(tracee, PTRACE_CONT);
+		while (waitpid(tracee->pid, &status, __WALL) < 0 && errno == EINTR)
+			;
+		if (arrived(tracee, status) == PROVE_GONE)
+			return PROVE_GONE;
+	} while (!hit(tracee, back));
+	unplant(tracee, back, word);
+	return tracee->where;
+}
+
+enum prove_where prove_tracee_step(struct prove_tracee *tracee)
+{
+	int status;
+
+	if (prove_tracee_before_call(tracee)) {
+		resume(tracee, PTRACE_SINGLESTEP);
+		return await(tracee, NONET_NOW);
+	}
+	resume(tracee, PTRACE_SINGLESTEP);
+	while (waitpid(tracee->pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	arrived(tracee, status);
+	return tracee->where == PROVE_INSIDE && in_kernels_code(tracee->at) ? leave_kernels_code(tracee)
+									    : tracee->where;
 }
 
 /* It was asleep on its way to a breakpoint, and has stopped: there, or before. */

@@ -61,6 +61,9 @@ enum prove_where prove_tracee_wake(struct prove_tracee *tracee);
 /* Whether the next instruction is a system call. */
 bool prove_tracee_before_call(const struct prove_tracee *tracee);
 
+/* After a step through a system call: whether it was one that waited until its time was up. */
+bool prove_tracee_timed_out(const struct prove_tracee *tracee);
+
 /* Trace it no longer: it goes on as an actor. One that sleeps has to wake first: false if it never does. */
 bool prove_tracee_detach(struct prove_tracee *tracee, struct prove_actor *ret_actor);
 
