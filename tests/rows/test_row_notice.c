@@ -66,8 +66,8 @@ static nonet_time take_over_once(struct notice *notice)
 }
 
 /*
- * A busy machine is late often, and who has to look himself is late by an interval, 100 ms, each time. So the quickest
- * is judged, up to four times, and that most didn't look themselves. The true median is a benchmark's.
+ * A busy machine is late, and who has to look himself is late by nearly an interval, 100 ms, each time: half of that is
+ * the limit here. How few microseconds it is on an idle one is a benchmark's to say.
  */
 #define TRIES 4
 
@@ -88,9 +88,8 @@ static void measure(const struct row_kind *kind, const char *what, size_t reside
 			  kind->name, what, (unsigned long long)count, (long long)times[count / 2] / 1000,
 			  (long long)times[count - 1] / 1000);
 		tries++;
-	} while (times[0] >= NONET_MS(1) * test_slowness() && tries < TRIES);
-	test_check(times[0] < NONET_MS(1) * test_slowness());
-	test_check(times[count / 2] < NONET_MS(90) * test_slowness());
+	} while (times[count / 2] >= NONET_MS(50) * test_slowness() && tries < TRIES);
+	test_check(times[count / 2] < NONET_MS(50) * test_slowness());
 	test_prove(kind->name, 6, tries * count, 0);
 	free(times);
 	munmap(notice, sizeof(*notice));
