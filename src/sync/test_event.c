@@ -5,6 +5,7 @@
 
 #include "harness/domain.h"
 #include "harness/kill.h"
+#include "harness/prove.h"
 #include "harness/test.h"
 #include "sync/event.h"
 
@@ -246,11 +247,12 @@ DOMAIN_TEST(killed_setters_leave_it_whole)
 {
 	struct test_random random = test_random_init(test_seed(), 4);
 	struct nonet_event *event = make(NULL);
-	const uint64_t kills = test_scaled(500) > 20 ? test_scaled(500) : 20;
+	const nonet_time end = test_kills_end();
+	uint64_t kills = 0;
 
 	(void)side;
 	(void)argument;
-	for (uint64_t i = 0; i < kills; i++) {
+	for (; test_clock() < end; kills++) {
 		struct test_child *waiter = test_child_until(wait_for_it, NULL);
 		struct test_child *setter = test_child_until(set_for_ever, NULL);
 		uint64_t before;
@@ -262,6 +264,7 @@ DOMAIN_TEST(killed_setters_leave_it_whole)
 		test_check_equal(test_child_join(waiter), 0);
 		test_check_equal(nonet_event_clear(event), 1);
 	}
+	test_prove("event-set", 5, kills, 0);
 	nonet_event_close(event);
 	return 0;
 }
@@ -297,6 +300,8 @@ DOMAIN_TEST(a_child_opens_its_own)
 	return 0;
 }
 
+static const struct test_fixture long_one = {.time = NONET_S(240)};
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,7 +312,7 @@ int main(void)
 		test_case(a_waker_who_died_keeps_nobody_asleep),
 		test_case(a_count_that_goes_round_is_another_count),
 		test_case(who_remembers_the_count_misses_nothing),
-		test_case(killed_setters_leave_it_whole),
+		test_case_with(killed_setters_leave_it_whole, &long_one),
 		test_case(a_child_opens_its_own),
 	};
 	return test_main(tests);

@@ -11,6 +11,7 @@
 #include "harness/deadline.h"
 #include "harness/fault_private.h"
 #include "harness/process.h"
+#include "harness/prove.h"
 #include "harness/watchdog.h"
 #include "sys/fault.h"
 
@@ -119,6 +120,7 @@ void test_fault_sweep_at(const char *file, int line, const struct test_operation
 
 	test_note("fault sweep: %s: %zu injections, %zu failures (%zu calls, %zu faults hit, %zu absorbed)",
 		  operation->name, result.injections, result.failures, result.calls, result.fired, result.absorbed);
+	test_prove_note(operation->name, 10, result.injections, result.failures);
 	if (result.failures > 0)
 		test_fail_at(file, line, "fault sweep: %s: %zu failures", operation->name, result.failures);
 	if (result.calls == 0)

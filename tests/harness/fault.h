@@ -71,7 +71,7 @@ struct test_sweep {
 
 /*
  * Prints "fault sweep: NAME: N injections, F failures", and each failure; fails the test if there are any, if the
- * operation makes no call, or if less than half of the faults were hit.
+ * operation makes no call, or if less than half of the faults were hit. The table of proofs has it in row 10 (prove.h).
  */
 #define test_fault_sweep(...) test_fault_sweep_at(TEST_HERE, __VA_ARGS__, NULL)
 /* The same, with the figures: @operation, @ret_sweep. */

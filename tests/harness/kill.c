@@ -4,6 +4,8 @@
 #include <poll.h>
 
 #include "harness/deadline.h"
+#include "harness/scale.h"
+#include "harness/watchdog.h"
 
 int test_kill_at_random_at(const char *file, int line, struct test_child *child, nonet_time minimum, nonet_time maximum,
 			   struct test_random *random)
@@ -15,4 +17,13 @@ int test_kill_at_random_at(const char *file, int line, struct test_child *child,
 	/* This doesn't wait for something to have happened by then: the random moment is the test. */
 	test_poll(&ended, 1, moment);
 	return test_kill_if_running_at(file, line, child);
+}
+
+nonet_time test_kills_end(void)
+{
+	const nonet_time scaled = (nonet_time)test_scaled(NONET_S(100));
+	const nonet_time duration = scaled < NONET_S(100) ? scaled : 36 * scaled;
+
+	test_watchdog_extend(duration + NONET_S(60));
+	return test_clock() + duration;
 }

@@ -3,10 +3,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "harness/fail.h"
 
 /* Deeper than any test goes; a bound because processes come and go while they are read. */
 #define MAX_DEPTH    8
@@ -190,4 +195,22 @@ void test_describe_process(pid_t pid, FILE *out)
 {
 	describe(pid, 0, out);
 	fflush(out);
+}
+
+pid_t test_raw_child(pid_t number)
+{
+	const pid_t wanted[] = {number};
+	struct clone3_arguments {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+			set_tid_size, cgroup;
+	} arguments = {
+		.exit_signal = SIGCHLD,
+		.set_tid = number ? (uintptr_t)wanted : 0,
+		.set_tid_size = number ? 1 : 0,
+	};
+	const pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return (pid_t)test_must(pid);
 }

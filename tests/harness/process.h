@@ -28,6 +28,13 @@ void test_describe_process(pid_t pid, FILE *out);
  */
 size_t test_process_children(pid_t pid, pid_t *ret_pids, size_t max);
 
+/*
+ * A child of clone(2) itself: the C library knows nothing of it, and gives it no list of robust mutexes. It dies with
+ * its parent. @number: the process id that it has to get, which only root can choose; or 0.
+ * Return: as fork(2).
+ */
+pid_t test_raw_child(pid_t number);
+
 /* Up to @size - 1 bytes of a small file as a string without its last newline; "" if it can't be read. */
 void test_read_file(const char *path, char *ret_text, size_t size);
 

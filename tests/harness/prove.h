@@ -15,4 +15,10 @@
 	test_prove_at(__FILE__, __LINE__, (operation), (row), (points), (failures))
 void test_prove_at(const char *file, int line, const char *operation, int row, uint64_t points, uint64_t failures);
 
+/* The same without a comment or a judgement, which are the caller's. */
+void test_prove_note(const char *operation, int row, uint64_t points, uint64_t failures);
+
+/* Here it can't be tried: says @why, and so will the table. */
+void test_prove_not(const char *operation, int row, const char *why);
+
 #endif

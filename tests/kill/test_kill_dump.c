@@ -128,7 +128,7 @@ DOMAIN_TEST(an_owner_that_dumps_core_is_taken_over_meanwhile)
 		}
 		test_note("owners that dump 512 MiB: the next one had it after %lld us at most",
 			  (long long)latest / 1000);
-		test_prove("mutex", 6, turns, late);
+		test_prove("mutex-lock", 6, turns, late);
 	}
 	nonet_mutex_close(mutex);
 	munmap((void *)taken_at, 4096);
@@ -239,7 +239,7 @@ DOMAIN_TEST(nothing_is_written_once_a_dump_is_taken_for_a_death)
 	} else {
 		for (uint64_t i = 0; i < turns; i++)
 			bad += dump_once(mutex, &reading);
-		test_prove("mutex", 6, turns, bad);
+		test_prove("mutex-lock", 6, turns, bad);
 	}
 	nonet_mutex_close(mutex);
 	close(reading.file);

@@ -15,6 +15,7 @@
 
 #include "harness/domain.h"
 #include "harness/kill.h"
+#include "harness/prove.h"
 #include "harness/test.h"
 
 #define WORKERS 4
@@ -130,7 +131,8 @@ DOMAIN_TEST(random_kills_leave_a_lock_whole)
 	struct nonet_rwlock *rwlock = NULL;
 	struct test_random random = test_random_init(test_seed(), 3);
 	struct test_child *workers[WORKERS];
-	const uint64_t kills = test_scaled(2000);
+	const nonet_time end = test_kills_end();
+	uint64_t kills = 0;
 	int result;
 
 	(void)side;
@@ -138,7 +140,7 @@ DOMAIN_TEST(random_kills_leave_a_lock_whole)
 	test_check_equal(nonet_rwlock_create("rwlock:r", NULL, &rwlock, NULL), 0);
 	for (int i = 0; i < WORKERS; i++)
 		workers[i] = test_child_until(work, arena);
-	for (uint64_t i = 0; i < kills; i++) {
+	for (; test_clock() < end; kills++) {
 		const uint64_t which = test_random_next(&random) % WORKERS;
 
 		test_check_equal(test_kill_at_random(workers[which], 0, NONET_US(1500), &random), 1);
@@ -154,6 +156,7 @@ DOMAIN_TEST(random_kills_leave_a_lock_whole)
 		(unsigned long long)atomic_load(&arena->reads), (unsigned long long)atomic_load(&arena->writes),
 		(unsigned long long)atomic_load(&arena->upgrades));
 	test_check(atomic_load(&arena->deaths) > 0 && atomic_load(&arena->upgrades) > 0);
+	test_prove("rwlock-read, -write, -upgrade", 5, kills, 0);
 	nonet_rwlock_close(rwlock);
 	munmap(arena, sizeof(*arena));
 	return 0;
@@ -203,7 +206,8 @@ DOMAIN_TEST(random_kills_leave_a_condition_whole)
 	struct nonet_mutex *mutex = NULL;
 	struct test_random random = test_random_init(test_seed(), 4);
 	struct test_child *workers[WORKERS];
-	const uint64_t kills = test_scaled(2000);
+	const nonet_time end = test_kills_end();
+	uint64_t kills = 0;
 	uint64_t before;
 
 	(void)side;
@@ -212,7 +216,7 @@ DOMAIN_TEST(random_kills_leave_a_condition_whole)
 	test_check_equal(nonet_condition_place(arena->condition, &made, &condition, NULL), 0);
 	for (int i = 0; i < WORKERS; i++)
 		workers[i] = test_child_until(pass_the_baton, arena);
-	for (uint64_t i = 0; i < kills; i++) {
+	for (; test_clock() < end; kills++) {
 		const uint64_t which = test_random_next(&random) % WORKERS;
 
 		test_check_equal(test_kill_at_random(workers[which], 0, NONET_US(1500), &random), 1);
@@ -228,6 +232,7 @@ DOMAIN_TEST(random_kills_leave_a_condition_whole)
 		(unsigned long long)kills, (unsigned long long)atomic_load(&arena->deaths),
 		(unsigned long long)atomic_load(&arena->baton), (unsigned long long)atomic_load(&arena->reads));
 	test_check(atomic_load(&arena->reads) > 0);
+	test_prove("condition-wait", 5, kills, 0);
 	nonet_condition_close(condition);
 	nonet_mutex_close(mutex);
 	munmap(arena, sizeof(*arena));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is dead, and who isn't: an owner that is stopped, whose number another process got, that executes another program
- * or forks.
+ * Who is dead, and who isn't: an owner whose number another process got, also where the kernel left no mark, one that
+ * executes another program or forks; and one who is stopped while he joins.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "domain/domain.h"
 #include "domain/life.h"
 #include "harness/domain.h"
+#include "harness/process.h"
 #include "harness/prove.h"
 #include "harness/test.h"
 #include "sync/mutex.h"
@@ -38,42 +39,6 @@ static struct nonet_mutex *reach(void)
 
 	test_check_equal(nonet_mutex_open("mutex:m", &mutex, NULL), 0);
 	return mutex;
-}
-
-static int hold(struct test_child_side *side, void *argument)
-{
-	struct nonet_mutex *mutex = reach();
-
-	(void)argument;
-	test_check_equal(nonet_mutex_lock(mutex, NONET_FOREVER), 0);
-	test_report(side, "ready");
-	test_await(side, "let go");
-	test_check_equal(nonet_mutex_unlock(mutex), 0);
-	nonet_mutex_close(mutex);
-	return 0;
-}
-
-/* Row 17. */
-DOMAIN_TEST(a_stopped_owner_is_never_taken_for_dead)
-{
-	struct nonet_mutex *mutex = make();
-	struct test_child *owner = test_child_until(hold, NULL);
-	const uint64_t looks = test_scaled(100); /* 10 s in all, at an interval each */
-
-	(void)side;
-	(void)argument;
-	test_child_stop(owner);
-	for (uint64_t i = 0; i < looks; i++)
-		test_check_equal(nonet_mutex_lock(mutex, nonet_after(DOMAIN_INTERVAL)), -ETIMEDOUT);
-	test_check_equal(nonet_mutex_lock(mutex, nonet_after(3 * DOMAIN_INTERVAL)), -ETIMEDOUT);
-	test_child_continue(owner);
-	test_child_tell(owner, "let go");
-	test_check_equal(nonet_mutex_lock(mutex, nonet_after(NONET_S(10))), 0);
-	test_check_equal(test_child_join(owner), 0);
-	test_check_equal(nonet_mutex_unlock(mutex), 0);
-	nonet_mutex_close(mutex);
-	test_prove("mutex", 17, looks + 1, 0);
-	return 0;
 }
 
 #define HELD 3
@@ -119,7 +84,7 @@ DOMAIN_TEST(one_that_is_stopped_while_it_joins_is_in_nobodys_way)
 	test_child_continue(stopped);
 	test_kill(stopped);
 	nonet_mutex_close(mutex);
-	test_prove("domain join", 17, 2 * HELD, 0);
+	test_prove("domain-join", 17, 2 * HELD, 0);
 	return 0;
 }
 
@@ -162,7 +127,7 @@ DOMAIN_TEST(an_owner_that_executes_another_program_is_dead)
 		test_check_equal(test_child_join(child), 0);
 	}
 	nonet_mutex_close(mutex);
-	test_prove("mutex", 12, points, 0);
+	test_prove("mutex-lock", 12, points, 0);
 	return 0;
 }
 
@@ -207,27 +172,8 @@ DOMAIN_TEST(an_owner_whose_children_come_and_go_is_alive)
 	}
 	test_check_equal(nonet_mutex_unlock(mutex), 0);
 	nonet_mutex_close(mutex);
-	test_prove("mutex", 12, points * 3, 0);
+	test_prove("mutex-lock", 12, points * 3, 0);
 	return 0;
-}
-
-/* A child of clone(2) itself: the C library gives it no list of robust mutexes. */
-static pid_t raw_child(pid_t number)
-{
-	const pid_t wanted[] = {number};
-	struct clone3_arguments {
-		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
-			set_tid_size, cgroup;
-	} arguments = {
-		.exit_signal = SIGCHLD,
-		.set_tid = number ? (uintptr_t)wanted : 0,
-		.set_tid_size = number ? 1 : 0,
-	};
-	const pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
-
-	if (pid == 0)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return (pid_t)test_must(pid);
 }
 
 DOMAIN_TEST(a_child_without_a_list_is_known_by_its_life_lock)
@@ -241,7 +187,7 @@ DOMAIN_TEST(a_child_without_a_list_is_known_by_its_life_lock)
 	/* What the child inherits knows already that lists can be used. */
 	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), 0);
 	test_check_equal(nonet_mutex_unlock(mutex), 0);
-	child = raw_child(0);
+	child = test_raw_child(0);
 	if (child == 0) {
 		struct nonet_mutex *own = reach();
 		const int result = nonet_mutex_lock(own, NONET_NOW);
@@ -313,7 +259,7 @@ static uint64_t reuse_once(struct nonet_mutex *mutex, struct domain *domain, uin
 		_exit(lock_and_end(&own) == 0 ? 0 : 1);
 	test_check_equal(wait_for(first), 0);
 	owner = atomic_load(&mutex->shared->claim);
-	second = raw_child(first);
+	second = test_raw_child(first);
 	if (second == 0) {
 		result = (char)successor(turn % 2);
 		if (write(word[1], &result, 1) != 1)
@@ -357,7 +303,7 @@ DOMAIN_TEST(another_with_the_dead_ones_number_is_another)
 	close(word[0]);
 	close(word[1]);
 	nonet_mutex_close(mutex);
-	test_prove("mutex", 13, turns, wrong);
+	test_prove("mutex-lock", 13, turns, wrong);
 	return 0;
 }
 
@@ -366,7 +312,6 @@ static const struct test_fixture long_one = {.time = NONET_S(240)};
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case_with(a_stopped_owner_is_never_taken_for_dead, &long_one),
 		test_case(one_that_is_stopped_while_it_joins_is_in_nobodys_way),
 		test_case_with(an_owner_that_executes_another_program_is_dead, &long_one),
 		test_case_with(an_owner_whose_children_come_and_go_is_alive, &long_one),

@@ -1,6 +1,6 @@
 """./dev prove: sweep the operations, hunt the mutants, run the rows that are programs of their own; one table.
 
-usage: prove.py --build DIR [--full] [--json FILE] [--row N[,N...]] [--no-mutants] [OPERATION...]
+usage: prove.py --build DIR [--full] [--json FILE] [--row N[,N...]] [--no-mutants] [--no-others] [OPERATION...]
 
 Writes FILE, by default BUILD/prove.json: a list of {operation, row, points, failures, mutants, mutants_caught}. Exits 0
 if there was no failure and each mutant was caught, 1 if not, 77 where nothing can be stepped through.
@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import tomllib
@@ -20,7 +21,8 @@ import mutants
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SECONDS = 3600
+SECONDS = 3600  # that a program of its own may take, if its row doesn't say
+GRACE = 20  # that one may take to end what it has started
 SWEPT = {1, 2, 3, 4, 5, 12}  # rows that the sweeps play; rows.toml has the others
 
 
@@ -31,6 +33,7 @@ class Prove:
         self.program = self.build / "tests/prove/prove"
         self.rows = {int(row) for row in args.row.split(",")} if args.row else None
         self.results = []
+        self.untried = []
         self.bad = []
 
     def wants(self, row, operations):
@@ -106,60 +109,69 @@ class Prove:
         """Add what a program of its own has told."""
         if self.rows is not None and told["row"] not in self.rows:
             return
+        if "untried" in told:
+            self.untried.append(told)
+            return
         entry = self.entry(told["operation"], told["row"])
         for key in ("points", "failures", "mutants", "mutants_caught"):
             entry[key] += told.get(key, 0)
 
-    def tests(self, names, seconds):
-        """Meson's tests that say by NONET_PROVE_JSON what they tried."""
-        told = self.build / "prove-tests.json"
-        told.unlink(missing_ok=True)
-        command = ["meson", "test", "-C", str(self.build), "--no-rebuild", "--logbase", "prove-tests", *names]
-        environment = {**os.environ, "NONET_PROVE_JSON": str(told)}
-        result = subprocess.run(
+    def call(self, command, seconds, **more):
+        """Run it to its end, or to the end of its time; Meson ends its tests when it is interrupted."""
+        environment = {**os.environ, "BUILD": str(self.build), **more}
+        with subprocess.Popen(
             command,
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=seconds,
-            check=False,
-        )
-        if result.returncode != 0:
-            self.bad.append(f"{' '.join(command)}: status {result.returncode}")
-            print(result.stdout)
-        return told.read_text(encoding="utf-8") if told.exists() else ""
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+                try:
+                    output, _ = process.communicate(timeout=GRACE)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    output, _ = process.communicate()
+                self.bad.append(f"{' '.join(command)}: isn't through after {seconds} s")
+        if process.returncode != 0:
+            self.bad.append(f"{' '.join(command)}: status {process.returncode}")
+            print(output)
+        return output
 
-    def command(self, command, seconds):
-        environment = {**os.environ, "BUILD": str(self.build)}
-        result = subprocess.run(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=seconds, check=False
-        )
-        if result.returncode != 0:
-            self.bad.append(f"{' '.join(command)}: status {result.returncode}")
-            print(result.stdout)
-        return result.stdout
+    def tests(self, names, seconds):
+        """Meson's tests that say by NONET_PROVE_JSON what they tried."""
+        told = self.build / "prove-tests.json"
+        told.unlink(missing_ok=True)
+        # Their programs aren't built by default: Meson does it before it begins.
+        command = ["meson", "test", "-C", str(self.build), "--logbase", "prove-tests", "--print-errorlogs", *names]
+        self.call(command, seconds, NONET_PROVE_JSON=str(told))
+        return told.read_text(encoding="utf-8") if told.exists() else ""
 
     def others(self):
         """Rows that are programs of their own."""
-        with open(HERE / "rows.toml", "rb") as file:
+        with open(self.args.rows, "rb") as file:
             listed = tomllib.load(file).get("row", [])
         for row in listed:
-            if self.args.operations or (self.rows is not None and not self.rows & set(row["rows"])):
+            wanted = set(row["rows"]) if self.rows is None else self.rows & set(row["rows"])
+            if self.args.operations or not wanted:
                 continue
             what = " ".join(row.get("command", row.get("tests", [])))
             seconds = row.get("seconds", SECONDS)
             try:
-                text = self.tests(row["tests"], seconds) if "tests" in row else self.command(row["command"], seconds)
+                text = self.tests(row["tests"], seconds) if "tests" in row else self.call(row["command"], seconds)
                 told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
                 for entry in told:
                     self.tell(entry)
-            except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired) as error:
-                self.bad.append(f"{what}: {error}")
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                self.bad.append(f"{what}: {error!r}")
                 continue
-            if not told:
-                self.bad.append(f"{what}: says nothing")
+            for number in sorted(wanted - {entry["row"] for entry in told}):
+                self.bad.append(f"{what}: says nothing of row {number}")
             for entry in told:
                 if entry["failures"] or entry.get("mutants", 0) != entry.get("mutants_caught", 0):
                     self.bad.append(f"{what}: {entry}")
@@ -168,7 +180,8 @@ class Prove:
         self.sweep()
         if not self.args.no_mutants:
             self.hunt()
-        self.others()
+        if not self.args.no_others:
+            self.others()
         self.results.sort(key=lambda entry: (entry["row"], entry["operation"]))
         path = pathlib.Path(self.args.json) if self.args.json else self.build / "prove.json"
         path.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
@@ -179,6 +192,8 @@ class Prove:
         points = sum(entry["points"] for entry in self.results)
         failures = sum(entry["failures"] for entry in self.results)
         print(f"{points} points, {failures} failures, {caught} of {planted} mutants caught")
+        for told in self.untried:
+            print(f"not tried here: row {told['row']}, {told['operation']}: {told['untried']}")
         for sentence in self.bad:
             print(f"BROKEN  {sentence}")
         return 1 if self.bad or not points else 0
@@ -192,6 +207,8 @@ def main():
     parser.add_argument("--row")
     parser.add_argument("--time", type=int, help="begin no run of the sweeps after so many seconds")
     parser.add_argument("--no-mutants", action="store_true")
+    parser.add_argument("--no-others", action="store_true", help="only what this sweeps itself")
+    parser.add_argument("--rows", default=str(HERE / "rows.toml"))
     parser.add_argument("--sanitized", default="none")
     parser.add_argument("operations", nargs="*")
     args = parser.parse_args()

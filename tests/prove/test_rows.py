@@ -1,0 +1,95 @@
+"""prove.py's rows that are programs of their own: what they tell is added up, and what goes wrong is told.
+
+usage: test_rows.py
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import sys
+import tempfile
+
+import prove
+
+# Instead of Meson: tells what the names of its tests are; "fail" fails, "hang" ends only when it is interrupted.
+MESON = """#!/usr/bin/env python3
+import os, signal, sys
+names = sys.argv[sys.argv.index("--print-errorlogs") + 1:]
+with open(os.environ["NONET_PROVE_JSON"], "a") as told:
+    for name in names:
+        if name.startswith("{"):
+            told.write(name + "\\n")
+if "hang" in names:
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        sys.exit(130)
+sys.exit("fail" in names)
+"""
+
+
+def line(operation, row, points=1, failures=0, **more):
+    pairs = {"operation": operation, "row": row, "points": points, "failures": failures, **more}
+    return "{" + ", ".join(f'"{key}": {value!r}'.replace("'", '"') for key, value in pairs.items()) + "}"
+
+
+def entry(rows, tests, more=""):
+    names = ", ".join(f"'{name}'" for name in tests)
+    return f"[[row]]\nrows = {rows}\ntests = [{names}]\n{more}\n"
+
+
+def main():
+    lines, bad = [], 0
+
+    def say(good, what):
+        nonlocal bad
+        bad += not good
+        lines.append(good)
+        print(f"{'ok' if good else 'not ok'} {len(lines)} - {what}", flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        (directory / "meson").write_text(MESON, encoding="utf-8")
+        (directory / "meson").chmod(0o755)
+        os.environ["PATH"] = f"{directory}:{os.environ['PATH']}"
+
+        def run(text, row=None):
+            listed = directory / "rows.toml"
+            listed.write_text(text, encoding="utf-8")
+            tried = prove.Prove(argparse.Namespace(build=name, row=row, rows=str(listed), operations=[]))
+            with contextlib.redirect_stdout(sys.stderr):
+                tried.others()
+            return tried
+
+        tried = run(entry([5, 6], [line("lock", 5, 3), line("lock", 5, 4), line("lock", 6)]))
+        say(not tried.bad and len(tried.results) == 2, "what a test tells is in the table, once for each row")
+        say(tried.results[0]["points"] == 7, "what is told twice is added up")
+        tried = run(entry([5, 6], [line("lock", 5), line("lock", 6)]), row="6")
+        say([told["row"] for told in tried.results] == [6] and not tried.bad, "only rows that are wanted are taken")
+        say(not run(entry([5], ["fail"]), row="6").bad, "what has no such row isn't run")
+        tried = run(entry([13], [line("lock", 13, 0, untried="not root")]))
+        say(not tried.results and not tried.bad and len(tried.untried) == 1, "what can't be tried here is told")
+
+        tried = run("[[row]]\nrows = [19]\ncommand = ['echo', '" + line("model", 19, 9) + "']\n")
+        say(not tried.bad and tried.results[0]["points"] == 9, "a command tells by its output")
+
+        for what, text, wanted in (
+            ("a test that fails", entry([5], [line("lock", 5), "fail"]), "status 1"),
+            ("a failure that is told", entry([5], [line("lock", 5, 3, 1)]), "'failures': 1"),
+            ("a mutant that isn't caught", entry([5], [line("lock", 5, mutants=2, mutants_caught=1)]), "'mutants': 2"),
+            ("a row of which nothing is said", entry([5, 6], [line("lock", 5)]), "says nothing of row 6"),
+            ("half a line", entry([5], ["{"]), "JSONDecodeError"),
+            ("a line without its row", entry([5], ['{"operation": "lock"}']), "KeyError"),
+            ("one that hangs", entry([5], [line("lock", 5), "hang"], "seconds = 1"), "isn't through after 1 s"),
+            ("a program that isn't there", "[[row]]\nrows = [5]\ncommand = ['/nowhere']\n", "FileNotFoundError"),
+            ("a command that fails", "[[row]]\nrows = [5]\ncommand = ['false']\n", "status 1"),
+        ):
+            told = run(text).bad
+            say(any(wanted in sentence for sentence in told), f"{what} breaks the proof")
+    print(f"1..{len(lines)}")
+    return bad != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
