@@ -2,8 +2,10 @@
 #include "prove/sweep.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/deadline.h"
@@ -149,7 +151,11 @@ bool prove_first(struct prove_sweep *sweep, const struct prove_point *point, str
 	if (!prove_path_reach(&sweep->path, point->first, scene, tracee, PROVE_FIRST, sweep->operation, sweep->symbol))
 		return false;
 	prove_note(sweep, tracee, point->first);
-	if (tracee->where == PROVE_GONE)
+	/* A breakpoint of ours that somebody else ran into: it is stepped to, where there is none. */
+	if (tracee->where == PROVE_GONE && WIFSIGNALED(tracee->status) && WTERMSIG(tracee->status) == SIGTRAP &&
+	    !scene->stepping)
+		scene->astray = true;
+	else if (tracee->where == PROVE_GONE)
 		prove_failed(&scene->run, "it ended in the middle of the operation, with status 0x%x", tracee->status);
 	return tracee->where != PROVE_GONE;
 }
@@ -226,12 +232,13 @@ uint64_t prove_every(const struct prove_sweep *sweep)
 
 bool prove_is_news(const struct prove_sweep *sweep, size_t index)
 {
+	const struct prove_operation *operation = sweep->operation;
 	const struct prove_step *step = &sweep->path.steps[index];
 
 	if (sweep->options->sample == 0 || step->distinct)
 		return true;
-	/* Where each point is stepped to, these would take minutes. */
-	return !sweep->operation->threads && step->occurrence <= ROUNDS;
+	/* Where each point is stepped to, or waits for who looks after an interval, these would take minutes. */
+	return !operation->threads && operation->bound < PROVE_BOUND_WATCHER && step->occurrence <= ROUNDS;
 }
 
 void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor)
