@@ -310,6 +310,8 @@ int nonet_subscriber_arm(struct nonet_subscriber *subscriber)
 {
 	int error = subscriber_start(subscriber);
 
+	if (error >= 0)
+		error = object_check_domain(&subscriber->channel.object);
 	return error < 0 ? error : waitable_arm(&subscriber->waitable);
 }
 

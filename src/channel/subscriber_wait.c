@@ -189,7 +189,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		return result == 0 && !wait_has_news(subscriber) ? -EPIPE : result;
 	}
 	if (deadline == NONET_NOW)
-		return subscriber_find(subscriber, ret_found) == 1 ? 1 : -EAGAIN;
+		return subscriber_find(subscriber, ret_found) == 1 ? 1 : object_not_now(&subscriber->channel.object);
 	if (polls) {
 		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 			return -ETIMEDOUT;

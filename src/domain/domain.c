@@ -214,7 +214,7 @@ int domain_directory(struct domain *domain, int *ret_directory)
 	return 0;
 }
 
-int domain_open_again(struct domain *domain, int *ret_fd)
+static int domain_try_open(struct domain *domain, int *ret_fd)
 {
 	int directory;
 	int fd;
@@ -232,6 +232,16 @@ int domain_open_again(struct domain *domain, int *ret_fd)
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+int domain_open_again(struct domain *domain, int *ret_fd)
+{
+	const int error = domain_try_open(domain, ret_fd);
+
+	/* Where nobody could be asked, nothing new is known. */
+	if (error == 0 || error == -ESTALE)
+		atomic_store_explicit(&domain->removed, error == -ESTALE, memory_order_relaxed);
+	return error;
 }
 
 static int domain_check_file(const struct stat *status, const char *path, struct nonet_error *reterr)

@@ -37,6 +37,7 @@ struct domain {
 	} file, directory_file; /* .domain, and the directory */
 	struct guard_map map;
 	uint64_t id[2];
+	atomic_bool removed; /* as domain_open_again() found it last */
 
 	uint32_t member;
 	uint32_t member_generation;

@@ -93,6 +93,20 @@ static inline bool object_is_surely_fine(const struct object *object)
 	return sys_generation_is_surely(object->generation) && !guard_map_is_poisoned(&object->map);
 }
 
+/* Whether the domain was removed, as far as this process has noticed by now: 0, -ESTALE. Cheap. */
+static inline int object_check_domain(const struct object *object)
+{
+	return atomic_load_explicit(&object->domain->removed, memory_order_relaxed) ? -ESTALE : 0;
+}
+
+/* What is said to who may not wait: -EAGAIN, unless he would wait for ever, -ESTALE. */
+static inline int object_not_now(const struct object *object)
+{
+	const int error = object_check_domain(object);
+
+	return error < 0 ? error : -EAGAIN;
+}
+
 /* What a slow path asks besides: whether a peer found it damaged. 0, -EBADMSG. */
 int object_check_shared(const struct object *object);
 

@@ -295,6 +295,8 @@ int nonet_semaphore_arm(struct nonet_semaphore *semaphore)
 {
 	int error = semaphore_start(semaphore);
 
+	if (error >= 0 && semaphore->shared)
+		error = object_check_domain(&semaphore->object);
 	return error < 0 ? error : waitable_arm(&semaphore->waitable);
 }
 

@@ -271,7 +271,7 @@ static int semaphore_wait_in_turn(struct nonet_semaphore *semaphore, uint64_t ow
 		if (got == permits)
 			return 0;
 		if (deadline == NONET_NOW)
-			result = -EAGAIN;
+			result = object_not_now(&semaphore->object);
 		else if (marked)
 			result = semaphore_sleep(semaphore, seen, deadline);
 		if (result == 0)

@@ -4,6 +4,7 @@
 #include "domain/life.h"
 #include "sync/doorbell_private.h"
 #include "sys/event.h"
+#include "sys/files.h"
 #include "sys/futex.h"
 #include "sys/pipe.h"
 #include "sys/thread.h"
@@ -15,10 +16,14 @@
  *     bells are waiting for, as a waiter would.
  *   - A waker may be killed between making an object ready and ringing; a peer may write over the table, or replace a
  *     FIFO; there may be no descriptor left to ring with. So it looks at all armed bells every DOMAIN_INTERVAL.
+ *   - In a domain that was removed nobody may be left who rings: all bells there are rung, and who calls then is told
+ *     -ESTALE.
  *
  * It sleeps for good while none is armed. Looking takes no system call; a whole interval without a wake asks about the
- * owners by their life locks too.
+ * owners by their life locks too, and every KEEPER_ASKS the domains are looked for.
  */
+
+#define KEEPER_ASKS NONET_S(1)
 
 /* What a look finds: whose life is slept on. The first word of the sleep is the helper's own. */
 #define KEEPER_OWNERS (SYS_FUTEX_MANY - 1)
@@ -83,6 +88,28 @@ static void keeper_add_words(const struct keeper_owner *owners, int count, struc
 	}
 }
 
+/* Under the lock, in which this is done to few: once in KEEPER_ASKS, of each domain. */
+static void keeper_ask_domains(void)
+{
+	static nonet_time next;
+	struct domain *last = NULL;
+	struct list *node;
+	int fd;
+
+	if (nonet_clock() < next)
+		return;
+	next = nonet_after(KEEPER_ASKS);
+	for (node = keeper_bells.next; node != &keeper_bells; node = node->next) {
+		const struct doorbell *bell = container_of(node, struct doorbell, all);
+
+		if (!bell->armed || bell->object->domain == last)
+			continue;
+		last = bell->object->domain;
+		if (domain_open_again(last, &fd) == 0)
+			sys_close(&fd);
+	}
+}
+
 /* Under the lock. Return: how many @owners have what is waited for; *@ret_armed: how many bells are. */
 static int keeper_look(struct keeper_owner *owners, unsigned *ret_armed)
 {
@@ -97,7 +124,9 @@ static int keeper_look(struct keeper_owner *owners, unsigned *ret_armed)
 
 		if (!bell->armed)
 			continue;
-		result = bell->job->look(bell->argument, found, KEEPER_OWNERS - count);
+		result = object_check_domain(bell->object) < 0
+				 ? DOORBELL_READY
+				 : bell->job->look(bell->argument, found, KEEPER_OWNERS - count);
 		if (result == DOORBELL_READY) {
 			keeper_ring(bell);
 			continue;
@@ -162,6 +191,7 @@ static void *keeper_run(void *argument)
 	sys_thread_allow_faults();
 	pthread_mutex_lock(&keeper_lock);
 	for (;;) {
+		keeper_ask_domains();
 		count = keeper_look(owners, &armed);
 		keeper_sleep(owners, count, armed > 0);
 	}

@@ -130,7 +130,7 @@ static int event_wait(struct nonet_event *event, uint64_t count, bool until_set,
 		if (event_count(seen) != count || (until_set && seen & EVENT_SET))
 			return 0;
 		if (deadline == NONET_NOW)
-			return -EAGAIN;
+			return object_not_now(&event->object);
 		result = event_sleep(event, seen, deadline);
 		if (result < 0)
 			return result;

@@ -146,6 +146,8 @@ int nonet_event_arm(struct nonet_event *event)
 {
 	int error = event_start(event);
 
+	if (error >= 0)
+		error = object_check_domain(&event->object);
 	return error < 0 ? error : waitable_arm(&event->waitable);
 }
 

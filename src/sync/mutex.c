@@ -176,7 +176,7 @@ static int mutex_wait(struct nonet_mutex *mutex, uint64_t owner, nonet_time dead
 		if (result != 1)
 			break;
 		if (deadline == NONET_NOW)
-			return -EAGAIN;
+			return object_not_now(&mutex->object);
 		if (looks > 0) {
 			looks--;
 			pause_once();

@@ -98,6 +98,8 @@ int nonet_mutex_arm(struct nonet_mutex *mutex)
 {
 	int error = mutex_bell_start(mutex);
 
+	if (error >= 0)
+		error = object_check_domain(&mutex->object);
 	return error < 0 ? error : waitable_arm(&mutex->waitable);
 }
 

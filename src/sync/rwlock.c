@@ -180,7 +180,7 @@ static int rwlock_await(struct nonet_rwlock *rwlock, _Atomic uint64_t *claim, ui
 			unsigned *looks)
 {
 	if (deadline == NONET_NOW)
-		return -EAGAIN;
+		return object_not_now(&rwlock->object);
 	if (*looks == 0)
 		return rwlock_sleep(rwlock, claim, seen, deadline);
 	--*looks;

@@ -2,12 +2,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <nonet/event.h>
+#include <nonet/mutex.h>
+#include <nonet/rwlock.h>
+#include <nonet/semaphore.h>
 #include <nonet/wait.h>
 
 #include "harness/domain.h"
@@ -438,6 +442,110 @@ DOMAIN_TEST(an_object_that_is_cut_off_rings)
 	return 0;
 }
 
+/* One of each, which nobody will make ready: this thread has what can be had. */
+struct hopeless {
+	struct nonet_event *event;
+	struct nonet_mutex *mutex;
+	struct nonet_rwlock *rwlock;
+	struct nonet_semaphore *pool;
+	struct nonet_semaphore *signal;
+};
+
+static void arm_in_vain(struct hopeless *all)
+{
+	const struct nonet_semaphore_options pool = {.size = sizeof(pool), .value = 1};
+	const struct nonet_semaphore_options signal = {.size = sizeof(signal), .flags = NONET_SEMAPHORE_SIGNAL};
+
+	all->event = make();
+	test_check_equal(nonet_mutex_create("mutex:m", NULL, &all->mutex, NULL), 0);
+	test_check_equal(nonet_rwlock_create("rwlock:m", NULL, &all->rwlock, NULL), 0);
+	test_check_equal(nonet_semaphore_create("semaphore:m", &pool, NONET_NOW, &all->pool, NULL), 0);
+	test_check_equal(nonet_semaphore_create("semaphore:s", &signal, NONET_NOW, &all->signal, NULL), 0);
+	test_check_equal(nonet_mutex_lock(all->mutex, NONET_NOW), 0);
+	test_check_equal(nonet_rwlock_write_lock(all->rwlock, NONET_NOW), 0);
+	test_check_equal(nonet_semaphore_wait(all->pool, 1, 0, NONET_NOW), 0);
+	test_check_equal(nonet_event_arm(all->event), 0);
+	test_check_equal(nonet_mutex_arm(all->mutex), 0);
+	test_check_equal(nonet_semaphore_arm(all->pool), 0);
+	test_check_equal(nonet_semaphore_arm(all->signal), 0);
+}
+
+static void check_all_are_stale(struct hopeless *all)
+{
+	test_check_equal(nonet_event_arm(all->event), -ESTALE);
+	test_check_equal(nonet_mutex_arm(all->mutex), -ESTALE);
+	test_check_equal(nonet_semaphore_arm(all->pool), -ESTALE);
+	test_check_equal(nonet_semaphore_arm(all->signal), -ESTALE);
+	/* Who doesn't arm, as in nonet_wait(), is told by what he tries. */
+	test_check_equal(nonet_event_wait(all->event, NONET_NOW), -ESTALE);
+	test_check_equal(nonet_semaphore_wait(all->pool, 1, 0, NONET_NOW), -ESTALE);
+	test_check_equal(nonet_semaphore_wait(all->signal, 1, 0, NONET_NOW), -ESTALE);
+}
+
+static void *try_locks(void *argument)
+{
+	struct hopeless *all = argument;
+
+	test_check_equal(nonet_mutex_lock(all->mutex, NONET_NOW), -ESTALE);
+	test_check_equal(nonet_rwlock_read_lock(all->rwlock, NONET_NOW), -ESTALE);
+	return NULL;
+}
+
+/* Nobody may be left there who rings. */
+DOMAIN_TEST(a_domain_that_is_removed_rings)
+{
+	struct hopeless all = {0};
+	struct pollfd items[4];
+	pthread_t other;
+	char path[512];
+
+	(void)side;
+	arm_in_vain(&all);
+	items[0] = (struct pollfd){.fd = nonet_event_fd(all.event), .events = POLLIN};
+	items[1] = (struct pollfd){.fd = nonet_mutex_fd(all.mutex), .events = POLLIN};
+	items[2] = (struct pollfd){.fd = nonet_semaphore_fd(all.pool), .events = POLLIN};
+	items[3] = (struct pollfd){.fd = nonet_semaphore_fd(all.signal), .events = POLLIN};
+	test_check_equal(test_poll(items, 4, test_clock() + NONET_MS(20)), 0);
+	snprintf(path, sizeof(path), "%s/.domain", (const char *)argument);
+	test_check_equal(unlink(path), 0);
+	for (int i = 0; i < 4; i++)
+		test_check_equal(test_poll(&items[i], 1, test_deadline()), 1);
+	check_all_are_stale(&all);
+	test_check_equal(pthread_create(&other, NULL, try_locks, &all), 0);
+	test_check_equal(pthread_join(other, NULL), 0);
+	nonet_event_close(all.event);
+	nonet_mutex_close(all.mutex);
+	nonet_rwlock_close(all.rwlock);
+	nonet_semaphore_close(all.pool);
+	nonet_semaphore_close(all.signal);
+	return 0;
+}
+
+/* Whose bells have no owners, for whose lives the domain's file would be opened. */
+DOMAIN_TEST(a_removed_domain_of_events_rings)
+{
+	struct nonet_event *event = make();
+	struct nonet_wait_event ready;
+	struct nonet_wait_set *set = NULL;
+	char path[512];
+	size_t count = 0;
+
+	(void)side;
+	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_event_waitable(event), NONET_WAIT_RECEIVE, event), 0);
+	test_check_equal(nonet_wait(set, &ready, 1, nonet_after(NONET_MS(20)), &count), -ETIMEDOUT);
+	snprintf(path, sizeof(path), "%s/.domain", (const char *)argument);
+	test_check_equal(unlink(path), 0);
+	test_check_equal(nonet_wait(set, &ready, 1, test_deadline(), &count), 0);
+	test_check_equal(nonet_event_wait(event, NONET_NOW), -ESTALE);
+	test_check_equal(nonet_event_arm(event), -ESTALE);
+	/* The descriptor stays, for who asks for it again. */
+	test_check(nonet_event_fd(event) >= 0);
+	nonet_wait_set_free(set);
+	nonet_event_close(event);
+	return 0;
+}
+
 DOMAIN_TEST(a_childs_bells_are_its_own)
 {
 	struct nonet_event *event = make();
@@ -463,6 +571,8 @@ int main(void)
 		test_case(a_full_table_costs_time_only),
 		test_case(a_descriptor_that_became_another_is_not_written_to),
 		test_case(an_object_that_is_cut_off_rings),
+		test_case(a_domain_that_is_removed_rings),
+		test_case(a_removed_domain_of_events_rings),
 		test_case(a_childs_bells_are_its_own),
 	};
 	return test_main(tests);
