@@ -8,6 +8,7 @@
 #include <nonet/error.h>
 #include <nonet/macro.h>
 #include <nonet/time.h>
+#include <nonet/wait.h>
 
 NONET_BEGIN_DECLS
 
@@ -254,6 +255,49 @@ struct nonet_rwlock_holder {
 NONET_PUBLIC NONET_MUST_CHECK int nonet_rwlock_look(struct nonet_rwlock *rwlock,
 						    struct nonet_rwlock_holder *ret_holders, size_t capacity,
 						    size_t *ret_number);
+
+/**
+ * nonet_rwlock_fd() - a descriptor for poll(2): POLLIN once it may be had
+ * @rwlock: a handle
+ * @how:    NONET_RWLOCK_READS or NONET_RWLOCK_WRITES: what it is wanted for. Each has a descriptor of its own
+ *
+ * To read, it tells that nobody writes or waits to; to write, that nobody reads either. It takes nothing, no waiter's
+ * wake, and keeps nobody out: other than who waits in nonet_rwlock_write_lock(), a writer who waits so may find new
+ * readers each time. It doesn't know who waits: a thread that has the lock itself waits for itself.
+ *
+ * It is a FIFO in the domain's directory, which whoever lets go of the lock writes to; the first call of this, of
+ * nonet_rwlock_arm() or nonet_rwlock_waitable() makes it, and in each process two helper threads. One of them sleeps
+ * until who has the lock dies, while it is armed, and looks every 100 ms, as nonet_rwlock_write_lock() does.
+ *
+ * Return: the descriptor, owned by @rwlock, or
+ *   -EINVAL      @how is neither, or both; or as fcntl(2)
+ *   -ECHILD      the handle is the parent's
+ *   -EMFILE, -ENFILE, -ENOMEM   no descriptor, memory or thread is left
+ *   -EUSERS      as many threads as a domain takes: 32767
+ *   -ESTALE      the domain was removed
+ *   -EBADMSG     the memory, or the domain's, was damaged
+ *   -EACCES, -EPERM, -EEXIST, -ENOENT, -ENOSPC, -EDQUOT, -EFBIG, -EROFS, -EIO, -EAGAIN, -ENOLCK, -ENXIO, -ELOOP,
+ *   -EOPNOTSUPP  as mkfifo(3), open(2), chmod(2), fallocate(2), mmap(2), fcntl(2)
+ */
+NONET_PUBLIC int nonet_rwlock_fd(struct nonet_rwlock *rwlock, uint32_t how);
+
+/**
+ * nonet_rwlock_arm() - make ready to sleep on the descriptor
+ * @rwlock: a handle
+ * @how:    as for nonet_rwlock_fd()
+ *
+ * Return: 1: it may be had, maybe from a writer who is dead; 0: the descriptor will tell; or as nonet_rwlock_fd().
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_rwlock_arm(struct nonet_rwlock *rwlock, uint32_t how);
+
+/**
+ * nonet_rwlock_waitable() - what nonet_wait_set_add() wants
+ * @rwlock: a handle
+ * @how:    as for nonet_rwlock_fd(). The two may be in different sets
+ *
+ * Return: owned by @rwlock; NULL, which nonet_wait_set_add() refuses, if @how is neither or both.
+ */
+NONET_PUBLIC struct nonet_waitable *nonet_rwlock_waitable(struct nonet_rwlock *rwlock, uint32_t how);
 
 /**
  * nonet_rwlock_explain() - say in a sentence why a call failed

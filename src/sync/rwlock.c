@@ -40,16 +40,18 @@
 /* So often the claim, or the places, may change under our eyes before we call it taken, or full. */
 #define RWLOCK_TURNS 16
 
-/* seq_cst, which takes in what [RWLOCK-OWN] asks for. */
+/* seq_cst, which takes in what [RWLOCK-OWN] and [BELL-ARMED] ask for. */
 static bool rwlock_swap(struct nonet_rwlock *rwlock, uint64_t *seen, uint64_t wanted)
 {
 	return atomic_compare_exchange_strong_explicit(&rwlock->shared->claim, seen, wanted, memory_order_seq_cst,
 						       memory_order_relaxed); /* [RWLOCK-ENTER] pair: rwlock_enter() */
 }
 
+/* All who sleep on the claim, and all bells. */
 static void rwlock_wake(struct nonet_rwlock *rwlock)
 {
 	(void)sys_futex_wake(claim_futex(&rwlock->shared->claim), SYS_FUTEX_ALL);
+	doorbell_ring(&rwlock->object);
 }
 
 /* By what the thread remembers it, whichever handle it uses. */

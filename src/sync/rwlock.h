@@ -6,7 +6,17 @@
 
 #include "domain/object.h"
 #include "domain/thread.h"
+#include "sync/doorbell.h"
 #include "sync/rwlock_layout.h"
+#include "waitable/waitable.h"
+
+/* A doorbell of a handle: who waits to read and who waits to write sleep for different things. */
+struct rwlock_bell {
+	struct nonet_rwlock *rwlock;
+	bool writes;
+	struct nonet_waitable waitable;
+	struct doorbell bell;
+};
 
 struct nonet_rwlock {
 	struct object object;
@@ -15,6 +25,8 @@ struct nonet_rwlock {
 	unsigned strides; /* so many bits of a slot's number choose the line */
 	uint32_t rank;
 	bool plain; /* no rank, no trace: nothing to do but the claims */
+	struct rwlock_bell to_read;
+	struct rwlock_bell to_write;
 };
 
 /* The places of readers (rwlock_place.c). */
@@ -30,11 +42,15 @@ uint32_t rwlock_place_find(const struct nonet_rwlock *rwlock, uint64_t owner, bo
 /* Take one: which, or RWLOCK_NOWHERE: all are others'. */
 uint32_t rwlock_place_take(struct nonet_rwlock *rwlock, uint64_t owner);
 
-/* Let go of it, and wake who waits for that. False: it isn't the thread's any more, a peer wrote over it. */
+/* Let go of it, and wake and ring who waits for that. False: it isn't the thread's any more, a peer wrote over it. */
 bool rwlock_place_drop(struct nonet_rwlock *rwlock, uint32_t place, uint64_t owner);
 
 /* Free that of a dead reader, if it is @dead still. */
 void rwlock_place_clear(struct nonet_rwlock *rwlock, uint32_t place, uint64_t dead);
+
+/* The doorbells of a handle, which make nothing until they are waited for (rwlock_bell.c). */
+void rwlock_bells_init(struct nonet_rwlock *rwlock);
+void rwlock_bells_done(struct nonet_rwlock *rwlock);
 
 static inline bool rwlock_owns(uint64_t claim, uint64_t owner)
 {

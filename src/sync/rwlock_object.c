@@ -101,8 +101,12 @@ static int rwlock_new(const char *address, const struct object_make *make, struc
 		return error_set(reterr, -ENOMEM, "no memory for an rwlock's handle");
 	error = make ? object_create(address, &rwlock_kind, make, &rwlock->object, reterr)
 		     : object_open(address, &rwlock_kind, &rwlock->object, reterr);
-	if (error == 0)
-		error = rwlock_know(rwlock, reterr);
+	if (error < 0) {
+		sys_free(rwlock);
+		return error;
+	}
+	rwlock_bells_init(rwlock);
+	error = rwlock_know(rwlock, reterr);
 	if (error < 0) {
 		nonet_rwlock_close(rwlock);
 		return error;
@@ -138,6 +142,7 @@ struct nonet_rwlock *nonet_rwlock_close(struct nonet_rwlock *rwlock)
 {
 	if (!rwlock)
 		return NULL;
+	rwlock_bells_done(rwlock);
 	object_close(&rwlock->object);
 	return sys_free(rwlock);
 }

@@ -78,12 +78,14 @@ bool rwlock_place_drop(struct nonet_rwlock *rwlock, uint32_t place, uint64_t own
 	uint64_t seen = owner;
 
 	/* The waiters' bit may come meanwhile, nothing else. */
-	while (!atomic_compare_exchange_strong_explicit(claim, &seen, 0, memory_order_release,
-							memory_order_relaxed)) /* [RWLOCK-OWN] pair: rwlock_drain() */
+	/* [RWLOCK-OWN] pair: rwlock_drain_place(); [BELL-ARMED] pair: rwlock_bell_mark() */
+	while (!atomic_compare_exchange_strong_explicit(claim, &seen, 0, memory_order_acq_rel, memory_order_relaxed))
 		if (!rwlock_owns(seen, owner))
 			return false;
-	if (seen & CLAIM_WAITERS)
+	if (seen & CLAIM_WAITERS) {
 		(void)sys_futex_wake(claim_futex(claim), SYS_FUTEX_ALL);
+		doorbell_ring(&rwlock->object);
+	}
 	return true;
 }
 

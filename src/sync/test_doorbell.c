@@ -466,6 +466,7 @@ static void arm_in_vain(struct hopeless *all)
 	test_check_equal(nonet_semaphore_wait(all->pool, 1, 0, NONET_NOW), 0);
 	test_check_equal(nonet_event_arm(all->event), 0);
 	test_check_equal(nonet_mutex_arm(all->mutex), 0);
+	test_check_equal(nonet_rwlock_arm(all->rwlock, NONET_RWLOCK_READS), 0);
 	test_check_equal(nonet_semaphore_arm(all->pool), 0);
 	test_check_equal(nonet_semaphore_arm(all->signal), 0);
 }
@@ -474,6 +475,7 @@ static void check_all_are_stale(struct hopeless *all)
 {
 	test_check_equal(nonet_event_arm(all->event), -ESTALE);
 	test_check_equal(nonet_mutex_arm(all->mutex), -ESTALE);
+	test_check_equal(nonet_rwlock_arm(all->rwlock, NONET_RWLOCK_READS), -ESTALE);
 	test_check_equal(nonet_semaphore_arm(all->pool), -ESTALE);
 	test_check_equal(nonet_semaphore_arm(all->signal), -ESTALE);
 	/* Who doesn't arm, as in nonet_wait(), is told by what he tries. */
@@ -495,7 +497,7 @@ static void *try_locks(void *argument)
 DOMAIN_TEST(a_domain_that_is_removed_rings)
 {
 	struct hopeless all = {0};
-	struct pollfd items[4];
+	struct pollfd items[5];
 	pthread_t other;
 	char path[512];
 
@@ -503,12 +505,13 @@ DOMAIN_TEST(a_domain_that_is_removed_rings)
 	arm_in_vain(&all);
 	items[0] = (struct pollfd){.fd = nonet_event_fd(all.event), .events = POLLIN};
 	items[1] = (struct pollfd){.fd = nonet_mutex_fd(all.mutex), .events = POLLIN};
-	items[2] = (struct pollfd){.fd = nonet_semaphore_fd(all.pool), .events = POLLIN};
-	items[3] = (struct pollfd){.fd = nonet_semaphore_fd(all.signal), .events = POLLIN};
-	test_check_equal(test_poll(items, 4, test_clock() + NONET_MS(20)), 0);
+	items[2] = (struct pollfd){.fd = nonet_rwlock_fd(all.rwlock, NONET_RWLOCK_READS), .events = POLLIN};
+	items[3] = (struct pollfd){.fd = nonet_semaphore_fd(all.pool), .events = POLLIN};
+	items[4] = (struct pollfd){.fd = nonet_semaphore_fd(all.signal), .events = POLLIN};
+	test_check_equal(test_poll(items, 5, test_clock() + NONET_MS(20)), 0);
 	snprintf(path, sizeof(path), "%s/.domain", (const char *)argument);
 	test_check_equal(unlink(path), 0);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		test_check_equal(test_poll(&items[i], 1, test_deadline()), 1);
 	check_all_are_stale(&all);
 	test_check_equal(pthread_create(&other, NULL, try_locks, &all), 0);

@@ -4,6 +4,7 @@
 
 #include <nonet/event.h>
 #include <nonet/mutex.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 
 #include "harness/domain.h"
@@ -11,8 +12,8 @@
 #include "harness/test.h"
 
 /*
- * Every call of events, of owned semaphores, and of the doorbells of all three, with every one of its system calls
- * failing in turn.
+ * Every call of events, of owned semaphores, and of the doorbells of these and of locks, with every one of its system
+ * calls failing in turn.
  */
 
 static const struct nonet_semaphore_options pool = {.size = sizeof(pool), .value = 2};
@@ -151,6 +152,73 @@ static int run_mutex_arm(void *state, void *outputs)
 	return nonet_mutex_arm(state);
 }
 
+static int new_written(void **ret_state)
+{
+	struct nonet_rwlock *rwlock = NULL;
+	int error;
+
+	join(NULL);
+	error = nonet_rwlock_create("rwlock:fault", NULL, &rwlock, NULL);
+	*ret_state = rwlock;
+	return error < 0 ? error : nonet_rwlock_write_lock(rwlock, NONET_NOW);
+}
+
+static int new_read(void **ret_state)
+{
+	int error = new_written(ret_state);
+
+	return error < 0 ? error : nonet_rwlock_downgrade(*ret_state);
+}
+
+static void free_rwlock(void *state)
+{
+	test_check_equal(nonet_rwlock_unlock(state), 0);
+	nonet_rwlock_close(state);
+	test_check_equal(nonet_rwlock_unlink("rwlock:fault", NULL), 0);
+}
+
+static int run_arm_to_read(void *state, void *outputs)
+{
+	(void)outputs;
+	return nonet_rwlock_arm(state, NONET_RWLOCK_READS);
+}
+
+static int run_arm_to_write(void *state, void *outputs)
+{
+	(void)outputs;
+	return nonet_rwlock_arm(state, NONET_RWLOCK_WRITES);
+}
+
+static int new_armed_written(void **ret_state)
+{
+	int error = new_written(ret_state);
+
+	return error < 0 ? error : nonet_rwlock_arm(*ret_state, NONET_RWLOCK_WRITES);
+}
+
+static int new_armed_read(void **ret_state)
+{
+	int error = new_read(ret_state);
+
+	return error < 0 ? error : nonet_rwlock_arm(*ret_state, NONET_RWLOCK_WRITES);
+}
+
+/* As an event's set. */
+static int run_unlock(void *state, void *outputs)
+{
+	(void)outputs;
+	return nonet_rwlock_unlock(state);
+}
+
+static void release_unlocked(void *state, void *outputs)
+{
+	struct pollfd item = {.fd = nonet_rwlock_fd(state, NONET_RWLOCK_WRITES), .events = POLLIN};
+
+	(void)outputs;
+	test_check_equal(test_poll(&item, 1, test_deadline()), 1);
+	test_check_equal(nonet_rwlock_write_lock(state, NONET_NOW), 0);
+}
+
 static int new_pool(void **ret_state)
 {
 	struct nonet_semaphore *semaphore = NULL;
@@ -223,6 +291,18 @@ static const struct test_operation operations[] = {
 	{.name = "event arm", .setup = new_event, .run = run_arm, .teardown = free_event},
 	{.name = "event set", .setup = new_armed, .run = run_set, .release = release_set, .teardown = free_event},
 	{.name = "mutex arm", .setup = new_held, .run = run_mutex_arm, .teardown = free_mutex},
+	{.name = "rwlock arm to read", .setup = new_written, .run = run_arm_to_read, .teardown = free_rwlock},
+	{.name = "rwlock arm to write", .setup = new_read, .run = run_arm_to_write, .teardown = free_rwlock},
+	{.name = "rwlock unlock by a writer",
+	 .setup = new_armed_written,
+	 .run = run_unlock,
+	 .release = release_unlocked,
+	 .teardown = free_rwlock},
+	{.name = "rwlock unlock by a reader",
+	 .setup = new_armed_read,
+	 .run = run_unlock,
+	 .release = release_unlocked,
+	 .teardown = free_rwlock},
 	{.name = "semaphore create",
 	 .setup = join,
 	 .run = run_pool_create,
