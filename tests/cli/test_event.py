@@ -313,6 +313,30 @@ class Wait(Case):
             self.assertTrue(self.shown(address)["holder_dead"], "and the next one is told, still")
             holder.wait(cli.PATIENCE)
 
+    def test_an_rwlock_rings(self):
+        """It isn't looked at time and again: a waiter of a reader and of a writer is told by who lets go."""
+        address = f"rwlock:{self.domain}/lock"
+        self.done("create", address)
+        for option in ("--shared",), ():
+            holder, _ = self.holds(address, *option)
+            process = self.waits(address)
+            holder.communicate(b"\n", cli.PATIENCE)
+            self.assertEqual(self.finish(process), (0, address.encode() + b"\n", b""))
+
+    def test_a_removed_domain_ends_the_wait(self):
+        for kind in "mutex", "rwlock", "event", "semaphore":
+            address = f"{kind}:{self.domain}/gone"
+            self.done("create", *(["--value", "1"] if kind == "semaphore" else []), address)
+            holder = self.holds(address)[0] if kind != "event" else None
+            process = self.waits(address)
+            os.unlink(f"{self.domain}/.domain")
+            status, out, err = self.finish(process)
+            self.assertEqual((status, out), (1, b""))
+            self.assertIn("was removed", self.one_line(err))
+            if holder:
+                holder.communicate(b"\n", cli.PATIENCE)
+            os.unlink(f"{self.domain}/gone.{kind}")
+
     def test_what_becomes_damaged_ends_the_wait(self):
         """A peer says that it found it damaged: who waits for what is held is told, and doesn't look without end."""
         for kind in "mutex", "rwlock", "event", "semaphore":

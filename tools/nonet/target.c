@@ -132,6 +132,15 @@ static int semaphore_is_ready(void *object, struct nonet_error *ret_error)
 	return r < 0 ? r : value > 0;
 }
 
+static int semaphore_arm(void *object, struct nonet_error *ret_error)
+{
+	int r = nonet_semaphore_arm(object);
+
+	if (r < 0)
+		nonet_semaphore_explain(object, r, ret_error);
+	return r;
+}
+
 static void semaphore_close(void *object)
 {
 	nonet_semaphore_close(object);
@@ -141,6 +150,7 @@ static const struct target_kind kind_semaphore = {
 	.open = semaphore_open,
 	.waitable = semaphore_waitable,
 	.is_ready = semaphore_is_ready,
+	.arm = semaphore_arm,
 	.close = semaphore_close,
 };
 
@@ -252,12 +262,20 @@ struct nonet_waitable *target_waitable(const struct target *target)
 
 int target_is_ready(const struct target *target, struct nonet_error *ret_error)
 {
-	return target->kind->is_ready ? target->kind->is_ready(target->object, ret_error) : 0;
+	const struct target_kind *kind = target->kind;
+	int r = kind->is_ready ? kind->is_ready(target->object, ret_error) : 0;
+
+	if (r == 0 && kind->arm) {
+		r = kind->arm(target->object, ret_error);
+		if (r > 0)
+			r = kind->is_ready(target->object, ret_error);
+	}
+	return r;
 }
 
 int target_is_ready_now(const struct target *target, struct nonet_error *ret_error)
 {
-	return target->kind->is_ready ? target->kind->is_ready(target->object, ret_error) : 1;
+	return target->kind->is_ready ? target_is_ready(target, ret_error) : 1;
 }
 
 void target_close(struct target *target)

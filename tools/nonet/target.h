@@ -20,6 +20,11 @@ struct target_kind {
 	struct nonet_waitable *(*waitable)(void *object);
 	/* Return: 1, 0, or a negative errno with the sentence. NULL: it can't be asked. */
 	int (*is_ready)(void *object, struct nonet_error *ret_error);
+	/*
+	 * Who looks isn't told that the object's domain was removed; who arms is. Return: 0, 1 to look once more, or as
+	 * above. NULL: it has none.
+	 */
+	int (*arm)(void *object, struct nonet_error *ret_error);
 	void (*close)(void *object);
 };
 

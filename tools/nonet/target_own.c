@@ -38,6 +38,15 @@ static int mutex_is_ready(void *object, struct nonet_error *ret_error)
 	return r < 0 ? r : !(holder.flags & NONET_MUTEX_IS_HELD) || holder.flags & NONET_MUTEX_IS_DEAD;
 }
 
+static int mutex_arm(void *object, struct nonet_error *ret_error)
+{
+	int r = nonet_mutex_arm(object);
+
+	if (r < 0)
+		nonet_mutex_explain(object, r, ret_error);
+	return r;
+}
+
 static void mutex_close(void *object)
 {
 	nonet_mutex_close(object);
@@ -47,18 +56,15 @@ const struct target_kind target_mutex = {
 	.open = mutex_open,
 	.waitable = mutex_waitable,
 	.is_ready = mutex_is_ready,
+	.arm = mutex_arm,
 	.close = mutex_close,
 };
-
-/* An rwlock has no descriptor: it is looked at, as often as the library looks at POSIX semaphores. */
-#define LOOK_AGAIN NONET_MS(10)
 
 /* The most who can have one: all places of readers, and a writer. */
 #define HOLDERS 1025
 
 struct rwlock {
 	struct nonet_rwlock *lock;
-	struct nonet_timer *timer;
 	struct nonet_rwlock_holder holders[HOLDERS];
 };
 
@@ -66,7 +72,6 @@ static void rwlock_close(void *object)
 {
 	struct rwlock *rwlock = object;
 
-	nonet_timer_free(rwlock->timer);
 	nonet_rwlock_close(rwlock->lock);
 	free(rwlock);
 }
@@ -81,10 +86,6 @@ static int rwlock_open(struct target *target, struct nonet_error *ret_error)
 		return -ENOMEM;
 	}
 	r = nonet_rwlock_open(target->given, &rwlock->lock, ret_error);
-	if (r == 0)
-		r = nonet_timer_new(&rwlock->timer, ret_error);
-	if (r == 0)
-		r = nonet_timer_set(rwlock->timer, nonet_after(LOOK_AGAIN), LOOK_AGAIN);
 	if (r < 0)
 		rwlock_close(rwlock);
 	else
@@ -96,32 +97,40 @@ static struct nonet_waitable *rwlock_waitable(void *object)
 {
 	struct rwlock *rwlock = object;
 
-	return nonet_timer_waitable(rwlock->timer);
+	return nonet_rwlock_waitable(rwlock->lock, NONET_RWLOCK_WRITES);
 }
 
 /* Readers who died are in nobody's way, and a writer who died doesn't keep others from it. */
 static int rwlock_is_ready(void *object, struct nonet_error *ret_error)
 {
 	struct rwlock *rwlock = object;
-	uint64_t times;
-	size_t count, i;
+	size_t count = 0, i = 0;
 	int r = nonet_rwlock_look(rwlock->lock, rwlock->holders, HOLDERS, &count);
 
 	if (r < 0) {
 		nonet_rwlock_explain(rwlock->lock, r, ret_error);
 		return r;
 	}
-	(void)!nonet_timer_take(rwlock->timer, NONET_NOW, &times);
-	for (i = 0; i < count && i < HOLDERS; i++)
-		if (!(rwlock->holders[i].flags & NONET_RWLOCK_IS_DEAD))
-			return 0;
-	return 1;
+	while (i < count && i < HOLDERS && rwlock->holders[i].flags & NONET_RWLOCK_IS_DEAD)
+		i++;
+	return i == count;
+}
+
+static int rwlock_arm(void *object, struct nonet_error *ret_error)
+{
+	struct rwlock *rwlock = object;
+	int r = nonet_rwlock_arm(rwlock->lock, NONET_RWLOCK_WRITES);
+
+	if (r < 0)
+		nonet_rwlock_explain(rwlock->lock, r, ret_error);
+	return r;
 }
 
 const struct target_kind target_rwlock = {
 	.open = rwlock_open,
 	.waitable = rwlock_waitable,
 	.is_ready = rwlock_is_ready,
+	.arm = rwlock_arm,
 	.close = rwlock_close,
 };
 
@@ -184,9 +193,20 @@ static int event_is_ready(void *object, struct nonet_error *ret_error)
 	return info.flags & NONET_EVENT_IS_SET || info.count != event->seen;
 }
 
+static int event_arm(void *object, struct nonet_error *ret_error)
+{
+	struct event *event = object;
+	int r = nonet_event_arm(event->event);
+
+	if (r < 0)
+		nonet_event_explain(event->event, r, ret_error);
+	return r;
+}
+
 const struct target_kind target_event = {
 	.open = event_open,
 	.waitable = event_waitable,
 	.is_ready = event_is_ready,
+	.arm = event_arm,
 	.close = event_close,
 };
