@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <nonet/channel.h>
 #include <nonet/event.h>
 #include <nonet/filelock.h>
 #include <nonet/mutex.h>
 #include <nonet/process.h>
 #include <nonet/queue.h>
+#include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 #include <nonet/signal.h>
 #include <nonet/unix.h>
@@ -248,6 +250,7 @@ static void one_wait_wakes_for_each_of_them(void **state)
 struct shared {
 	struct nonet_event *event;
 	struct nonet_mutex *mutex;
+	struct nonet_rwlock *rwlock;
 	struct nonet_semaphore *pool, *signal;
 };
 
@@ -255,12 +258,14 @@ static struct shared share(void)
 {
 	const struct nonet_event_options events = {.size = sizeof(events), .flags = NONET_EVENT_MAY_EXIST};
 	const struct nonet_mutex_options mutexes = {.size = sizeof(mutexes), .flags = NONET_MUTEX_MAY_EXIST};
+	const struct nonet_rwlock_options rwlocks = {.size = sizeof(rwlocks), .flags = NONET_RWLOCK_MAY_EXIST};
 	struct nonet_semaphore_options options = {
 		.size = sizeof(options), .value = 1, .flags = NONET_SEMAPHORE_MAY_EXIST};
 	struct shared shared;
 
 	test_check_equal(nonet_event_create("event:all", &events, &shared.event, NULL), 0);
 	test_check_equal(nonet_mutex_create("mutex:all", &mutexes, &shared.mutex, NULL), 0);
+	test_check_equal(nonet_rwlock_create("rwlock:all", &rwlocks, &shared.rwlock, NULL), 0);
 	test_check_equal(nonet_semaphore_create("semaphore:pool", &options, NONET_NOW, &shared.pool, NULL), 0);
 	options.value = 0;
 	options.flags |= NONET_SEMAPHORE_SIGNAL;
@@ -272,6 +277,7 @@ static void unshare_all(struct shared *shared)
 {
 	nonet_event_close(shared->event);
 	nonet_mutex_close(shared->mutex);
+	nonet_rwlock_close(shared->rwlock);
 	nonet_semaphore_close(shared->pool);
 	nonet_semaphore_close(shared->signal);
 }
@@ -282,6 +288,7 @@ static int other_member(struct test_child_side *side, void *argument)
 
 	(void)argument;
 	test_check_equal(nonet_mutex_lock(shared.mutex, NONET_NOW), 0);
+	test_check_equal(nonet_rwlock_read_lock(shared.rwlock, NONET_NOW), 0);
 	test_check_equal(nonet_semaphore_wait(shared.pool, 1, 0, NONET_NOW), 0);
 	test_report(side, "ready");
 	test_await(side, "event");
@@ -290,6 +297,8 @@ static int other_member(struct test_child_side *side, void *argument)
 	test_check_equal(nonet_semaphore_post(shared.signal, 1, 0), 0);
 	test_await(side, "mutex");
 	test_check_equal(nonet_mutex_unlock(shared.mutex), 0);
+	test_await(side, "rwlock");
+	test_check_equal(nonet_rwlock_unlock(shared.rwlock), 0);
 	test_await(side, "pool");
 	test_check_equal(nonet_semaphore_post(shared.pool, 1, 0), 0);
 	test_report(side, "done");
@@ -315,6 +324,8 @@ static void is_had(struct nonet_wait_set *set, struct shared *shared, void *want
 			r = nonet_event_wait(shared->event, NONET_NOW);
 		else if (wanted == shared->mutex)
 			r = nonet_mutex_lock(shared->mutex, NONET_NOW);
+		else if (wanted == shared->rwlock)
+			r = nonet_rwlock_write_lock(shared->rwlock, NONET_NOW);
 		else
 			r = nonet_semaphore_wait(wanted, 1, 0, NONET_NOW);
 	}
@@ -342,6 +353,9 @@ DOMAIN_TEST(one_wait_wakes_for_each_of_a_domain)
 	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
 	test_check_equal(nonet_wait_set_add(set, nonet_event_waitable(shared.event), 1, shared.event), 0);
 	test_check_equal(nonet_wait_set_add(set, nonet_mutex_waitable(shared.mutex), 1, shared.mutex), 0);
+	test_check_equal(
+		nonet_wait_set_add(set, nonet_rwlock_waitable(shared.rwlock, NONET_RWLOCK_WRITES), 1, shared.rwlock),
+		0);
 	test_check_equal(nonet_wait_set_add(set, nonet_semaphore_waitable(shared.pool), 1, shared.pool), 0);
 	test_check_equal(nonet_wait_set_add(set, nonet_semaphore_waitable(shared.signal), 1, shared.signal), 0);
 	nothing_is_had(set);
@@ -354,11 +368,16 @@ DOMAIN_TEST(one_wait_wakes_for_each_of_a_domain)
 	test_child_tell(other, "mutex");
 	is_had(set, &shared, shared.mutex);
 	nothing_is_had(set);
+	test_child_tell(other, "rwlock");
+	is_had(set, &shared, shared.rwlock);
+	nothing_is_had(set);
 	test_child_tell(other, "pool");
 	is_had(set, &shared, shared.pool);
 	test_child_wait_state(other, "done");
 	test_check_equal(nonet_mutex_unlock(shared.mutex), 0);
+	test_check_equal(nonet_rwlock_unlock(shared.rwlock), 0);
 	test_check_equal(nonet_semaphore_post(shared.pool, 1, 0), 0);
+	test_check_equal(nonet_wait_set_remove(set, nonet_rwlock_waitable(shared.rwlock, NONET_RWLOCK_WRITES)), 0);
 	test_child_tell(other, "again");
 	test_child_wait_state(other, "held");
 	/* Now both are held by one who is killed. */
@@ -377,11 +396,42 @@ DOMAIN_TEST(one_wait_wakes_for_each_of_a_domain)
 	return 0;
 }
 
+/* Those of the other kinds: src/sync/test_doorbell.c. */
+DOMAIN_TEST(a_subscriber_is_told_that_the_domain_is_gone)
+{
+	struct nonet_publisher *publisher = NULL;
+	struct nonet_subscriber *subscriber = NULL;
+	struct nonet_wait_set *set = NULL;
+	struct nonet_wait_event event;
+	struct nonet_message message;
+	char path[512];
+	size_t count;
+
+	(void)side;
+	test_check_equal(nonet_channel_create("channel:news", NULL, NULL), 0);
+	test_check_equal(nonet_publisher_open("channel:news", &publisher, NULL), 0);
+	test_check_equal(nonet_subscriber_open("channel:news", NULL, &subscriber, NULL), 0);
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
+	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
+	test_check_equal(nonet_wait_set_add(set, nonet_subscriber_waitable(subscriber), 1, subscriber), 0);
+	nothing_is_had(set);
+	snprintf(path, sizeof(path), "%s/.domain", (const char *)argument);
+	test_check_equal(unlink(path), 0);
+	test_check_equal(nonet_wait(set, &event, 1, SOON, &count), 0);
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -ESTALE);
+	test_check_equal(nonet_subscriber_arm(subscriber), -ESTALE);
+	nonet_wait_set_free(set);
+	nonet_subscriber_close(subscriber);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(one_wait_wakes_for_each_of_them),
 		test_case(one_wait_wakes_for_each_of_a_domain),
+		test_case(a_subscriber_is_told_that_the_domain_is_gone),
 	};
 	return test_main(tests);
 }
