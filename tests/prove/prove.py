@@ -1,6 +1,7 @@
 """./dev prove: sweep the operations, hunt the mutants, run the rows that are programs of their own; one table.
 
 usage: prove.py --build DIR [--full] [--json FILE] [--row N[,N...]] [--no-mutants] [--no-others] [OPERATION...]
+       prove.py --build DIR --markdown [--json FILE]
 
 Writes FILE, by default BUILD/prove.json: a list of {operation, row, points, failures, mutants, mutants_caught}. Exits 0
 if there was no failure and each mutant was caught, 1 if not, 77 where nothing can be stepped through.
@@ -199,11 +200,30 @@ class Prove:
         return 1 if self.bad or not points else 0
 
 
+def markdown(path):
+    """The table of docs/proof.md: points of each operation in each row; of failures their number, too."""
+    entries = json.loads(pathlib.Path(path).read_text(encoding="ascii"))
+    rows = sorted({entry["row"] for entry in entries})
+    print("| operation | " + " | ".join(str(row) for row in rows) + " |")
+    print("|---" * (len(rows) + 1) + "|")
+    for name in dict.fromkeys(entry["operation"] for entry in entries):
+        cells = {row: "" for row in rows}
+        for entry in entries:
+            if entry["operation"] == name:
+                failures = f", {entry['failures']} failed" if entry["failures"] else ""
+                cells[entry["row"]] = f"{entry['points']}{failures}"
+        print(f"| {name} | " + " | ".join(cells.values()) + " |")
+    points = sum(entry["points"] for entry in entries)
+    caught = sum(entry["mutants_caught"] for entry in entries)
+    print(f"\n{points} points, {sum(entry['failures'] for entry in entries)} failures; {caught} hunts caught their mutant")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--json")
+    parser.add_argument("--markdown", action="store_true", help="do nothing, print the table of what was done last")
     parser.add_argument("--row")
     parser.add_argument("--time", type=int, help="begin no run of the sweeps after so many seconds")
     parser.add_argument("--no-mutants", action="store_true")
@@ -212,6 +232,9 @@ def main():
     parser.add_argument("--sanitized", default="none")
     parser.add_argument("operations", nargs="*")
     args = parser.parse_args()
+    if args.markdown:
+        markdown(args.json or pathlib.Path(args.build, "prove.json"))
+        return 0
     why = None
     if platform.machine() != "x86_64":
         why = f"single steps are understood on x86-64 only, this is {platform.machine()}"
