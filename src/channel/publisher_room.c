@@ -16,6 +16,9 @@
  *                  and wait for him, or he sees that the floor was raised, and begins anew. With CHANNEL_DROP a reader
  *                  who has seen a byte that we overwrote sees the floor that we had stored before.
  *
+ * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that it
+ *                  is at, or a later one, and goes on from there.
+ *
  * [CHANNEL-ROOM]   Who moves his position on has done with what is before it.
  *
  * [CHANNEL-WANTS]  We store what room we sleep on, then look at positions; a subscriber stores his position, then looks
@@ -86,8 +89,9 @@ static void publisher_raise(struct nonet_publisher *publisher, uint64_t number)
 
 	publisher->floor_mark = number;
 	publisher->floor = publisher_mark(publisher, number)->position;
-	atomic_store_explicit(&lane->floor, publisher->floor, memory_order_relaxed);
 	atomic_store_explicit(&lane->floor_mark, number, memory_order_release); /* [CHANNEL-MARK] */
+	/* [CHANNEL-MARK] pair: subscriber_is_over() */
+	atomic_store_explicit(&lane->floor, publisher->floor, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] pair: subscriber_attach(), subscriber_is_over() */
 }
 
@@ -255,8 +259,9 @@ int publisher_resume(struct nonet_publisher *publisher)
 	publisher->tail = publisher_last_mark(publisher)->position;
 	publisher->sequence = publisher_last_mark(publisher)->sequence;
 	most = publisher->floor + publisher->channel.ring;
-	/* One was killed between the two words. */
-	atomic_store_explicit(&publisher->lane->floor, publisher->floor, memory_order_relaxed);
+	/* One was killed between the two words: this is as if he had gone on. */
+	atomic_store_explicit(&publisher->lane->floor, publisher->floor, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] as publisher_raise() */
 	for (;;) {
 		const uint64_t header = publisher->tail + CHANNEL_HEADER > most
 						? CHANNEL_LENGTH

@@ -17,7 +17,8 @@
 bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position)
 {
 	atomic_thread_fence(memory_order_acquire); /* [CHANNEL-FLOOR] pair: publisher_raise() */
-	return atomic_load_explicit(&lane->lane->floor, memory_order_relaxed) > position;
+	/* [CHANNEL-MARK] And the mark that it is at is there. pair: publisher_raise() */
+	return atomic_load_explicit(&lane->lane->floor, memory_order_acquire) > position;
 }
 
 void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position)
@@ -43,8 +44,8 @@ static int subscriber_skip(struct nonet_subscriber *subscriber, struct subscribe
 
 	if (error < 0)
 		return error;
-	/* Numbers only go up. */
-	if (start.position < atomic_load_explicit(&lane->head, memory_order_relaxed) || start.sequence < lane->sequence)
+	/* Numbers only go up, and the floor was above. */
+	if (start.position <= atomic_load_explicit(&lane->head, memory_order_relaxed) || start.sequence < lane->sequence)
 		return object_poison(&subscriber->channel.object);
 	atomic_store_explicit(&subscriber->seat->lost,
 			      atomic_load_explicit(&subscriber->seat->lost, memory_order_relaxed) + start.sequence -
