@@ -124,7 +124,8 @@ NONET_PUBLIC struct nonet_publisher *nonet_publisher_close(struct nonet_publishe
  * @ret_buffer: room for @size bytes, aligned to 8, until it is published, aborted or loaned anew
  *
  * Return: 0, or
- *   -EAGAIN      no room, and @deadline is NONET_NOW or the policy NONET_CHANNEL_REFUSE
+ *   -EAGAIN      no room, and @deadline is NONET_NOW or the policy NONET_CHANNEL_REFUSE; or nothing but messages that
+ *                are kept back is in the way: publish them
  *   -ETIMEDOUT   no room before @deadline
  *   -EMSGSIZE    @size is over the limit
  *   -ECHILD      the handle is the parent's

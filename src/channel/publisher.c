@@ -229,14 +229,14 @@ static void publisher_news(const struct nonet_publisher *publisher)
 
 	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: subscriber_sleep() */
 	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
+	/* Those who wait by descriptor aren't asleep on the news, and have armed no lane that they don't know. */
+	doorbell_ring(&publisher->channel.object);
 }
 
 static void publisher_leave(struct nonet_publisher *publisher)
 {
 	channel_leave(&publisher->lane->claim);
 	publisher_news(publisher);
-	/* Those who wait by descriptor aren't asleep on the news. */
-	doorbell_ring(&publisher->channel.object);
 }
 
 static int publisher_join(struct nonet_publisher *publisher)

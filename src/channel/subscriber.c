@@ -212,7 +212,11 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 			lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
 			lane->first++;
 		} while (lane->first != lane->last && lane->released >> (lane->first % NONET_CHANNEL_TAKEN) & 1);
-		subscriber_move(subscriber, lane, lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
+		/* The last one: what was received since is copied, and a note was seen. */
+		subscriber_move(subscriber, lane,
+				lane->first == lane->last
+					? atomic_load_explicit(&lane->head, memory_order_relaxed)
+					: lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
 	}
 	if (guard_map_is_poisoned(&lane->ring.map))
 		return -EBADMSG;

@@ -75,10 +75,153 @@ DOMAIN_TEST(the_overtaken_look_at_any_moment)
 	return 0;
 }
 
+/*
+ * One joined while the floor was raised: he is below it, as its publisher would have seen by a second look, but was
+ * killed before. The next publisher sees it.
+ */
+DOMAIN_TEST(who_is_below_the_floor_isnt_overwritten)
+{
+	struct nonet_subscriber *subscriber;
+	struct nonet_publisher *publisher;
+	struct nonet_message message;
+	struct words words;
+	uint64_t sent = 0;
+	uint64_t got = 0;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	subscriber = words_subscribe(0);
+	publisher = words_publish();
+	while (send_bytes(publisher) == 0)
+		sent++;
+	nonet_publisher_close(publisher);
+	words = words_map();
+	test_check(atomic_load(&words.lane->marked) > 8);
+	atomic_store(&words.lane->floor_mark, 8);
+	words_unmap(&words);
+	publisher = words_publish();
+	for (; got < 8; got++)
+		test_check_equal(nonet_subscriber_receive(subscriber, bytes, sizeof(bytes), NONET_NOW, NULL), 1000);
+	while (send_bytes(publisher) == 0)
+		sent++;
+	for (; got < sent; got++) {
+		test_check_equal(nonet_subscriber_receive(subscriber, bytes, sizeof(bytes), NONET_NOW, &message), 1000);
+		test_check_equal(message.sequence, got);
+	}
+	nonet_publisher_close(publisher);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
+/* Descriptor and bell: one who arms is told of a lane that he has never seen. */
+DOMAIN_TEST(a_lane_that_is_new_is_told_by_descriptor)
+{
+	struct nonet_subscriber *subscriber;
+	struct nonet_publisher *publisher;
+	struct pollfd bell = {.events = POLLIN};
+	struct nonet_publisher *publishers[5];
+	nonet_time latest = 0;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 8);
+	subscriber = words_subscribe(0);
+	bell.fd = nonet_subscriber_fd(subscriber);
+	for (int i = 0; i < 5; i++) {
+		const nonet_time begin = test_clock();
+
+		test_check_equal(nonet_subscriber_arm(subscriber), 0);
+		test_check_equal(poll(&bell, 1, 0), 0);
+		/* Kept open, so that each has another lane. */
+		publisher = words_publish();
+		test_check_equal(send_bytes(publisher), 0);
+		test_check_equal(poll(&bell, 1, 10000), 1);
+		latest = test_clock() - begin > latest ? test_clock() - begin : latest;
+		test_check_equal(nonet_subscriber_receive(subscriber, bytes, sizeof(bytes), NONET_NOW, NULL), 1000);
+		publishers[i] = publisher;
+	}
+	/* Nobody was left to the look that comes every 100 ms: at once five times in a row, it wouldn't be. */
+	test_check(latest < NONET_MS(90) * (nonet_time)test_slowness());
+	for (int i = 0; i < 5; i++)
+		nonet_publisher_close(publishers[i]);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
+/* What was held and what was copied is all read: nobody is waited for who has nothing. */
+DOMAIN_TEST(the_last_release_makes_all_room)
+{
+	struct nonet_subscriber *subscriber;
+	struct nonet_publisher *publisher;
+	struct nonet_message message;
+	uint64_t sent = 0;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_REFUSE, 1);
+	subscriber = words_subscribe(0);
+	publisher = words_publish();
+	while (send_bytes(publisher) == 0)
+		sent++;
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), 0);
+	for (uint64_t i = 1; i < sent; i++)
+		test_check_equal(nonet_subscriber_receive(subscriber, bytes, sizeof(bytes), NONET_NOW, NULL), 1000);
+	test_check_equal(send_bytes(publisher), -EAGAIN);
+	test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
+	for (uint64_t i = 0; i < sent / 2; i++)
+		test_check_equal(send_bytes(publisher), 0);
+	nonet_publisher_close(publisher);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
+/* What is kept back is in the way of nobody but itself: that isn't waited for, since it wouldn't end. */
+DOMAIN_TEST(a_batch_that_is_too_large_ends)
+{
+	struct nonet_subscriber *subscriber;
+	struct nonet_publisher *publisher;
+	struct nonet_message message;
+	void *buffer;
+	uint64_t kept = 0;
+	int error = 0;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	subscriber = words_subscribe(0);
+	publisher = words_publish();
+	while (error == 0) {
+		error = nonet_publisher_loan(publisher, 1000, NONET_FOREVER, &buffer);
+		if (error == 0) {
+			memset(buffer, 'a', 1000);
+			test_check_equal(nonet_publisher_publish(publisher, 1000, NONET_CHANNEL_MORE), 0);
+			kept++;
+		}
+		/* He has read all that he can. */
+		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
+	}
+	test_check_equal(error, -EAGAIN);
+	test_check_equal(nonet_publisher_abort(publisher), 0);
+	for (uint64_t i = 0; i < kept; i++) {
+		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), 0);
+		test_check_equal(message.sequence, i);
+		test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
+	}
+	test_check_equal(send_bytes(publisher), 0);
+	nonet_publisher_close(publisher);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(the_overtaken_look_at_any_moment),
+		test_case(who_is_below_the_floor_isnt_overwritten),
+		test_case(a_lane_that_is_new_is_told_by_descriptor),
+		test_case(the_last_release_makes_all_room),
+		test_case(a_batch_that_is_too_large_ends),
 	};
 	return test_main(tests);
 }
