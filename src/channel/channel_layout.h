@@ -46,6 +46,8 @@
 #define CHANNEL_SUBSCRIBERS 256u
 #define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
 #define CHANNEL_LANE_MOST   (UINT64_C(1) << 40)
+/* No sum of a position and a few lanes wraps. */
+#define CHANNEL_POSITION_MOST (UINT64_MAX - 8 * CHANNEL_LANE_MOST)
 
 /* The floor is raised from mark to mark, which are at least this part of the ring apart, but for the last one. */
 #define CHANNEL_STEPS 16u

@@ -16,8 +16,8 @@
  *                  and wait for him, or he sees that the floor was raised, and begins anew. With CHANNEL_DROP a reader
  *                  who has seen a byte that we overwrote sees the floor that we had stored before.
  *
- * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that it
- *                  is at, or a later one, and goes on from there.
+ * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
+ * it is at, or a later one, and goes on from there.
  *
  * [CHANNEL-ROOM]   Who moves his position on has done with what is before it.
  *
@@ -158,8 +158,7 @@ static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, ui
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: subscriber_move() */
 	if (publisher_has_room(publisher, bytes, &owner))
 		return 0;
-	result = channel_sleep(&publisher->channel, words, 1, &owner, owner ? 1 : 0,
-			       first ? soon : deadline);
+	result = channel_sleep(&publisher->channel, words, 1, &owner, owner ? 1 : 0, first ? soon : deadline);
 	*wanted = room;
 	return result == -ETIMEDOUT && first ? 0 : result;
 }
@@ -230,6 +229,7 @@ static int publisher_read_marks(struct nonet_publisher *publisher)
 	publisher->marked = atomic_load_explicit(&lane->marked, memory_order_relaxed);
 	publisher->floor_mark = atomic_load_explicit(&lane->floor_mark, memory_order_relaxed);
 	if (publisher->marked == 0) {
+		publisher->floor_mark = 0;
 		publisher_add_mark(publisher);
 		return 0;
 	}
@@ -242,7 +242,7 @@ static int publisher_read_marks(struct nonet_publisher *publisher)
 		mark.position = atomic_load_explicit(&shared->position, memory_order_relaxed);
 		mark.sequence = atomic_load_explicit(&shared->sequence, memory_order_relaxed);
 		mark.life = atomic_load_explicit(&shared->life, memory_order_relaxed);
-		if (mark.position % 8 != 0 || mark.position > INT64_MAX || mark.position < last)
+		if (mark.position % 8 != 0 || mark.position > CHANNEL_POSITION_MOST || mark.position < last)
 			return -EBADMSG;
 		last = mark.position;
 		publisher->marks[number % CHANNEL_MARKS] = mark;

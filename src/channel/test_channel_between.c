@@ -214,14 +214,40 @@ DOMAIN_TEST(a_batch_that_is_too_large_ends)
 	return 0;
 }
 
+/* Notes without end: there always is something, and never a message. */
+DOMAIN_TEST(deadlines_hold_whatever_is_in_the_ring)
+{
+	static const uint32_t flags[] = {0, NONET_SUBSCRIBER_SLEEP, NONET_SUBSCRIBER_POLL};
+	const uint64_t note = sizeof(uint64_t) | CHANNEL_VALID | CHANNEL_NOTE;
+	struct nonet_message message;
+	struct words words;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	nonet_publisher_close(words_publish());
+	words = words_map();
+	for (int i = 0; i < 3; i++) {
+		struct nonet_subscriber *subscriber;
+
+		memset(words.ring, 0, WORDS_LANE);
+		subscriber = words_subscribe(flags[i]);
+		for (size_t at = 0; at < WORDS_LANE; at += CHANNEL_NOTE_SIZE)
+			memcpy(words.ring + at, &note, sizeof(note));
+		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
+		test_check_equal(nonet_subscriber_take(subscriber, nonet_after(NONET_MS(2)), &message), -ETIMEDOUT);
+		nonet_subscriber_close(subscriber);
+	}
+	words_unmap(&words);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(the_overtaken_look_at_any_moment),
-		test_case(who_is_below_the_floor_isnt_overwritten),
-		test_case(a_lane_that_is_new_is_told_by_descriptor),
-		test_case(the_last_release_makes_all_room),
-		test_case(a_batch_that_is_too_large_ends),
+		test_case(the_overtaken_look_at_any_moment),         test_case(who_is_below_the_floor_isnt_overwritten),
+		test_case(a_lane_that_is_new_is_told_by_descriptor), test_case(the_last_release_makes_all_room),
+		test_case(a_batch_that_is_too_large_ends),           test_case(deadlines_hold_whatever_is_in_the_ring),
 	};
 	return test_main(tests);
 }

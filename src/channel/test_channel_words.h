@@ -27,6 +27,7 @@ struct words {
 	struct channel_lane *lane;
 	struct channel_seat *seats;
 	struct channel_position *positions;
+	uint8_t *ring;
 	void *base;
 	size_t size;
 };
@@ -57,6 +58,7 @@ static inline struct words words_map(void)
 	words.lane = (struct channel_lane *)(words.board + 1);
 	words.seats = (struct channel_seat *)(words.lane + words.board->lanes);
 	words.positions = (struct channel_position *)(words.seats + words.board->seats);
+	words.ring = (uint8_t *)words.base + words.size - WORDS_LANE;
 	return words;
 }
 
