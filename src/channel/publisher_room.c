@@ -264,6 +264,7 @@ int publisher_resume(struct nonet_publisher *publisher)
 	publisher->sequence = publisher_last_mark(publisher)->sequence;
 	most = publisher->floor + publisher->channel.ring;
 	/* One was killed between the two words: this is as if he had gone on. */
+	/* [CHANNEL-MARK] pair: subscriber_is_over() */
 	atomic_store_explicit(&publisher->lane->floor, publisher->floor, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] as publisher_raise() */
 	for (;;) {
