@@ -285,7 +285,8 @@ NONET_PUBLIC int nonet_subscriber_release(struct nonet_subscriber *subscriber, c
  * @deadline:    as nonet_subscriber_take()
  * @ret_message: NULL, or what is known of it; its data is @buffer. Nothing to release
  *
- * Never a torn one: one that is overwritten meanwhile is lost, and the next one copied.
+ * Never a torn one: one that is overwritten meanwhile is lost, and the next one copied; until the deadline (or, with
+ * NONET_NOW, some times), if others publish faster than it copies.
  *
  * Return: its size in bytes (at most INT_MAX), or
  *   -EMSGSIZE    it is larger than @size: it stays the next one
