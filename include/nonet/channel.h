@@ -124,7 +124,8 @@ NONET_PUBLIC struct nonet_publisher *nonet_publisher_close(struct nonet_publishe
  * @ret_buffer: room for @size bytes, aligned to 8, until it is published, aborted or loaned anew
  *
  * Return: 0, or
- *   -EAGAIN      no room, and @deadline is NONET_NOW or the policy NONET_CHANNEL_REFUSE
+ *   -EAGAIN      no room, and @deadline is NONET_NOW or the policy NONET_CHANNEL_REFUSE; or nothing but messages that
+ *                are kept back is in the way: publish them
  *   -ETIMEDOUT   no room before @deadline
  *   -EMSGSIZE    @size is over the limit
  *   -ECHILD      the handle is the parent's
@@ -284,7 +285,8 @@ NONET_PUBLIC int nonet_subscriber_release(struct nonet_subscriber *subscriber, c
  * @deadline:    as nonet_subscriber_take()
  * @ret_message: NULL, or what is known of it; its data is @buffer. Nothing to release
  *
- * Never a torn one: one that is overwritten meanwhile is lost, and the next one copied.
+ * Never a torn one: one that is overwritten meanwhile is lost, and the next one copied; until the deadline (or, with
+ * NONET_NOW, some times), if others publish faster than it copies.
  *
  * Return: its size in bytes (at most INT_MAX), or
  *   -EMSGSIZE    it is larger than @size: it stays the next one

@@ -46,6 +46,8 @@
 #define CHANNEL_SUBSCRIBERS 256u
 #define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
 #define CHANNEL_LANE_MOST   (UINT64_C(1) << 40)
+/* No sum of a position and a few lanes wraps. */
+#define CHANNEL_POSITION_MOST (UINT64_MAX - 8 * CHANNEL_LANE_MOST)
 
 /* The floor is raised from mark to mark, which are at least this part of the ring apart, but for the last one. */
 #define CHANNEL_STEPS 16u
@@ -103,7 +105,7 @@ static_assert(sizeof(struct channel_mark) == 32, "layout");
  * offset  size  written by
  *      0     8  who takes it            claim of the publisher, a process (claim_layout.h); 0: nobody's
  *      8     8  the publisher           member: his number in the domain and its generation, in the upper half
- *     64     8  the publisher           floor: a position
+ *     64     8  the publisher, release  floor: a position; stored after floor_mark
  *     72     8  the publisher, release  marked: how many marks there ever were; the last CHANNEL_MARKS are kept
  *     80     8  the publisher, release  floor_mark: the number of the mark that the floor is at
  *     88     4  the publisher, release  made: 1, the ring has its memory

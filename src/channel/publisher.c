@@ -23,6 +23,9 @@
  *                   is fenced; in one that isn't, he makes us have it, by membarrier(2), and only the compiler has to
  *                   keep our order. A lane is unfenced only after a fence between saying so and looking at armed: so he
  *                   who read "fenced" is seen there.
+ *
+ * [CHANNEL-BELL]    Who sees the new bell sees why it rang. Who has read the old one to arm a descriptor is in the
+ * table of bells by then.
  */
 
 static void publisher_clear(struct nonet_publisher *publisher, uint64_t position)
@@ -39,12 +42,14 @@ void publisher_ring(struct nonet_publisher *publisher)
 	atomic_thread_fence(memory_order_acquire);
 	asleep = atomic_load_explicit(&lane->asleep, memory_order_relaxed);
 	publisher->quiet = 0;
-	atomic_store_explicit(&lane->unfenced, 0, memory_order_relaxed);
+	/* [CHANNEL-UNFENCED] pair: wait_arm() */
+	atomic_store_explicit(&lane->unfenced, 0, memory_order_release);
 	/* The new bell: whoever has armed for the old one, and sleeps only now, doesn't. */
 	atomic_store_explicit(&lane->bell, publisher->bell + 1, memory_order_release); /* [CHANNEL-BELL] */
 	if (asleep == publisher->bell)
 		(void)sys_futex_wake(&lane->bell, SYS_FUTEX_ALL);
 	publisher->bell++;
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-BELL] pair: wait_arm() */
 	doorbell_ring(&publisher->channel.object);
 }
 
@@ -229,14 +234,14 @@ static void publisher_news(const struct nonet_publisher *publisher)
 
 	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: subscriber_sleep() */
 	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
+	/* Those who wait by descriptor aren't asleep on the news, and have armed no lane that they don't know. */
+	doorbell_ring(&publisher->channel.object);
 }
 
 static void publisher_leave(struct nonet_publisher *publisher)
 {
 	channel_leave(&publisher->lane->claim);
 	publisher_news(publisher);
-	/* Those who wait by descriptor aren't asleep on the news. */
-	doorbell_ring(&publisher->channel.object);
 }
 
 static int publisher_join(struct nonet_publisher *publisher)

@@ -37,6 +37,7 @@ struct nonet_publisher {
 	uint64_t owner;
 	uint64_t life;
 	uint64_t floor;
+	uint64_t full; /* from here on somebody would be overwritten, when that was looked at last */
 	uint64_t floor_mark;
 	uint64_t marked; /* marks so far, as in the lane */
 	struct publisher_mark marks[CHANNEL_MARKS];

@@ -16,12 +16,15 @@
  *                  and wait for him, or he sees that the floor was raised, and begins anew. With CHANNEL_DROP a reader
  *                  who has seen a byte that we overwrote sees the floor that we had stored before.
  *
+ * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
+ * it is at, or a later one, and goes on from there.
+ *
  * [CHANNEL-ROOM]   Who moves his position on has done with what is before it.
  *
  * [CHANNEL-WANTS]  We store what room we sleep on, then look at positions; a subscriber stores his position, then looks
  *                  whether that is wanted, without a fence in between: that would cost each message, and this costs one
- *                  short sleep. So the first sleep is CHANNEL_BLIND long: after it whatever a subscriber stores, he
- *                  sees that it is wanted.
+ *                  short sleep. So the first sleep on a room is CHANNEL_BLIND long: after it whatever a subscriber
+ *                  stores, he sees that it is wanted. Each wake makes another room, and so another first sleep.
  */
 
 /* Looks without sleeping: some microseconds. */
@@ -86,8 +89,9 @@ static void publisher_raise(struct nonet_publisher *publisher, uint64_t number)
 
 	publisher->floor_mark = number;
 	publisher->floor = publisher_mark(publisher, number)->position;
-	atomic_store_explicit(&lane->floor, publisher->floor, memory_order_relaxed);
 	atomic_store_explicit(&lane->floor_mark, number, memory_order_release); /* [CHANNEL-MARK] */
+	/* [CHANNEL-MARK] pair: subscriber_is_over() */
+	atomic_store_explicit(&lane->floor, publisher->floor, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] pair: subscriber_attach(), subscriber_is_over() */
 }
 
@@ -121,31 +125,32 @@ static bool publisher_has_room(struct nonet_publisher *publisher, uint64_t bytes
 		if (!publisher_raise_to(publisher, end - ring, least))
 			return false;
 	}
-	/* And who joined meanwhile, or did, and hasn't yet seen the floor. */
-	if (!drops && end > publisher_least(publisher, ret_owner) + ring)
-		return false;
-	return true;
+	/* And who joined meanwhile, and is below the floor since he looked before it was raised. */
+	least = drops ? publisher->floor : publisher_least(publisher, ret_owner);
+	publisher->full = (least < publisher->floor ? least : publisher->floor) + ring;
+	return end <= publisher->full;
 }
 
-/* Up to the next mark, or where the floor is in the way. */
+/* Up to the next mark, or where somebody is in the way. */
 static void publisher_set_limit(struct nonet_publisher *publisher, uint64_t bytes)
 {
 	const uint64_t end = publisher->tail + bytes;
 	const uint64_t step = publisher->channel.ring / CHANNEL_STEPS;
 	const uint64_t next = publisher_last_mark(publisher)->position + step;
-	const uint64_t full = publisher->floor + publisher->channel.ring;
 
-	publisher->limit = next < full ? next : full;
+	publisher->limit = next < publisher->full ? next : publisher->full;
 	if (publisher->limit < end)
 		publisher->limit = end;
 }
 
-static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, bool first, nonet_time deadline)
+/* @wanted: the room that was slept on before, if any */
+static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, uint64_t *wanted, nonet_time deadline)
 {
 	struct channel_lane *lane = publisher->lane;
 	const uint32_t room = atomic_load_explicit(&lane->room, memory_order_relaxed);
 	struct sys_futex_word words[2] = {{&lane->room, room}};
 	const nonet_time soon = nonet_after(CHANNEL_BLIND);
+	const bool first = *wanted != room && soon < deadline;
 	uint64_t owner;
 	int result;
 
@@ -153,29 +158,31 @@ static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, bo
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: subscriber_move() */
 	if (publisher_has_room(publisher, bytes, &owner))
 		return 0;
-	result = channel_sleep(&publisher->channel, words, 1, &owner, owner ? 1 : 0,
-			       first && soon < deadline ? soon : deadline);
-	return result == -ETIMEDOUT && first && soon < deadline ? 0 : result;
+	result = channel_sleep(&publisher->channel, words, 1, &owner, owner ? 1 : 0, first ? soon : deadline);
+	*wanted = room;
+	return result == -ETIMEDOUT && first ? 0 : result;
 }
 
 static int publisher_wait(struct nonet_publisher *publisher, uint64_t bytes, nonet_time deadline)
 {
 	uint64_t owner = 0;
 	int looks = pause_helps() ? ROOM_LOOKS : 0;
-	bool first = true;
+	uint64_t wanted = UINT64_MAX;
 	int error = 0;
 
 	while (error == 0 && !publisher_has_room(publisher, bytes, &owner)) {
-		/* Nobody is in the way but what is held back itself. */
-		if (deadline == NONET_NOW || publisher->channel.policy != CHANNEL_BLOCK)
+		/* No owner: nobody is in the way but what is kept back itself, and that won't end. */
+		if (deadline == NONET_NOW || publisher->channel.policy != CHANNEL_BLOCK || owner == 0)
 			return -EAGAIN;
 		error = object_check(&publisher->channel.object);
 		if (error == 0 && looks > 0) {
 			looks--;
 			pause_once();
 		} else if (error == 0) {
-			error = publisher_sleep(publisher, bytes, first, deadline);
-			first = false;
+			error = publisher_sleep(publisher, bytes, &wanted, deadline);
+			/* A peer may change what we look at so that we never get to sleep. */
+			if (error == 0 && deadline != NONET_FOREVER && nonet_clock() >= deadline)
+				error = publisher_has_room(publisher, bytes, &owner) ? 0 : -ETIMEDOUT;
 		}
 	}
 	return error;
@@ -222,6 +229,7 @@ static int publisher_read_marks(struct nonet_publisher *publisher)
 	publisher->marked = atomic_load_explicit(&lane->marked, memory_order_relaxed);
 	publisher->floor_mark = atomic_load_explicit(&lane->floor_mark, memory_order_relaxed);
 	if (publisher->marked == 0) {
+		publisher->floor_mark = 0;
 		publisher_add_mark(publisher);
 		return 0;
 	}
@@ -234,7 +242,7 @@ static int publisher_read_marks(struct nonet_publisher *publisher)
 		mark.position = atomic_load_explicit(&shared->position, memory_order_relaxed);
 		mark.sequence = atomic_load_explicit(&shared->sequence, memory_order_relaxed);
 		mark.life = atomic_load_explicit(&shared->life, memory_order_relaxed);
-		if (mark.position % 8 != 0 || mark.position > INT64_MAX || mark.position < last)
+		if (mark.position % 8 != 0 || mark.position > CHANNEL_POSITION_MOST || mark.position < last)
 			return -EBADMSG;
 		last = mark.position;
 		publisher->marks[number % CHANNEL_MARKS] = mark;
@@ -255,8 +263,10 @@ int publisher_resume(struct nonet_publisher *publisher)
 	publisher->tail = publisher_last_mark(publisher)->position;
 	publisher->sequence = publisher_last_mark(publisher)->sequence;
 	most = publisher->floor + publisher->channel.ring;
-	/* One was killed between the two words. */
-	atomic_store_explicit(&publisher->lane->floor, publisher->floor, memory_order_relaxed);
+	/* One was killed between the two words: this is as if he had gone on. */
+	/* [CHANNEL-MARK] pair: subscriber_is_over() */
+	atomic_store_explicit(&publisher->lane->floor, publisher->floor, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] as publisher_raise() */
 	for (;;) {
 		const uint64_t header = publisher->tail + CHANNEL_HEADER > most
 						? CHANNEL_LENGTH

@@ -17,7 +17,8 @@
 bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position)
 {
 	atomic_thread_fence(memory_order_acquire); /* [CHANNEL-FLOOR] pair: publisher_raise() */
-	return atomic_load_explicit(&lane->lane->floor, memory_order_relaxed) > position;
+	/* [CHANNEL-MARK] And the mark that it is at is there. pair: publisher_raise() */
+	return atomic_load_explicit(&lane->lane->floor, memory_order_acquire) > position;
 }
 
 void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position)
@@ -43,8 +44,9 @@ static int subscriber_skip(struct nonet_subscriber *subscriber, struct subscribe
 
 	if (error < 0)
 		return error;
-	/* Numbers only go up. */
-	if (start.position < atomic_load_explicit(&lane->head, memory_order_relaxed) || start.sequence < lane->sequence)
+	/* Numbers only go up, and the floor was above. */
+	if (start.position <= atomic_load_explicit(&lane->head, memory_order_relaxed) ||
+	    start.sequence < lane->sequence)
 		return object_poison(&subscriber->channel.object);
 	atomic_store_explicit(&subscriber->seat->lost,
 			      atomic_load_explicit(&subscriber->seat->lost, memory_order_relaxed) + start.sequence -
@@ -90,7 +92,9 @@ static int subscriber_look(struct nonet_subscriber *subscriber, struct subscribe
 	if (__builtin_expect(header & CHANNEL_NOTE, 0)) {
 		lane->life = atomic_load_explicit(channel_header(base, subscriber->mask, head + CHANNEL_HEADER),
 						  memory_order_relaxed);
-		atomic_store_explicit(&lane->head, head + channel_record(length), memory_order_relaxed);
+		/* Overwritten since, it may be anything. */
+		if (!drops || !subscriber_is_over(lane, head))
+			atomic_store_explicit(&lane->head, head + channel_record(length), memory_order_relaxed);
 		return 2;
 	}
 	return 1;
@@ -211,12 +215,18 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 			lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
 			lane->first++;
 		} while (lane->first != lane->last && lane->released >> (lane->first % NONET_CHANNEL_TAKEN) & 1);
-		subscriber_move(subscriber, lane, lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
+		/* The last one: what was received since is copied, and a note was seen. */
+		subscriber_move(subscriber, lane,
+				lane->first == lane->last ? atomic_load_explicit(&lane->head, memory_order_relaxed)
+							  : lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
 	}
 	if (guard_map_is_poisoned(&lane->ring.map))
 		return -EBADMSG;
 	return subscriber->channel.policy == CHANNEL_DROP && subscriber_is_over(lane, message->position) ? -ESTALE : 0;
 }
+
+/* Without waiting: copies of messages that are overwritten meanwhile. */
+#define RECEIVE_TRIES 100u
 
 int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, size_t size, nonet_time deadline,
 			     struct nonet_message *ret_message)
@@ -225,7 +235,7 @@ int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, 
 	struct subscriber_found found;
 	int error;
 
-	for (;;) {
+	for (uint32_t tries = 0;; tries++) {
 		error = subscriber_await(subscriber, deadline, &found);
 		if (error < 0)
 			return error;
@@ -237,6 +247,10 @@ int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, 
 			return -EBADMSG;
 		if (!drops || !subscriber_is_over(found.lane, found.position))
 			break;
+		/* Who copies slower than others write would be overtaken each time. */
+		error = deadline == NONET_NOW && tries < RECEIVE_TRIES ? 0 : subscriber_is_late(deadline);
+		if (error < 0)
+			return error;
 	}
 	if (ret_message) {
 		subscriber_describe(&found, ret_message);

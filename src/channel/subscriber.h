@@ -34,8 +34,8 @@ struct nonet_subscriber {
 	struct channel channel;
 	uint64_t mask;
 	unsigned flags;
-	uint32_t next; /* the lane to look at first */
-	uint32_t news; /* as the board had them when the lanes were looked at */
+	uint32_t next;         /* the lane to look at first */
+	_Atomic uint32_t news; /* as the board had them when the lanes were looked at */
 	uint32_t number;
 	uint64_t owner;
 	struct channel_seat *seat;
@@ -83,6 +83,9 @@ void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane
 
 /* Wait for a message: 1; or as nonet_subscriber_take(). */
 int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found);
+
+/* For who looks in vain without sleeping: 0; -EAGAIN, -ETIMEDOUT: it is past the deadline. */
+int subscriber_is_late(nonet_time deadline);
 
 /* The publisher of a lane wants @room. */
 void subscriber_tell(struct channel_lane *lane, uint32_t room);

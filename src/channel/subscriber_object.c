@@ -62,7 +62,7 @@ int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struc
 		number = atomic_load_explicit(&lane->lane->floor_mark, memory_order_acquire);
 		if (number - before >= CHANNEL_MARKS / 2)
 			continue;
-		if (ret_start->position % 8 != 0 || ret_start->position > INT64_MAX)
+		if (ret_start->position % 8 != 0 || ret_start->position > CHANNEL_POSITION_MOST)
 			break;
 		return 0;
 	}
@@ -82,7 +82,10 @@ static int subscriber_walk(struct nonet_subscriber *subscriber, struct subscribe
 	if (marked == 0)
 		return 0;
 	last = subscriber_read_mark(lane, marked - 1);
-	if (last.position % 8 == 0 && last.position > head && last.position - head <= subscriber->channel.ring &&
+	atomic_thread_fence(memory_order_acquire); /* [CHANNEL-MARK] pair: publisher_add_mark() */
+	/* With CHANNEL_DROP it may be another by now, of which we have read a half. */
+	if (atomic_load_explicit(&lane->lane->marked, memory_order_relaxed) - marked < CHANNEL_MARKS / 2 &&
+	    last.position % 8 == 0 && last.position > head && last.position - head <= subscriber->channel.ring &&
 	    last.sequence >= lane->sequence) {
 		atomic_store_explicit(&lane->head, last.position, memory_order_relaxed);
 		lane->sequence = last.sequence;
@@ -144,7 +147,7 @@ int subscriber_map(struct nonet_subscriber *subscriber)
 			atomic_store_explicit(&lane->base, lane->ring.base, memory_order_relaxed);
 	}
 	if (error == 0)
-		subscriber->news = news;
+		atomic_store_explicit(&subscriber->news, news, memory_order_relaxed);
 	return error;
 }
 
@@ -153,21 +156,22 @@ static int subscriber_take_seat(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
 	int error = domain_process_owner(channel->object.domain, &subscriber->owner);
-	int result = 0;
 
-	for (uint32_t number = 0; number < channel->seats && error == 0 && result == 0; number++) {
+	if (error < 0)
+		return error;
+	error = -EUSERS;
+	for (uint32_t number = 0; number < channel->seats && !subscriber->seat; number++) {
 		struct channel_seat *seat = channel_seat(channel, number);
-
-		result = channel_take(channel, &seat->claim, &seat->member, subscriber->owner);
+		const int result = channel_take(channel, &seat->claim, &seat->member, subscriber->owner);
 		if (result > 0) {
 			subscriber->seat = seat;
 			subscriber->number = number;
+		} else if (result < 0) {
+			error = result;
 		}
 	}
-	if (error < 0)
+	if (!subscriber->seat)
 		return error;
-	if (result <= 0)
-		return result < 0 ? result : -EUSERS;
 	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);
 	for (uint32_t number = 0; number < channel->lanes; number++)
 		atomic_store_explicit(&channel_position(channel, number, subscriber->number)->position, 0,

@@ -17,6 +17,13 @@
  * [CHANNEL-NEWS]   A publisher that begins or ends raises the news and then wakes; we read the news, look at all that
  *                  they tell of, and sleep on what we had read.
  *
+ * [CHANNEL-UNFENCED]  Who reads that a lane is fenced since it rang sees the message that it rang for: he needs no
+ *                  membarrier(2) to.
+ *
+ * [CHANNEL-BELL]   Who arms by descriptor enters it in the table, then reads the bell; a publisher that rings raises
+ * the bell, then looks at the table. A full fence between the two on both sides: so he is rung, or has armed for the
+ * new bell. (Who sleeps by futex has the kernel compare.)
+ *
  * Several subscribers arm one lane. Each raises armed to the bell that he sleeps on, and never lowers it: one who comes
  * late with an old bell would else hide that another has armed for the new one. He won't sleep himself, since the bell
  * isn't the one that he sleeps on.
@@ -41,7 +48,7 @@ static bool wait_has_news(const struct nonet_subscriber *subscriber)
 {
 	/* [CHANNEL-NEWS] pair: publisher_news() */
 	return atomic_load_explicit(&channel_board(&subscriber->channel)->news, memory_order_acquire) !=
-	       subscriber->news;
+	       atomic_load_explicit(&subscriber->news, memory_order_relaxed);
 }
 
 /* Whether there is anything to look at. By any thread. */
@@ -105,6 +112,8 @@ static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_
 	bool unfenced = false;
 	int count = 0;
 
+	if (!words)
+		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-BELL] pair: publisher_ring() */
 	for (uint32_t number = 0; number < channel->lanes; number++) {
 		struct channel_lane *lane = subscriber->lanes[number].lane;
 		const uint32_t bell = atomic_load_explicit(&lane->bell, memory_order_acquire); /* [CHANNEL-BELL] */
@@ -114,12 +123,16 @@ static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_
 		if (words) {
 			words[count++] = (struct sys_futex_word){&lane->bell, bell};
 			wait_raise(&lane->asleep, bell);
+		} else {
+			/* So that it doesn't fall behind by half of all numbers where nobody ever sleeps by it. */
+			wait_raise(&lane->asleep, bell - 1);
 		}
 		wait_raise(&lane->armed, bell);
 	}
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: publisher_show(), publisher_unfence() */
 	for (uint32_t number = 0; number < channel->lanes && !unfenced; number++)
-		unfenced = atomic_load_explicit(&subscriber->lanes[number].lane->unfenced, memory_order_relaxed);
+		/* [CHANNEL-UNFENCED] pair: publisher_ring() */
+		unfenced = atomic_load_explicit(&subscriber->lanes[number].lane->unfenced, memory_order_acquire);
 	if (unfenced && sys_membarrier() < 0)
 		return -EAGAIN;
 	return count;
@@ -143,7 +156,7 @@ static int wait_asleep(struct nonet_subscriber *subscriber, nonet_time deadline)
 		count = 0;
 	}
 	alive = wait_publishers(subscriber, owners, CHANNEL_PUBLISHERS);
-	words[0] = (struct sys_futex_word){news, subscriber->news};
+	words[0] = (struct sys_futex_word){news, atomic_load_explicit(&subscriber->news, memory_order_relaxed)};
 	if (wait_has_record(subscriber) || wait_has_news(subscriber))
 		return 0;
 	result = channel_sleep(&subscriber->channel, words, 1 + count, owners, alive, deadline);
@@ -188,8 +201,10 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		result = subscriber_find(subscriber, ret_found);
 		return result == 0 && !wait_has_news(subscriber) ? -EPIPE : result;
 	}
-	if (deadline == NONET_NOW)
-		return subscriber_find(subscriber, ret_found) == 1 ? 1 : object_not_now(&subscriber->channel.object);
+	if (deadline == NONET_NOW) {
+		result = subscriber_find(subscriber, ret_found);
+		return result == 0 ? object_not_now(&subscriber->channel.object) : result;
+	}
 	if (polls) {
 		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 			return -ETIMEDOUT;
@@ -197,6 +212,13 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		return wait_asleep(subscriber, deadline);
 	}
 	return 0;
+}
+
+int subscriber_is_late(nonet_time deadline)
+{
+	if (deadline == NONET_NOW)
+		return -EAGAIN;
+	return deadline != NONET_FOREVER && nonet_clock() >= deadline ? -ETIMEDOUT : 0;
 }
 
 int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found)
@@ -216,6 +238,9 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 		looked = true;
 		if (result == 0)
 			result = subscriber_find(subscriber, ret_found);
+		/* A peer may write so that there always seems to be something. */
+		if (result == 0)
+			result = subscriber_is_late(deadline);
 	}
 	return result;
 }

@@ -36,6 +36,9 @@ struct hostile_kind {
 	const int *errors; /* that its calls may return, ended by 0 */
 	const char *scheme;
 	size_t begin, size; /* the bytes of its payload that its users write to */
+	/* And, if it has any, of its file behind; words that look right in them. */
+	size_t data_begin, data_size;
+	uint64_t (*word)(struct test_random *random);
 };
 
 /* The one that this test program is about: a file of its own has it, and nothing else. */

@@ -34,7 +34,7 @@ struct area {
 	uint8_t *base;
 	uint8_t *first; /* as it was */
 	size_t size;
-	struct part parts[2]; /* that members write to */
+	struct part parts[3]; /* that members write to */
 	size_t count;
 };
 
@@ -56,7 +56,7 @@ static uint64_t word_that_looks_right(struct test_random *random)
 	const uint64_t state = states[test_random_next(random) % (sizeof(states) / sizeof(states[0]))];
 	const uint64_t waiters = test_random_next(random) & 1;
 
-	switch (test_random_next(random) % 6) {
+	switch (test_random_next(random) % (hostile_kind.word ? 9 : 6)) {
 	case 0: /* a claim */
 		return generation << 32 | waiters << 31 | slot << 16 | state;
 	case 1: /* a life word */
@@ -67,8 +67,10 @@ static uint64_t word_that_looks_right(struct test_random *random)
 		return UINT64_C(0xffffffff7fff0000) | state;
 	case 4:
 		return 0;
-	default:
+	case 5:
 		return test_random_next(random);
+	default:
+		return hostile_kind.word(random);
 	}
 }
 
@@ -181,7 +183,8 @@ void hostile_scribble(const struct hostile_plan *plan)
 	areas[count].parts[0] = (struct part){OBJECT_PAYLOAD + plan->kind->begin, plan->kind->size};
 	areas[count].parts[1] =
 		(struct part){offsetof(struct object_header, trace), sizeof(struct object_trace) * OBJECT_TRACE};
-	areas[count++].count = 2;
+	areas[count].parts[2] = (struct part){plan->kind->data_begin, plan->kind->data_size};
+	areas[count++].count = plan->kind->data_size ? 3 : 2;
 	if (plan->way == HOSTILE_ALL) {
 		snprintf(path, sizeof(path), "%s/.domain", plan->directory);
 		fd = (int)test_must(open(path, O_RDWR | O_CLOEXEC));

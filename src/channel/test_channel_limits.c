@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include <nonet/channel.h>
+
+#include "channel/test_channel_words.h"
+#include "harness/domain.h"
+#include "harness/test.h"
+
+/* Channels at their limits: the most and the least of everything, no memory, and one who is stopped. */
+
+DOMAIN_TEST(as_many_as_there_may_be)
+{
+	const struct nonet_channel_options options = {.size = sizeof(options),
+						      .lane = WORDS_LANE,
+						      .publishers = NONET_CHANNEL_PUBLISHERS,
+						      .subscribers = NONET_CHANNEL_SUBSCRIBERS};
+	static struct nonet_publisher *publishers[NONET_CHANNEL_PUBLISHERS];
+	static struct nonet_subscriber *subscribers[NONET_CHANNEL_SUBSCRIBERS];
+	struct nonet_publisher *none = NULL;
+	struct nonet_subscriber *nobody = NULL;
+	struct nonet_message message;
+	uint64_t number;
+
+	(void)side;
+	(void)argument;
+	test_check_equal(nonet_channel_create(WORDS_CHANNEL, &options, NULL), 0);
+	for (number = 0; number < NONET_CHANNEL_PUBLISHERS; number++)
+		publishers[number] = words_publish();
+	for (int i = 0; i < (int)NONET_CHANNEL_SUBSCRIBERS; i++)
+		subscribers[i] = words_subscribe(NONET_SUBSCRIBER_SLEEP);
+	test_check_equal(nonet_publisher_open(WORDS_CHANNEL, &none, NULL), -EUSERS);
+	test_check_equal(nonet_subscriber_open(WORDS_CHANNEL, NULL, &nobody, NULL), -EUSERS);
+	test_check(!none && !nobody);
+	/* All lanes, and those who publish in them, are slept on at once. */
+	for (number = 0; number < NONET_CHANNEL_PUBLISHERS; number++)
+		test_check_equal(nonet_publisher_send(publishers[number], &number, sizeof(number), NONET_NOW), 0);
+	for (int i = 0; i < (int)NONET_CHANNEL_SUBSCRIBERS; i += 51) {
+		uint64_t seen = 0;
+
+		for (int j = 0; j < (int)NONET_CHANNEL_PUBLISHERS; j++) {
+			test_check_equal(
+				nonet_subscriber_receive(subscribers[i], &number, sizeof(number), NONET_NOW, &message),
+				8);
+			seen |= UINT64_C(1) << number;
+		}
+		test_check_equal(seen, (UINT64_C(1) << NONET_CHANNEL_PUBLISHERS) - 1);
+		test_check_equal(nonet_subscriber_take(subscribers[i], nonet_after(NONET_MS(1)), &message), -ETIMEDOUT);
+	}
+	for (int i = 0; i < (int)NONET_CHANNEL_SUBSCRIBERS; i++)
+		nonet_subscriber_close(subscribers[i]);
+	for (number = 0; number < NONET_CHANNEL_PUBLISHERS; number++)
+		nonet_publisher_close(publishers[number]);
+	return 0;
+}
+
+static void send_and_read(struct nonet_publisher *publisher, struct nonet_subscriber *subscriber, size_t size)
+{
+	struct nonet_message message;
+	void *buffer;
+
+	test_check_equal(nonet_publisher_loan(publisher, size, NONET_NOW, &buffer), 0);
+	memset(buffer, 'x', size);
+	test_check_equal(nonet_publisher_publish(publisher, size, 0), 0);
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), 0);
+	test_check_equal(message.size, size);
+	test_check(size == 0 ||
+		   (((const char *)message.data)[0] == 'x' && ((const char *)message.data)[size - 1] == 'x'));
+	test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
+}
+
+/* The empty ones are nothing but headers; one of the most fits whenever all is read, wherever the lane is. */
+DOMAIN_TEST(messages_of_nothing_and_of_the_most)
+{
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	void *buffer;
+	int empty = 0;
+
+	(void)side;
+	(void)argument;
+	for (uint32_t policy = NONET_CHANNEL_BLOCK; policy <= NONET_CHANNEL_DROP; policy++) {
+		words_make(policy, 1);
+		publisher = words_publish();
+		subscriber = words_subscribe(0);
+		for (int i = 0; i < 30000; i++)
+			send_and_read(publisher, subscriber, 0);
+		for (int i = 0; i < 300; i++) {
+			send_and_read(publisher, subscriber, (size_t)(i % 7) * 1001);
+			send_and_read(publisher, subscriber, nonet_publisher_limit(publisher));
+			/* Most of what was loaned isn't used. */
+			test_check_equal(
+				nonet_publisher_loan(publisher, nonet_publisher_limit(publisher), NONET_NOW, &buffer),
+				0);
+			test_check_equal(nonet_publisher_publish(publisher, 0, 0), 0);
+			test_check_equal(nonet_subscriber_receive(subscriber, NULL, 0, NONET_NOW, NULL), 0);
+		}
+		/* Until it is full; nobody reads. */
+		while (policy != NONET_CHANNEL_DROP && nonet_publisher_send(publisher, NULL, 0, NONET_NOW) == 0)
+			empty++;
+		nonet_subscriber_close(subscriber);
+		nonet_publisher_close(publisher);
+		test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+	}
+	test_check(empty > 15000 && empty < 16384);
+	return 0;
+}
+
+/* A lane that there is no memory for: nobody has it then, and those who read go on. */
+DOMAIN_TEST(a_lane_without_memory_is_refused)
+{
+	const struct nonet_channel_options options = {.size = sizeof(options), .lane = UINT64_C(1) << 40};
+	struct nonet_subscriber *subscriber;
+	struct nonet_publisher *publisher = NULL;
+	struct nonet_message message;
+	int error;
+
+	(void)side;
+	(void)argument;
+	error = nonet_channel_create(WORDS_CHANNEL, &options, NULL);
+	test_check_equal(error, 0);
+	subscriber = words_subscribe(0);
+	for (int i = 0; i < 3; i++) {
+		error = nonet_publisher_open(WORDS_CHANNEL, &publisher, NULL);
+		test_check(error == -ENOSPC || error == -ENOMEM || error == -EFBIG);
+		test_check(!publisher);
+	}
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
+static int read_until_the_end(struct test_child_side *side, void *argument)
+{
+	struct nonet_subscriber *subscriber = words_subscribe(NONET_SUBSCRIBER_END);
+	uint64_t expected = 0;
+	uint64_t number = 0;
+	int result;
+
+	(void)argument;
+	test_report(side, "ready");
+	for (;;) {
+		result = nonet_subscriber_receive(subscriber, &number, sizeof(number), test_deadline(), NULL);
+		if (result != 8)
+			break;
+		test_check_equal(number, expected++);
+	}
+	test_check_equal(result, -EPIPE);
+	test_report_number(side, (int64_t)expected);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
+/* One who is stopped lives: he is waited for until the deadline, or not at all, and then gets everything. */
+DOMAIN_TEST(one_who_is_stopped_is_slow)
+{
+	(void)side;
+	(void)argument;
+	for (uint32_t policy = NONET_CHANNEL_BLOCK; policy <= NONET_CHANNEL_REFUSE; policy++) {
+		struct nonet_publisher *publisher;
+		struct test_child *reader;
+		uint64_t sent = 0;
+		nonet_time begin;
+
+		words_make(policy, 1);
+		publisher = words_publish();
+		reader = test_child_until(read_until_the_end, NULL);
+		test_child_stop(reader);
+		while (nonet_publisher_send(publisher, &sent, sizeof(sent), NONET_NOW) == 0)
+			sent++;
+		test_check(sent > 3500);
+		begin = test_clock();
+		test_check_equal(nonet_publisher_send(publisher, &sent, sizeof(sent), nonet_after(NONET_MS(150))),
+				 policy == NONET_CHANNEL_BLOCK ? -ETIMEDOUT : -EAGAIN);
+		test_check(policy == NONET_CHANNEL_REFUSE || test_clock() - begin >= NONET_MS(150));
+		test_child_continue(reader);
+		while (policy == NONET_CHANNEL_BLOCK && sent < 20000) {
+			test_check_equal(nonet_publisher_send(publisher, &sent, sizeof(sent), test_deadline()), 0);
+			sent++;
+		}
+		nonet_publisher_close(publisher);
+		test_check_equal(test_child_number(reader), (int64_t)sent);
+		test_check_equal(test_child_join(reader), 0);
+		test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+	}
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_case(as_many_as_there_may_be),
+		test_case(messages_of_nothing_and_of_the_most),
+		test_case(a_lane_without_memory_is_refused),
+		test_case(one_who_is_stopped_is_slow),
+	};
+	return test_main(tests);
+}
