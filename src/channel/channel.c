@@ -63,6 +63,15 @@ int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic
 	return 1;
 }
 
+bool channel_is_left(const struct channel *channel, const struct channel_lane *lane)
+{
+	/* [CHANNEL-CLAIM] pair: channel_leave() */
+	if (claim_is_free(atomic_load_explicit(&lane->claim, memory_order_acquire)))
+		return true;
+	/* Where nobody can be asked now, he is taken to be there. */
+	return channel_is_gone(channel->object.domain, atomic_load_explicit(&lane->member, memory_order_relaxed)) > 0;
+}
+
 void channel_leave(_Atomic uint64_t *claim)
 {
 	atomic_store_explicit(claim, 0, memory_order_release); /* [CHANNEL-CLAIM] pair: channel_take() */

@@ -86,6 +86,9 @@ static inline _Atomic uint64_t *channel_header(uint8_t *ring, uint64_t mask, uin
  */
 int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic uint64_t *member, uint64_t owner);
 
+/* Whether nobody writes in a lane any more: it is free, or its dead publisher is gone with all of his threads. */
+bool channel_is_left(const struct channel *channel, const struct channel_lane *lane);
+
 /* Give it back; all that it was needed for is done. */
 void channel_leave(_Atomic uint64_t *claim);
 

@@ -138,8 +138,8 @@ static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_
 	return count;
 }
 
-/* 0 to look again. */
-static int wait_asleep(struct nonet_subscriber *subscriber, nonet_time deadline)
+/* @soon_again: what is waited for wakes nobody. Return: 0 to look again. */
+static int wait_asleep(struct nonet_subscriber *subscriber, bool soon_again, nonet_time deadline)
 {
 	_Atomic uint32_t *news = &channel_board(&subscriber->channel)->news;
 	struct sys_futex_word words[SYS_FUTEX_MANY];
@@ -150,10 +150,10 @@ static int wait_asleep(struct nonet_subscriber *subscriber, nonet_time deadline)
 	int alive;
 	int result;
 
-	if (count < 0) {
+	if (count < 0 || soon_again) {
 		blind = soon < deadline;
 		deadline = blind ? soon : deadline;
-		count = 0;
+		count = count < 0 ? 0 : count;
 	}
 	alive = wait_publishers(subscriber, owners, CHANNEL_PUBLISHERS);
 	words[0] = (struct sys_futex_word){news, atomic_load_explicit(&subscriber->news, memory_order_relaxed)};
@@ -175,13 +175,25 @@ static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks
 }
 
 /* All was read: is that the end? */
-static bool wait_is_over(const struct nonet_subscriber *subscriber)
+enum wait_end {
+	WAIT_ON,     /* somebody publishes, or it wasn't asked for */
+	WAIT_ENDING, /* one who was killed may have threads that still do */
+	WAIT_OVER,
+};
+
+static enum wait_end wait_end(const struct nonet_subscriber *subscriber)
 {
+	const struct channel *channel = &subscriber->channel;
 	uint64_t owner;
 
-	return subscriber->flags & NONET_SUBSCRIBER_END &&
-	       atomic_load_explicit(&channel_board(&subscriber->channel)->lives, memory_order_relaxed) > 0 &&
-	       wait_publishers(subscriber, &owner, 1) == 0;
+	if (!(subscriber->flags & NONET_SUBSCRIBER_END) ||
+	    atomic_load_explicit(&channel_board(channel)->lives, memory_order_relaxed) == 0 ||
+	    wait_publishers(subscriber, &owner, 1) > 0)
+		return WAIT_ON;
+	for (uint32_t number = 0; number < channel->lanes; number++)
+		if (!channel_is_left(channel, channel_lane(channel, number)))
+			return WAIT_ENDING;
+	return WAIT_OVER;
 }
 
 /* The lanes have nothing. Return: 1 a message, 0 look again, or what ends the waiting. */
@@ -190,13 +202,15 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 {
 	const bool polls = subscriber->flags & NONET_SUBSCRIBER_POLL;
 	const bool sleeps = subscriber->flags & NONET_SUBSCRIBER_SLEEP || !pause_helps();
+	enum wait_end end;
 	int result = object_check(&subscriber->channel.object);
 
 	if (result == 0 && wait_has_news(subscriber))
 		result = subscriber_map(subscriber);
 	if (result < 0)
 		return result;
-	if (wait_is_over(subscriber)) {
+	end = wait_end(subscriber);
+	if (end == WAIT_OVER) {
 		/* What was published before the last one left. */
 		result = subscriber_find(subscriber, ret_found);
 		return result == 0 && !wait_has_news(subscriber) ? -EPIPE : result;
@@ -209,7 +223,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 			return -ETIMEDOUT;
 	} else if (looked || sleeps || !wait_awake(subscriber, WAIT_LOOKS)) {
-		return wait_asleep(subscriber, deadline);
+		return wait_asleep(subscriber, end == WAIT_ENDING, deadline);
 	}
 	return 0;
 }
@@ -265,7 +279,7 @@ int subscriber_arm(struct nonet_waitable *waitable)
 	doorbell_arm(&subscriber->bell);
 	(void)wait_arm(subscriber, NULL);
 	(void)wait_publishers(subscriber, &owner, 1);
-	if (wait_bell_look(subscriber, &owner, 0) == DOORBELL_READY || wait_is_over(subscriber)) {
+	if (wait_bell_look(subscriber, &owner, 0) == DOORBELL_READY || wait_end(subscriber) == WAIT_OVER) {
 		doorbell_disarm(&subscriber->bell);
 		return 1;
 	}
