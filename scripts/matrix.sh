@@ -37,6 +37,6 @@ variant() {
 variant gcc gcc --
 variant clang clang -- --suite unit --suite conform
 variant sanitize clang -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all -- \
-	--no-suite lint --no-suite model --timeout-multiplier 3
+	--no-suite lint --no-suite model --no-suite rows --timeout-multiplier 3
 
 python3 scripts/summary.py "${logs[@]}"
