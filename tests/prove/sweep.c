@@ -228,7 +228,7 @@ uint64_t prove_every(const struct prove_sweep *sweep)
 }
 
 /* Rounds of a loop that are played, where no round changes anything shared. */
-#define ROUNDS 2
+#define ROUNDS 4
 
 bool prove_is_news(const struct prove_sweep *sweep, size_t index)
 {
