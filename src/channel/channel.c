@@ -31,6 +31,8 @@ static int channel_is_gone(struct domain *domain, uint64_t member)
 	int result;
 	int fd;
 
+	if (member == CHANNEL_NOBODY)
+		return 1;
 	/* [MEMBER-NEW] A member's number goes to others only once its lock is free. pair: member_introduce() */
 	if (atomic_load_explicit(&domain_member(domain, number)->generation, memory_order_acquire) != generation)
 		return 1;
@@ -51,7 +53,7 @@ int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic
 	if (!claim_is_free(seen)) {
 		if (!life_has_ended(domain, seen))
 			return 0;
-		/* Dead between his claim and this word he has written nothing, and the one before him is gone. */
+		/* Dead between his claim and this word, he has written nothing; who was before him is gone, or left. */
 		result = channel_is_gone(domain, atomic_load_explicit(member, memory_order_relaxed));
 		if (result <= 0)
 			return result;
@@ -72,8 +74,10 @@ bool channel_is_left(const struct channel *channel, const struct channel_lane *l
 	return channel_is_gone(channel->object.domain, atomic_load_explicit(&lane->member, memory_order_relaxed)) > 0;
 }
 
-void channel_leave(_Atomic uint64_t *claim)
+void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member)
 {
+	/* Else who takes it next, and is killed before he says who he is, would pass for us as long as we live. */
+	atomic_store_explicit(member, CHANNEL_NOBODY, memory_order_relaxed);
 	atomic_store_explicit(claim, 0, memory_order_release); /* [CHANNEL-CLAIM] pair: channel_take() */
 }
 

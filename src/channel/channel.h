@@ -90,7 +90,7 @@ int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic
 bool channel_is_left(const struct channel *channel, const struct channel_lane *lane);
 
 /* Give it back; all that it was needed for is done. */
-void channel_leave(_Atomic uint64_t *claim);
+void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member);
 
 /* Where the many can't be slept on at once (seccomp(2)), or without membarrier(2): how long not to look. */
 #define CHANNEL_BLIND NONET_MS(1)

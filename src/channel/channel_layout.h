@@ -42,6 +42,9 @@
 #define CHANNEL_HEADER         8u
 #define CHANNEL_NOTE_SIZE      16u
 
+/* No member: there aren't so many. */
+#define CHANNEL_NOBODY UINT64_MAX
+
 #define CHANNEL_PUBLISHERS  63u
 #define CHANNEL_SUBSCRIBERS 256u
 #define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
@@ -104,7 +107,8 @@ static_assert(sizeof(struct channel_mark) == 32, "layout");
 /*
  * offset  size  written by
  *      0     8  who takes it            claim of the publisher, a process (claim_layout.h); 0: nobody's
- *      8     8  the publisher           member: his number in the domain and its generation, in the upper half
+ *      8     8  the publisher           member: his number in the domain and its generation, in the upper half;
+ *                                       CHANNEL_NOBODY from the moment before he leaves
  *     64     8  the publisher, release  floor: a position; stored after floor_mark
  *     72     8  the publisher, release  marked: how many marks there ever were; the last CHANNEL_MARKS are kept
  *     80     8  the publisher, release  floor_mark: the number of the mark that the floor is at

@@ -76,12 +76,19 @@ static void channel_fill(const struct object *object, const void *argument)
 	board->seats = options->subscribers;
 	board->ring = options->lane;
 	board->policy = options->policy;
-	/* Nobody has armed, and no publisher waits. */
+	/* Nobody has armed, no publisher waits, and all places are nobody's. */
 	for (uint32_t number = 0; number < options->publishers; number++) {
 		struct channel_lane *lane = (struct channel_lane *)(board + 1) + number;
 
+		atomic_store_explicit(&lane->member, CHANNEL_NOBODY, memory_order_relaxed);
 		atomic_store_explicit(&lane->bell, 1, memory_order_relaxed);
 		atomic_store_explicit(&lane->room, 1, memory_order_relaxed);
+	}
+	for (uint32_t number = 0; number < options->subscribers; number++) {
+		struct channel_lane *end = (struct channel_lane *)(board + 1) + options->publishers;
+
+		atomic_store_explicit(&((struct channel_seat *)end + number)->member, CHANNEL_NOBODY,
+				      memory_order_relaxed);
 	}
 }
 

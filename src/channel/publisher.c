@@ -66,7 +66,7 @@ static void publisher_unfence(struct nonet_publisher *publisher)
 		return;
 	}
 	atomic_store_explicit(&publisher->lane->unfenced, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: subscriber_fence() */
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: wait_arm() */
 	if (publisher_is_armed(publisher))
 		publisher_ring(publisher);
 }
@@ -77,7 +77,7 @@ void publisher_show(struct nonet_publisher *publisher, uint64_t position, uint64
 	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
 			      memory_order_release);
 	if (publisher->quiet < PUBLISHER_QUIET)
-		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: subscriber_fence() */
+		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: wait_arm() */
 	else
 		atomic_signal_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] the subscriber's membarrier(2) does it */
 	if (__builtin_expect(publisher_is_armed(publisher), 0))
@@ -223,7 +223,7 @@ static int publisher_begin(struct nonet_publisher *publisher)
 	/* Whoever armed for this bell was rung, or will be: the one before may have died over it. */
 	publisher->bell = atomic_load_explicit(&lane->bell, memory_order_relaxed);
 	atomic_store_explicit(&lane->unfenced, 0, memory_order_relaxed);
-	atomic_store_explicit(&lane->made, 1, memory_order_release); /* [CHANNEL-MADE] pair: subscriber_attach() */
+	atomic_store_explicit(&lane->made, 1, memory_order_release); /* [CHANNEL-MADE] pair: subscriber_map() */
 	return publisher_resume(publisher);
 }
 
@@ -232,7 +232,7 @@ static void publisher_news(const struct nonet_publisher *publisher)
 {
 	_Atomic uint32_t *news = &channel_board(&publisher->channel)->news;
 
-	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: subscriber_sleep() */
+	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: wait_has_news() */
 	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
 	/* Those who wait by descriptor aren't asleep on the news, and have armed no lane that they don't know. */
 	doorbell_ring(&publisher->channel.object);
@@ -240,7 +240,7 @@ static void publisher_news(const struct nonet_publisher *publisher)
 
 static void publisher_leave(struct nonet_publisher *publisher)
 {
-	channel_leave(&publisher->lane->claim);
+	channel_leave(&publisher->lane->claim, &publisher->lane->member);
 	publisher_news(publisher);
 }
 

@@ -193,7 +193,7 @@ static void subscriber_leave(struct nonet_subscriber *subscriber)
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: publisher_sleep() */
 		subscriber_tell(lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
 	}
-	channel_leave(&subscriber->seat->claim);
+	channel_leave(&subscriber->seat->claim, &subscriber->seat->member);
 }
 
 static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)

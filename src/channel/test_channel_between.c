@@ -114,6 +114,53 @@ DOMAIN_TEST(who_is_below_the_floor_isnt_overwritten)
 	return 0;
 }
 
+static int publish_until_killed(struct test_child_side *side, void *argument)
+{
+	(void)argument;
+	words_publish();
+	test_report(side, "ready");
+	test_await(side, "never");
+	return 0;
+}
+
+static int subscribe_until_killed(struct test_child_side *side, void *argument)
+{
+	(void)argument;
+	words_subscribe(0);
+	test_report(side, "ready");
+	test_await(side, "never");
+	return 0;
+}
+
+/* He took a place that one who lives had left, and died before he said who he is: it is free all the same. */
+DOMAIN_TEST(who_dies_before_he_says_who_he_is_keeps_no_place)
+{
+	struct nonet_subscriber *subscriber;
+	struct words words;
+	uint64_t left[2];
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	nonet_publisher_close(words_publish());
+	nonet_subscriber_close(words_subscribe(0));
+	words = words_map();
+	left[0] = atomic_load(&words.lane->member);
+	left[1] = atomic_load(&words.seats->member);
+	test_kill(test_child_until(publish_until_killed, NULL));
+	test_kill(test_child_until(subscribe_until_killed, NULL));
+	test_check(atomic_load(&words.lane->claim) != 0 && atomic_load(&words.seats->claim) != 0);
+	atomic_store(&words.lane->member, left[0]);
+	atomic_store(&words.seats->member, left[1]);
+	nonet_publisher_close(words_publish());
+	subscriber = words_subscribe(0);
+	/* The first seat is taken, not the next. */
+	test_check_equal(atomic_load(&words.seats[1].claim), 0);
+	nonet_subscriber_close(subscriber);
+	words_unmap(&words);
+	return 0;
+}
+
 /* Descriptor and bell: one who arms is told of a lane that he has never seen. */
 DOMAIN_TEST(a_lane_that_is_new_is_told_by_descriptor)
 {
@@ -245,9 +292,13 @@ DOMAIN_TEST(deadlines_hold_whatever_is_in_the_ring)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(the_overtaken_look_at_any_moment),         test_case(who_is_below_the_floor_isnt_overwritten),
-		test_case(a_lane_that_is_new_is_told_by_descriptor), test_case(the_last_release_makes_all_room),
-		test_case(a_batch_that_is_too_large_ends),           test_case(deadlines_hold_whatever_is_in_the_ring),
+		test_case(who_dies_before_he_says_who_he_is_keeps_no_place),
+		test_case(the_overtaken_look_at_any_moment),
+		test_case(who_is_below_the_floor_isnt_overwritten),
+		test_case(a_lane_that_is_new_is_told_by_descriptor),
+		test_case(the_last_release_makes_all_room),
+		test_case(a_batch_that_is_too_large_ends),
+		test_case(deadlines_hold_whatever_is_in_the_ring),
 	};
 	return test_main(tests);
 }
