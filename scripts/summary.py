@@ -22,6 +22,18 @@ def sweeps(tests):
     return [f"fault sweeps: {len(found)} operations, {injections} injections, {failures} failures"]
 
 
+# Of a failed test's output: what it says of failures, and the last lines.
+TELLS = re.compile(r"^not ok|: error: |failed|leaked|ERROR: |late|hang", re.IGNORECASE)
+MOST = 12
+
+
+def why(test):
+    """What a failed test printed, as far as it may say why."""
+    errors = (test.get("stderr") or "").splitlines()
+    told = [line for line in (test.get("stdout") or "").splitlines() if TELLS.search(line)]
+    return [f"  | {line[:300]}" for line in told[:MOST] + errors[-MOST:] if line.strip()]
+
+
 def count(path):
     """The log has one JSON object per line and test."""
     passed = failed = skipped = 0
@@ -40,6 +52,7 @@ def count(path):
         else:
             failed += 1
             notes.append(f"{test['result'].lower()}: {test['name']}")
+            notes += why(test)
     return passed, failed, skipped, notes + sweeps(tests)
 
 

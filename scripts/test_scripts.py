@@ -79,6 +79,23 @@ class Summary(unittest.TestCase):
             self.assertEqual(self.summary(*runs), (1, "0 passed, 1 failed"))
         self.assertEqual(self.summary((1, ["OK"])), (1, "1 passed, 1 failed"))
 
+    def test_it_says_why_a_test_failed(self):
+        test = {"name": "t", "result": "FAIL", "stdout": "ok 1 - a\nnot ok 2 - b is 3\n", "stderr": "x.c:7: 3 is not 4\n"}
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory, "log.json")
+            path.write_text(json.dumps(test) + "\n" + json.dumps({**test, "result": "OK"}) + "\n")
+            lines = run("summary.py", f"run=1={path}").stdout.splitlines()
+        self.assertEqual(
+            lines,
+            [
+                "run: 1 passed, 1 failed, 0 skipped",
+                "  fail: t",
+                "    | not ok 2 - b is 3",
+                "    | x.c:7: 3 is not 4",
+                "1 passed, 1 failed",
+            ],
+        )
+
 
 class Packages(unittest.TestCase):
     """./dev on a machine that has a few commands, with what dpkg says planted."""

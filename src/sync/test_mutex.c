@@ -124,24 +124,37 @@ static int take_over_and_hold(struct test_child_side *side, void *argument)
 	return 0;
 }
 
-DOMAIN_TEST(a_sleeper_is_woken_by_a_death)
+/* Its owner is killed, and then who takes over from him. Return: how long that one slept on. */
+static nonet_time kill_two(struct nonet_mutex *mutex)
 {
-	struct nonet_mutex *mutex = make(NULL);
 	struct test_child *owner = test_child_until(hold, NULL);
 	struct test_child *sleeper = test_child_until(take_over_and_hold, NULL);
 	nonet_time killed;
+	nonet_time took;
 
-	(void)side;
-	(void)argument;
 	test_child_wait_blocked(sleeper);
 	killed = nonet_clock();
 	test_kill(owner);
 	test_child_wait_state(sleeper, "has it");
-	/* Not by the interval. */
-	test_check(nonet_clock() - killed < NONET_MS(90));
+	took = nonet_clock() - killed;
 	/* Killed before it could recover: told again. */
 	test_kill(sleeper);
 	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -EOWNERDEAD);
+	return took;
+}
+
+DOMAIN_TEST(a_sleeper_is_woken_by_a_death)
+{
+	struct nonet_mutex *mutex = make(NULL);
+
+	(void)side;
+	(void)argument;
+	/* Not by the interval. A busy machine is late now and then, a fault each time. */
+	for (int i = 0; kill_two(mutex) >= NONET_MS(90); i++) {
+		test_check(i < 3);
+		test_check_equal(nonet_mutex_recover(mutex), 0);
+		test_check_equal(nonet_mutex_unlock(mutex), 0);
+	}
 	test_check_equal(nonet_mutex_unlock(mutex), 0);
 	test_check_equal(nonet_mutex_lock(mutex, NONET_NOW), -ENOTRECOVERABLE);
 	test_check_equal(nonet_mutex_lock(mutex, NONET_FOREVER), -ENOTRECOVERABLE);

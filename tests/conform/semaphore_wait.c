@@ -12,15 +12,23 @@
 #include "harness/storm.h"
 
 #define LATE (NONET_MS(200) * test_slowness())
+/* A busy machine is late now and then, a fault each time. */
+#define TRIES 4
 
 static void check_times_out(struct nonet_semaphore *semaphore, nonet_time duration)
 {
-	const nonet_time deadline = nonet_after(duration);
-	nonet_time now;
+	bool late = true;
 
-	test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, deadline), -ETIMEDOUT);
-	now = nonet_clock();
-	test_check(now >= deadline && now < deadline + LATE);
+	for (int i = 0; i < TRIES && late; i++) {
+		const nonet_time deadline = nonet_after(duration);
+		nonet_time now;
+
+		test_check_equal(nonet_semaphore_wait(semaphore, 1, 0, deadline), -ETIMEDOUT);
+		now = nonet_clock();
+		test_check(now >= deadline);
+		late = now >= deadline + LATE;
+	}
+	test_check(!late);
 }
 
 void a_wait_ends_at_its_deadline_and_not_before(void)

@@ -15,6 +15,7 @@
 #include "harness/child_private.h"
 #include "harness/deadline.h"
 #include "harness/process.h"
+#include "harness/sanitizer.h"
 
 /* The parent's half: one handle per child, in a list so that none is forgotten. Of one thread at a time. */
 static struct test_child *children;
@@ -67,6 +68,8 @@ struct test_child *test_child_start_at(const char *file, int line, const char *n
 	fflush(stderr);
 	child->name = name;
 	child->socket = sockets[0];
+	if (TEST_SANITIZED)
+		test_threads_settle();
 	child->pid = fork();
 	if (child->pid < 0)
 		test_fail_at(file, line, "no child: %s", strerror(errno));

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "harness/deadline.h"
 #include "harness/fail.h"
 
 /* Deeper than any test goes; a bound because processes come and go while they are read. */
@@ -91,6 +93,40 @@ size_t test_process_children(pid_t pid, pid_t *ret_pids, size_t max)
 	if (tasks)
 		closedir(tasks);
 	return count;
+}
+
+/* Whether a thread of ours sleeps, or is gone. */
+static bool thread_sleeps(const char *tid)
+{
+	char path[64];
+	char status[1024];
+	const char *state;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.16s/status", tid);
+	test_read_file(path, status, sizeof(status));
+	state = strstr(status, "\nState:\t");
+	return !state || strchr("SXZ", state[8]);
+}
+
+static bool threads_sleep(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	bool all = true;
+
+	while (tasks && all && (entry = readdir(tasks)))
+		all = entry->d_name[0] == '.' || atoi(entry->d_name) == gettid() || thread_sleeps(entry->d_name);
+	if (tasks)
+		closedir(tasks);
+	return all;
+}
+
+void test_threads_settle(void)
+{
+	const nonet_time until = test_clock() + NONET_S(1);
+
+	while (!threads_sleep() && test_clock() < until)
+		sched_yield();
 }
 
 /* The calls in which a program that waits is found. */

@@ -29,6 +29,12 @@ void test_describe_process(pid_t pid, FILE *out);
 size_t test_process_children(pid_t pid, pid_t *ret_pids, size_t max);
 
 /*
+ * Wait until the other threads of this process sleep, at most a second. Before a fork(2) under a sanitizer: its
+ * allocator has locks that a thread which is just starting may hold, and in the child nobody would let them go.
+ */
+void test_threads_settle(void);
+
+/*
  * A child of clone(2) itself: the C library knows nothing of it, and gives it no list of robust mutexes. It dies with
  * its parent. @number: the process id that it has to get, which only root can choose; or 0.
  * Return: as fork(2).
