@@ -81,53 +81,16 @@ void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member)
 	atomic_store_explicit(claim, 0, memory_order_release); /* [CHANNEL-CLAIM] pair: channel_take() */
 }
 
-/* Asleep for a whole interval: is all as it should be? */
-static int channel_look_around(const struct channel *channel, const uint64_t *owners, int count)
-{
-	int result = object_look_around(&channel->object);
-
-	for (int i = 0; i < count && result >= 0; i++)
-		result = life_look(channel->object.domain, owners[i]);
-	return result < 0 ? result : 0;
-}
-
 int channel_sleep(const struct channel *channel, struct sys_futex_word *words, int count, const uint64_t *owners,
 		  int owner_count, nonet_time deadline)
 {
-	const struct domain *domain = channel->object.domain;
-	const nonet_time interval = nonet_after(DOMAIN_INTERVAL);
-	const nonet_time until = interval < deadline ? interval : deadline;
-	int result;
-	int i;
+	int result = life_sleep_many(channel->object.domain, words, count, owners, owner_count, deadline);
 
-	for (i = 0; i < owner_count; i++) {
-		const _Atomic uint64_t *life = &domain_slot(domain, claim_slot(owners[i]))->life;
-
-		words[count + i] = (struct sys_futex_word){claim_futex(life),
-							   (uint32_t)atomic_load_explicit(life, memory_order_relaxed)};
-		/* Dead since, so that we would sleep on the word of the dead. */
-		if (life_has_ended(domain, owners[i]))
-			return 0;
-	}
-	result = sys_futex_wait_many(words, count + owner_count, until);
-	/* A filter of system calls that is older than this one (seccomp(2)): looks again soon. */
-	if (result == -ENOSYS || result == -EPERM) {
-		const nonet_time soon = nonet_after(CHANNEL_BLIND);
-
-		result = sys_futex_wait(words[0].word, words[0].value, soon < until ? soon : until);
-		if (result == -ETIMEDOUT && soon < until)
-			result = 0;
-	}
-	/* The kernel wakes one, who may have no use for it: see life_sleep(). */
-	for (i = 0; i < owner_count; i++)
-		if (life_has_ended(domain, owners[i]))
-			life_tell(domain, owners[i]);
-	/* A peer that writes to a word without end keeps us from sleeping, but from no deadline. */
-	if (result == 0 && deadline != NONET_FOREVER && nonet_clock() >= deadline)
-		return -ETIMEDOUT;
-	if (result == -ETIMEDOUT && until < deadline)
-		return channel_look_around(channel, owners, owner_count);
-	return object_slept(&channel->object, result);
+	if (result != 1)
+		return object_slept(&channel->object, result);
+	/* A whole interval: is all as it should be? */
+	result = object_look_around(&channel->object);
+	return result < 0 ? result : life_look_many(channel->object.domain, owners, owner_count);
 }
 
 void channel_explain(const struct channel *channel, int code, struct nonet_error *ret_error)

@@ -92,7 +92,7 @@ bool channel_is_left(const struct channel *channel, const struct channel_lane *l
 /* Give it back; all that it was needed for is done. */
 void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member);
 
-/* Where the many can't be slept on at once (seccomp(2)), or without membarrier(2): how long not to look. */
+/* Without membarrier(2): how long not to look. */
 #define CHANNEL_BLIND NONET_MS(1)
 
 /*

@@ -100,19 +100,33 @@ static nonet_time life_until(nonet_time deadline)
 	return until < deadline ? until : deadline;
 }
 
-/* Until @until, or for LIFE_BLIND where futex_waitv(2) is forbidden by a filter that is older (seccomp(2)). */
-static int life_sleep_pair(const struct sys_futex_pair *pair, nonet_time until)
+/*
+ * On one word of several, if that was the @result for them: futex_waitv(2) is forbidden by a filter that is older
+ * (seccomp(2)). For LIFE_BLIND, or until @until.
+ */
+static int life_sleep_blind(int result, const _Atomic uint32_t *word, uint32_t seen, nonet_time until)
 {
-	int result = sys_futex_wait_pair(pair, until);
 	nonet_time soon;
 
 	if (result != -ENOSYS && result != -EPERM)
 		return result;
 	soon = nonet_after(LIFE_BLIND);
 	if (soon >= until)
-		return sys_futex_wait(pair->words[0], pair->values[0], until);
-	result = sys_futex_wait(pair->words[0], pair->values[0], soon);
+		return sys_futex_wait(word, seen, until);
+	result = sys_futex_wait(word, seen, soon);
 	return result == -ETIMEDOUT ? 0 : result;
+}
+
+/*
+ * The kernel wakes one who sleeps on the life of the dead, and it may have been us, who may find our own claim free and
+ * have no use for it: so whoever slept on a life that is over hands that on, whatever woke him. proofs/mutex.pml and
+ * proofs/turn.pml show the need. (It touches the word too: a hole, which the kernel found without the guard, is the
+ * guard's from here on.)
+ */
+static void life_pass_on(const struct domain *domain, uint64_t owner)
+{
+	if (life_has_ended(domain, owner))
+		life_tell(domain, owner);
 }
 
 int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint64_t seen, nonet_time deadline)
@@ -132,15 +146,41 @@ int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint6
 	pair.words[1] = claim_futex(&domain_slot(domain, claim_slot(seen))->life);
 	pair.values[1] = (uint32_t)life;
 	until = life_until(deadline);
-	result = life_slept(life_sleep_pair(&pair, until), until, deadline);
-	/*
-	 * The kernel wakes one, and it may have been us, who may find our own claim free and have no use for it: so
-	 * whoever slept on a life that is over hands that on, whatever woke him. proofs/mutex.pml shows the need. (It
-	 * touches the word too: a hole, which the kernel found without the guard, is the guard's from here on.)
-	 */
-	if (life_has_ended(domain, seen))
-		life_tell(domain, seen);
-	return result;
+	result = life_sleep_blind(sys_futex_wait_pair(&pair, until), pair.words[0], pair.values[0], until);
+	life_pass_on(domain, seen);
+	return life_slept(result, until, deadline);
+}
+
+int life_sleep_many(const struct domain *domain, struct sys_futex_word *words, int count, const uint64_t *owners,
+		    int owner_count, nonet_time deadline)
+{
+	nonet_time until;
+	int result;
+
+	for (int i = 0; i < owner_count; i++) {
+		const _Atomic uint64_t *life = &domain_slot(domain, claim_slot(owners[i]))->life;
+
+		words[count + i] = (struct sys_futex_word){claim_futex(life),
+							   (uint32_t)atomic_load_explicit(life, memory_order_relaxed)};
+		/* Dead since, so that we would sleep on the word of the dead. */
+		if (life_has_ended(domain, owners[i]))
+			return life_slept(0, 0, deadline);
+	}
+	until = life_until(deadline);
+	result = sys_futex_wait_many(words, count + owner_count, until);
+	result = life_sleep_blind(result, words[0].word, words[0].value, until);
+	for (int i = 0; i < owner_count; i++)
+		life_pass_on(domain, owners[i]);
+	return life_slept(result, until, deadline);
+}
+
+int life_look_many(struct domain *domain, const uint64_t *owners, int count)
+{
+	int result = 0;
+
+	for (int i = 0; i < count && result >= 0; i++)
+		result = life_look(domain, owners[i]);
+	return result < 0 ? result : 0;
 }
 
 int life_sleep_on(const _Atomic uint32_t *word, uint32_t seen, nonet_time deadline)

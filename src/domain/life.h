@@ -3,6 +3,7 @@
 #define DOMAIN_LIFE_H
 
 #include "domain/domain.h"
+#include "sys/futex.h"
 #include "sys/robust.h"
 
 /*
@@ -62,6 +63,16 @@ int life_look(struct domain *domain, uint64_t owner);
  * isn't there, which @domain's map knows by now if it is its own.
  */
 int life_sleep(const struct domain *domain, const _Atomic uint64_t *claim, uint64_t seen, nonet_time deadline);
+
+/*
+ * The same on several words, and on the lives of several owners.
+ * @words: those, with room for as many more as there are owners; where only one can be slept on (seccomp(2)), the first
+ */
+int life_sleep_many(const struct domain *domain, struct sys_futex_word *words, int count, const uint64_t *owners,
+		    int owner_count, nonet_time deadline);
+
+/* life_look() at each of them: 0, or its error. */
+int life_look_many(struct domain *domain, const uint64_t *owners, int count);
 
 /* The same on a word that has no owner. */
 int life_sleep_on(const _Atomic uint32_t *word, uint32_t seen, nonet_time deadline);

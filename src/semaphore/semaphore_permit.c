@@ -188,72 +188,22 @@ int semaphore_find_owners(const struct nonet_semaphore *semaphore, uint64_t *own
 	return count;
 }
 
-/* Asleep for a whole interval: is all as it should be? */
-static int semaphore_look_around(struct nonet_semaphore *semaphore, const uint64_t *owners, int count)
-{
-	int result = object_check_shared(&semaphore->object);
-
-	for (int i = 0; i < count && result >= 0; i++)
-		result = life_look(semaphore->object.domain, owners[i]);
-	return result < 0 ? result : 0;
-}
-
-/*
- * The kernel wakes one who sleeps on a dead one's life, and that may have been we, who may find a permit that another
- * gave back; who sleeps there for the dead one's permit of another semaphore has to look. proofs/turn.pml shows the
- * need.
- */
-static void semaphore_pass_on(const struct nonet_semaphore *semaphore, const uint64_t *owners, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (life_has_ended(semaphore->object.domain, owners[i]))
-			life_tell(semaphore->object.domain, owners[i]);
-}
-
-/* Return: 0 woken, 1 a whole interval has passed; -ETIMEDOUT, -EBADMSG, -ENOMEM. */
-static int semaphore_sleep_on(struct nonet_semaphore *semaphore, uint32_t seen, const uint64_t *owners, int count,
-			      nonet_time deadline)
-{
-	struct sys_futex_word words[SYS_FUTEX_MANY] = {{&semaphore->shared->word, seen}};
-	nonet_time until;
-	int result;
-
-	for (int i = 0; i < count; i++) {
-		const _Atomic uint64_t *life = &domain_slot(semaphore->object.domain, claim_slot(owners[i]))->life;
-
-		words[1 + i] = (struct sys_futex_word){claim_futex(life),
-						       (uint32_t)atomic_load_explicit(life, memory_order_relaxed)};
-		/* Dead since, so that we would sleep on the word of the dead. */
-		if (life_has_ended(semaphore->object.domain, owners[i]))
-			return 0;
-	}
-	until = nonet_after(DOMAIN_INTERVAL);
-	if (until > deadline)
-		until = deadline;
-	result = sys_futex_wait_many(words, count + 1, until);
-	/* A filter of system calls that is older than this one (seccomp(2)): without the lives. */
-	if (result == -ENOSYS || result == -EPERM)
-		result = sys_futex_wait(words[0].word, words[0].value, until);
-	semaphore_pass_on(semaphore, owners, count);
-	/* A peer that writes to the word without end keeps us from sleeping, but from no deadline. */
-	if (result == 0 && deadline != NONET_FOREVER && nonet_clock() >= deadline)
-		result = -ETIMEDOUT;
-	else if (result == -ETIMEDOUT && until < deadline)
-		result = 1;
-	return object_slept(&semaphore->object, result);
-}
-
 /* With the turn, after marking the word: @seen. Return: 0 to look again, or what ends the waiting. */
 static int semaphore_sleep(struct nonet_semaphore *semaphore, uint32_t seen, nonet_time deadline)
 {
+	struct sys_futex_word words[SYS_FUTEX_MANY] = {{&semaphore->shared->word, seen}};
 	uint64_t owners[SEMAPHORE_LIVES];
 	int count = semaphore->signals ? 0 : semaphore_find_owners(semaphore, owners, SEMAPHORE_LIVES);
 	int result;
 
 	if (count < 0)
 		return 0;
-	result = semaphore_sleep_on(semaphore, seen, owners, count, deadline);
-	return result == 1 ? semaphore_look_around(semaphore, owners, count) : result;
+	result = life_sleep_many(semaphore->object.domain, words, 1, owners, count, deadline);
+	if (result != 1)
+		return object_slept(&semaphore->object, result);
+	/* A whole interval: is all as it should be? */
+	result = object_check_shared(&semaphore->object);
+	return result < 0 ? result : life_look_many(semaphore->object.domain, owners, count);
 }
 
 /* With the turn. */

@@ -23,8 +23,9 @@ int test_kill_at_random_at(const char *file, int line, struct test_child *child,
 /*
  * test_kills_end() - until when processes are killed at random, in a test that counts what is left
  *
- * After 10 s at the default scale: 100 s times NONET_SCALE, but from 1 on, as in a soak, an hour times it. The watchdog
- * waits that long, and a minute more. No more of the test than that should take long.
+ * After 10 s at the default scale: 100 s times NONET_SCALE, but from 1 on, as in a soak, an hour times it; a third of
+ * that under a sanitizer. The watchdog waits that long, and a minute more. No more of the test than that should take
+ * long.
  */
 nonet_time test_kills_end(void);
 
