@@ -32,7 +32,9 @@
  *   floor <= position       of whatever can be read: what is below may be overwritten
  *   tail                    where the next record goes: only its publisher knows, and who reads up to the zero
  *
- * A note of 8 bytes, the number of the publisher whose messages follow, is each one's first record.
+ * A note, of which the first 8 bytes are the number of the publisher whose messages follow, is each one's first record.
+ * It ends where a cache line does: so messages of 56 bytes, and others that with their headers are whole lines, are
+ * each in lines of their own, and one line goes from the publisher to a subscriber instead of two.
  */
 #define CHANNEL_LENGTH         ((UINT64_C(1) << 40) - 1)
 #define CHANNEL_SEQUENCE_SHIFT 40
@@ -40,7 +42,8 @@
 #define CHANNEL_VALID          (UINT64_C(1) << 60)
 #define CHANNEL_NOTE           (UINT64_C(1) << 61)
 #define CHANNEL_HEADER         8u
-#define CHANNEL_NOTE_SIZE      16u
+#define CHANNEL_NOTE_LEAST     16u
+#define CHANNEL_LINE           64u
 
 /* No member: there aren't so many. */
 #define CHANNEL_NOBODY UINT64_MAX

@@ -71,19 +71,33 @@ static void publisher_unfence(struct nonet_publisher *publisher)
 		publisher_ring(publisher);
 }
 
-void publisher_show(struct nonet_publisher *publisher, uint64_t position, uint64_t header)
+/* A header was stored while the lane is fenced. */
+static __attribute__((noinline)) void publisher_shown_fenced(struct nonet_publisher *publisher)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: wait_arm() */
+	if (publisher_is_armed(publisher))
+		publisher_ring(publisher);
+	else if (++publisher->quiet == PUBLISHER_QUIET)
+		publisher_unfence(publisher);
+}
+
+static inline void publisher_show_here(struct nonet_publisher *publisher, uint64_t position, uint64_t header)
 {
 	/* [CHANNEL-RECORD] pair: subscriber_look() */
 	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
 			      memory_order_release);
-	if (publisher->quiet < PUBLISHER_QUIET)
-		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: wait_arm() */
-	else
-		atomic_signal_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] the subscriber's membarrier(2) does it */
+	if (__builtin_expect(publisher->quiet < PUBLISHER_QUIET, 0)) {
+		publisher_shown_fenced(publisher);
+		return;
+	}
+	atomic_signal_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] the subscriber's membarrier(2) does it */
 	if (__builtin_expect(publisher_is_armed(publisher), 0))
 		publisher_ring(publisher);
-	else if (publisher->quiet < PUBLISHER_QUIET && ++publisher->quiet == PUBLISHER_QUIET)
-		publisher_unfence(publisher);
+}
+
+void publisher_show(struct nonet_publisher *publisher, uint64_t position, uint64_t header)
+{
+	publisher_show_here(publisher, position, header);
 }
 
 /* 0, or the error of a handle that can't be used. */
@@ -94,61 +108,110 @@ static int publisher_check(const struct nonet_publisher *publisher)
 	return error == 0 && guard_map_is_poisoned(&publisher->ring.map) ? -EBADMSG : error;
 }
 
-int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_time deadline, void **ret_buffer)
+static inline bool publisher_fits(const struct nonet_publisher *publisher, size_t size)
 {
-	const uint64_t bytes = channel_record(size);
+	return __builtin_expect(size <= publisher->most, 1) &&
+	       __builtin_expect(publisher->tail + channel_record(size) + CHANNEL_HEADER <= publisher->limit, 1);
+}
+
+/* Whether there is nothing to do but what every message needs. */
+static inline bool publisher_is_ready(const struct nonet_publisher *publisher, size_t size)
+{
+	return object_is_surely_fine(&publisher->channel.object) && publisher_fits(publisher, size);
+}
+
+static inline uint8_t *publisher_place(const struct nonet_publisher *publisher)
+{
+	return publisher->ring.base + (publisher->tail & publisher->mask) + CHANNEL_HEADER;
+}
+
+/* Whatever isn't each message's: a new part of the ring, an error. */
+static __attribute__((noinline)) int publisher_prepare(struct nonet_publisher *publisher, size_t size,
+						       nonet_time deadline)
+{
 	int error = publisher_check(publisher);
 
 	if (error < 0)
 		return error;
-	if (size > nonet_publisher_limit(publisher))
+	if (size > publisher->most)
 		return -EMSGSIZE;
 	publisher->loaned = 0;
-	if (__builtin_expect(publisher->tail + bytes + CHANNEL_HEADER > publisher->limit, 0)) {
-		error = publisher_room(publisher, bytes + CHANNEL_HEADER, deadline);
+	return publisher_fits(publisher, size)
+		       ? 0
+		       : publisher_room(publisher, channel_record(size) + CHANNEL_HEADER, deadline);
+}
+
+int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_time deadline, void **ret_buffer)
+{
+	if (!publisher_is_ready(publisher, size)) {
+		int error = publisher_prepare(publisher, size, deadline);
+
 		if (error < 0)
 			return error;
 	}
 	publisher->loaned = size + 1;
-	*ret_buffer = publisher->ring.base + (publisher->tail & publisher->mask) + CHANNEL_HEADER;
+	*ret_buffer = publisher_place(publisher);
 	return 0;
 }
 
-/* Of a record that is written: the header, and what comes next. */
-static void publisher_finish(struct nonet_publisher *publisher, size_t size, bool more)
+/*
+ * The record of a message that is written is followed by another, which isn't there yet; then its own header may be
+ * stored. Return: that.
+ */
+static inline uint64_t publisher_go_on(struct nonet_publisher *publisher, size_t size)
+{
+	const uint64_t end = publisher->tail + channel_record(size);
+	const uint64_t header = (publisher->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT;
+
+	publisher->tail = end;
+	publisher->sequence++;
+	publisher_clear(publisher, end);
+	return header | size | CHANNEL_VALID;
+}
+
+/* Among those that are kept back. */
+static __attribute__((noinline)) void publisher_finish_held(struct nonet_publisher *publisher, size_t size, bool more)
 {
 	const uint64_t position = publisher->tail;
-	const uint64_t header =
-		size | (publisher->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID;
+	const uint64_t header = publisher_go_on(publisher, size);
 
-	publisher->tail = position + channel_record(size);
-	publisher->sequence++;
 	publisher->loaned = 0;
-	publisher_clear(publisher, publisher->tail);
-	if (__builtin_expect(publisher->held != 0, 0)) {
+	if (publisher->held) {
 		atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
 				      memory_order_relaxed);
-		if (!more)
-			(void)nonet_publisher_abort(publisher);
-	} else if (more) {
+	} else {
 		publisher->held = position + 1;
 		publisher->held_header = header;
-	} else {
-		publisher_show(publisher, position, header);
 	}
+	if (!more)
+		(void)nonet_publisher_abort(publisher);
+}
+
+/* A record that is written can be read. Return: 0; -EBADMSG: what was written to wasn't there. */
+static inline int publisher_finish(struct nonet_publisher *publisher, size_t size)
+{
+	const uint64_t position = publisher->tail;
+
+	publisher->loaned = 0;
+	publisher_show_here(publisher, position, publisher_go_on(publisher, size));
+	return __builtin_expect(guard_map_is_poisoned(&publisher->ring.map), 0) ? -EBADMSG : 0;
 }
 
 int nonet_publisher_publish(struct nonet_publisher *publisher, size_t size, unsigned flags)
 {
-	int error = publisher_check(publisher);
+	if (!object_is_surely_fine(&publisher->channel.object)) {
+		int error = publisher_check(publisher);
 
-	if (error < 0)
-		return error;
+		if (error < 0)
+			return error;
+	}
+	if (__builtin_expect(size < publisher->loaned && !publisher->held && !flags, 1))
+		return publisher_finish(publisher, size);
 	if (publisher->loaned == 0 || flags & ~NONET_CHANNEL_MORE)
 		return -EINVAL;
 	if (size >= publisher->loaned)
 		return -EMSGSIZE;
-	publisher_finish(publisher, size, flags & NONET_CHANNEL_MORE);
+	publisher_finish_held(publisher, size, flags & NONET_CHANNEL_MORE);
 	return publisher_check(publisher);
 }
 
@@ -168,20 +231,22 @@ int nonet_publisher_abort(struct nonet_publisher *publisher)
 
 int nonet_publisher_send(struct nonet_publisher *publisher, const void *message, size_t size, nonet_time deadline)
 {
-	void *buffer;
-	int error = nonet_publisher_loan(publisher, size, deadline, &buffer);
+	if (!publisher_is_ready(publisher, size)) {
+		int error = publisher_prepare(publisher, size, deadline);
 
-	if (error < 0)
-		return error;
-	if (size > 0)
-		memcpy(buffer, message, size);
-	publisher_finish(publisher, size, false);
+		if (error < 0)
+			return error;
+	}
+	channel_copy(publisher_place(publisher), message, size);
+	if (__builtin_expect(!publisher->held, 1))
+		return publisher_finish(publisher, size);
+	publisher_finish_held(publisher, size, false);
 	return publisher_check(publisher);
 }
 
 size_t nonet_publisher_limit(const struct nonet_publisher *publisher)
 {
-	return (size_t)(publisher->channel.ring / 2 - 64);
+	return (size_t)publisher->most;
 }
 
 /* A lane that no living process has: 0, or -EUSERS, ... */
@@ -220,6 +285,7 @@ static int publisher_begin(struct nonet_publisher *publisher)
 	if (error < 0)
 		return error;
 	publisher->mask = channel->ring - 1;
+	publisher->most = channel->ring / 2 - 64;
 	/* Whoever armed for this bell was rung, or will be: the one before may have died over it. */
 	publisher->bell = atomic_load_explicit(&lane->bell, memory_order_relaxed);
 	atomic_store_explicit(&lane->unfenced, 0, memory_order_relaxed);

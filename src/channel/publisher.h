@@ -21,6 +21,7 @@ struct nonet_publisher {
 	/* What every message needs. */
 	struct channel_ring ring;
 	uint64_t mask;
+	uint64_t most;  /* bytes of the largest message */
 	uint64_t tail;  /* where the next record goes */
 	uint64_t limit; /* the next record, and the header behind it, end here or before: else publisher_room() */
 	uint64_t sequence;

@@ -188,14 +188,21 @@ static int publisher_wait(struct nonet_publisher *publisher, uint64_t bytes, non
 	return error;
 }
 
+/* To the end of a line. */
+static uint64_t publisher_note_size(const struct nonet_publisher *publisher)
+{
+	return CHANNEL_NOTE_LEAST + (-(publisher->tail + CHANNEL_NOTE_LEAST) & (CHANNEL_LINE - 1));
+}
+
 /* The first record of each publisher: whose messages follow. */
 static void publisher_note(struct nonet_publisher *publisher)
 {
 	const uint64_t position = publisher->tail;
-	const uint64_t header = sizeof(publisher->life) | CHANNEL_VALID | CHANNEL_NOTE |
+	const uint64_t bytes = publisher_note_size(publisher);
+	const uint64_t header = (bytes - CHANNEL_HEADER) | CHANNEL_VALID | CHANNEL_NOTE |
 				(publisher->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT;
 
-	publisher->tail = position + CHANNEL_NOTE_SIZE;
+	publisher->tail = position + bytes;
 	publisher->begun = true;
 	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position + CHANNEL_HEADER),
 			      publisher->life, memory_order_relaxed);
@@ -206,7 +213,7 @@ static void publisher_note(struct nonet_publisher *publisher)
 
 int publisher_room(struct nonet_publisher *publisher, uint64_t bytes, nonet_time deadline)
 {
-	const uint64_t all = bytes + (publisher->begun ? 0 : CHANNEL_NOTE_SIZE);
+	const uint64_t all = bytes + (publisher->begun ? 0 : publisher_note_size(publisher));
 	int error;
 
 	if (publisher->tail - publisher_last_mark(publisher)->position >= publisher->channel.ring / CHANNEL_STEPS)

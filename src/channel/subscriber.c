@@ -130,13 +130,8 @@ int subscriber_find(struct nonet_subscriber *subscriber, struct subscriber_found
 	return 0;
 }
 
-static inline int subscriber_check(const struct nonet_subscriber *subscriber)
-{
-	return object_check(&subscriber->channel.object);
-}
-
 /* A message that is known to be there is taken: the head goes behind it. */
-static void subscriber_pass(struct nonet_subscriber *subscriber, const struct subscriber_found *found)
+static inline void subscriber_pass(struct nonet_subscriber *subscriber, const struct subscriber_found *found)
 {
 	struct subscriber_lane *lane = found->lane;
 
@@ -147,7 +142,7 @@ static void subscriber_pass(struct nonet_subscriber *subscriber, const struct su
 	subscriber->next = found->number + 1 == subscriber->channel.lanes ? 0 : found->number + 1;
 }
 
-static void subscriber_describe(const struct subscriber_found *found, struct nonet_message *ret_message)
+static inline void subscriber_describe(const struct subscriber_found *found, struct nonet_message *ret_message)
 {
 	*ret_message = (struct nonet_message){
 		.data = found->data,
@@ -161,28 +156,66 @@ static void subscriber_describe(const struct subscriber_found *found, struct non
 	};
 }
 
-/* The next message, waited for. */
-static inline int subscriber_await(struct nonet_subscriber *subscriber, nonet_time deadline,
-				   struct subscriber_found *ret_found)
+/* The next message, waited for: whatever isn't each message's. */
+static __attribute__((noinline)) int subscriber_await(struct nonet_subscriber *subscriber, nonet_time deadline,
+						      struct subscriber_found *ret_found)
 {
-	int result = subscriber_check(subscriber);
+	int result = object_check(&subscriber->channel.object);
 
-	if (__builtin_expect(result < 0, 0))
+	if (result < 0)
 		return result;
 	result = subscriber_find(subscriber, ret_found);
-	if (__builtin_expect(result == 0, 0))
+	if (result == 0)
 		result = subscriber_wait(subscriber, deadline, ret_found);
 	return result < 0 ? result : 0;
+}
+
+/* Whether a message, no note and nothing damaged, is the next one of the lane whose turn it is. */
+static inline bool subscriber_is_ahead(const struct nonet_subscriber *subscriber, struct subscriber_found *ret_found)
+{
+	struct subscriber_lane *lane = &subscriber->lanes[subscriber->next];
+	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+	uint8_t *base = atomic_load_explicit(&lane->base, memory_order_relaxed);
+	uint64_t header;
+	uint64_t length;
+
+	if (!object_is_surely_fine(&subscriber->channel.object) || __builtin_expect(!base, 0))
+		return false;
+	/* [CHANNEL-RECORD] pair: publisher_show_here() */
+	header = atomic_load_explicit(channel_header(base, subscriber->mask, head), memory_order_acquire);
+	length = header & CHANNEL_LENGTH;
+	*ret_found = (struct subscriber_found){
+		.lane = lane,
+		.number = subscriber->next,
+		.position = head,
+		.length = length,
+		.data = base + (head & subscriber->mask) + CHANNEL_HEADER,
+	};
+	return __builtin_expect(header - length ==
+					((lane->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID),
+				1) &&
+	       __builtin_expect(length < subscriber->most, 1);
+}
+
+/* The same; and where all come in one lane it is waited for a while. */
+static inline bool subscriber_comes(const struct nonet_subscriber *subscriber, nonet_time deadline,
+				    struct subscriber_found *ret_found)
+{
+	return subscriber_is_ahead(subscriber, ret_found) ||
+	       (deadline != NONET_NOW && subscriber_watch(subscriber) && subscriber_is_ahead(subscriber, ret_found));
 }
 
 int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadline, struct nonet_message *ret_message)
 {
 	struct subscriber_found found;
 	struct subscriber_lane *lane;
-	int error = subscriber_await(subscriber, deadline, &found);
 
-	if (error < 0)
-		return error;
+	if (!subscriber_comes(subscriber, deadline, &found)) {
+		int error = subscriber_await(subscriber, deadline, &found);
+
+		if (error < 0)
+			return error;
+	}
 	lane = found.lane;
 	if (lane->last - lane->first == NONET_CHANNEL_TAKEN)
 		return -ENOBUFS;
@@ -194,14 +227,30 @@ int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadli
 	return 0;
 }
 
+/* As far as messages were released without a gap, they are read. */
+static inline void subscriber_advance(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
+{
+	do {
+		lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
+		lane->first++;
+	} while (lane->first != lane->last && lane->released >> (lane->first % NONET_CHANNEL_TAKEN) & 1);
+	/* The last one: what was received since is copied, and a note was seen. */
+	subscriber_move(subscriber, lane,
+			lane->first == lane->last ? atomic_load_explicit(&lane->head, memory_order_relaxed)
+						  : lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
+}
+
 int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct nonet_message *message)
 {
 	struct subscriber_lane *lane;
 	const uint32_t number = message->reserved;
-	int error = subscriber_check(subscriber);
 
-	if (error < 0)
-		return error;
+	if (!object_is_surely_fine(&subscriber->channel.object)) {
+		int error = object_check(&subscriber->channel.object);
+
+		if (error < 0)
+			return error;
+	}
 	if (message->lane >= subscriber->channel.lanes)
 		return -EINVAL;
 	lane = &subscriber->lanes[message->lane];
@@ -209,17 +258,10 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 	    lane->begins[number % NONET_CHANNEL_TAKEN] != message->position ||
 	    lane->released >> (number % NONET_CHANNEL_TAKEN) & 1)
 		return -EINVAL;
-	lane->released |= UINT64_C(1) << (number % NONET_CHANNEL_TAKEN);
-	if (number == lane->first) {
-		do {
-			lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
-			lane->first++;
-		} while (lane->first != lane->last && lane->released >> (lane->first % NONET_CHANNEL_TAKEN) & 1);
-		/* The last one: what was received since is copied, and a note was seen. */
-		subscriber_move(subscriber, lane,
-				lane->first == lane->last ? atomic_load_explicit(&lane->head, memory_order_relaxed)
-							  : lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
-	}
+	if (number == lane->first)
+		subscriber_advance(subscriber, lane);
+	else
+		lane->released |= UINT64_C(1) << (number % NONET_CHANNEL_TAKEN);
 	if (guard_map_is_poisoned(&lane->ring.map))
 		return -EBADMSG;
 	return subscriber->channel.policy == CHANNEL_DROP && subscriber_is_over(lane, message->position) ? -ESTALE : 0;
@@ -228,8 +270,24 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 /* Without waiting: copies of messages that are overwritten meanwhile. */
 #define RECEIVE_TRIES 100u
 
-int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, size_t size, nonet_time deadline,
-			     struct nonet_message *ret_message)
+/* The copy of a message is whole. */
+static inline int subscriber_received(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
+				      const void *buffer, struct nonet_message *ret_message)
+{
+	if (ret_message) {
+		subscriber_describe(found, ret_message);
+		ret_message->data = buffer;
+	}
+	subscriber_pass(subscriber, found);
+	/* What is held from before stays. */
+	if (found->lane->first == found->lane->last)
+		subscriber_move(subscriber, found->lane, found->position + channel_record(found->length));
+	return (int)found->length;
+}
+
+static __attribute__((noinline)) int subscriber_receive_any(struct nonet_subscriber *subscriber, void *buffer,
+							    size_t size, nonet_time deadline,
+							    struct nonet_message *ret_message)
 {
 	const bool drops = subscriber->channel.policy == CHANNEL_DROP;
 	struct subscriber_found found;
@@ -241,24 +299,28 @@ int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, 
 			return error;
 		if (found.length > size || found.length > INT_MAX)
 			return -EMSGSIZE;
-		if (found.length > 0)
-			memcpy(buffer, found.data, (size_t)found.length);
+		channel_copy(buffer, found.data, (size_t)found.length);
 		if (guard_map_is_poisoned(&found.lane->ring.map))
 			return -EBADMSG;
 		if (!drops || !subscriber_is_over(found.lane, found.position))
-			break;
+			return subscriber_received(subscriber, &found, buffer, ret_message);
 		/* Who copies slower than others write would be overtaken each time. */
 		error = deadline == NONET_NOW && tries < RECEIVE_TRIES ? 0 : subscriber_is_late(deadline);
 		if (error < 0)
 			return error;
 	}
-	if (ret_message) {
-		subscriber_describe(&found, ret_message);
-		ret_message->data = buffer;
-	}
-	subscriber_pass(subscriber, &found);
-	/* What is held from before stays. */
-	if (found.lane->first == found.lane->last)
-		subscriber_move(subscriber, found.lane, found.position + channel_record(found.length));
-	return (int)found.length;
+}
+
+int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, size_t size, nonet_time deadline,
+			     struct nonet_message *ret_message)
+{
+	struct subscriber_found found;
+
+	if (!subscriber_comes(subscriber, deadline, &found) || __builtin_expect(found.length > size, 0) ||
+	    __builtin_expect(found.length > INT_MAX, 0))
+		return subscriber_receive_any(subscriber, buffer, size, deadline, ret_message);
+	channel_copy(buffer, found.data, (size_t)found.length);
+	if (__builtin_expect(guard_map_is_poisoned(&found.lane->ring.map), 0))
+		return -EBADMSG;
+	return subscriber_received(subscriber, &found, buffer, ret_message);
 }

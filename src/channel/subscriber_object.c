@@ -202,6 +202,7 @@ static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	int error;
 
 	subscriber->mask = channel->ring - 1;
+	subscriber->most = channel->policy == CHANNEL_DROP ? 0 : channel->ring / 2 + 1;
 	subscriber->flags = flags;
 	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
 	if (!subscriber->lanes)

@@ -174,6 +174,31 @@ static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks
 	return false;
 }
 
+/* Only where that is all there is to look at: not where messages may have been overwritten. */
+static bool wait_watches(const struct nonet_subscriber *subscriber)
+{
+	return subscriber->channel.lanes == 1 && subscriber->channel.policy != CHANNEL_DROP &&
+	       atomic_load_explicit(&subscriber->lanes->base, memory_order_relaxed) &&
+	       !(subscriber->flags & NONET_SUBSCRIBER_SLEEP) && pause_helps();
+}
+
+bool subscriber_watch(const struct nonet_subscriber *subscriber)
+{
+	const struct subscriber_lane *lane = subscriber->lanes;
+	const _Atomic uint64_t *header;
+
+	if (!wait_watches(subscriber))
+		return false;
+	header = channel_header(atomic_load_explicit(&lane->base, memory_order_relaxed), subscriber->mask,
+				atomic_load_explicit(&lane->head, memory_order_relaxed));
+	for (uint32_t i = 0; i < WAIT_LOOKS; i++) {
+		if (atomic_load_explicit(header, memory_order_relaxed) != 0)
+			return true;
+		pause_once();
+	}
+	return false;
+}
+
 /* All was read: is that the end? */
 enum wait_end {
 	WAIT_ON,     /* somebody publishes, or it wasn't asked for */
@@ -237,7 +262,8 @@ int subscriber_is_late(nonet_time deadline)
 
 int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found)
 {
-	bool looked = false;
+	/* subscriber_watch() has. */
+	bool looked = wait_watches(subscriber);
 	int result = 0;
 
 	/* A note may stand behind the last message. */

@@ -265,7 +265,7 @@ DOMAIN_TEST(a_batch_that_is_too_large_ends)
 DOMAIN_TEST(deadlines_hold_whatever_is_in_the_ring)
 {
 	static const uint32_t flags[] = {0, NONET_SUBSCRIBER_SLEEP, NONET_SUBSCRIBER_POLL};
-	const uint64_t note = sizeof(uint64_t) | CHANNEL_VALID | CHANNEL_NOTE;
+	const uint64_t note = (CHANNEL_LINE - CHANNEL_HEADER) | CHANNEL_VALID | CHANNEL_NOTE;
 	struct nonet_message message;
 	struct words words;
 
@@ -279,7 +279,7 @@ DOMAIN_TEST(deadlines_hold_whatever_is_in_the_ring)
 
 		memset(words.ring, 0, WORDS_LANE);
 		subscriber = words_subscribe(flags[i]);
-		for (size_t at = 0; at < WORDS_LANE; at += CHANNEL_NOTE_SIZE)
+		for (size_t at = 0; at < WORDS_LANE; at += CHANNEL_LINE)
 			memcpy(words.ring + at, &note, sizeof(note));
 		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
 		test_check_equal(nonet_subscriber_take(subscriber, nonet_after(NONET_MS(2)), &message), -ETIMEDOUT);

@@ -90,7 +90,8 @@ static inline int object_check(const struct object *object)
 /* The same for a short path, which calls nothing and so saves no registers: false, ask object_check(). */
 static inline bool object_is_surely_fine(const struct object *object)
 {
-	return sys_generation_is_surely(object->generation) && !guard_map_is_poisoned(&object->map);
+	return __builtin_expect(sys_generation_is_surely(object->generation), 1) &&
+	       __builtin_expect(!guard_map_is_poisoned(&object->map), 1);
 }
 
 /* Whether the domain was removed, as far as this process has noticed by now: 0, -ESTALE. Cheap. */

@@ -141,7 +141,11 @@ void rwlock_churn(struct prove_run *run)
 	for (;;) {
 		result = nonet_rwlock_read_lock(rwlock, prove_deadline());
 		prove_require(run, rwlock_is_had(result), "nonet_rwlock_read_lock() says %d", result);
-		prove_require(run, result == 0 || nonet_rwlock_recover(rwlock) == 0, "can't recover");
+		/* Then he has it to write, and puts right what the dead one was at. */
+		if (result == -EOWNERDEAD) {
+			prove_store(run, RWLOCK_WRITING, 0);
+			prove_require(run, nonet_rwlock_recover(rwlock) == 0, "can't recover");
+		}
 		prove_require(run, nonet_rwlock_unlock(rwlock) == 0, "can't unlock what is read");
 		result = nonet_rwlock_write_lock(rwlock, prove_deadline());
 		prove_require(run, rwlock_is_had(result), "nonet_rwlock_write_lock() says %d", result);
