@@ -37,7 +37,7 @@ def search(model, flags, expected, directory):
     made = call(directory, "spin", "-a", *flags, model.name)
     if not (directory / "pan.c").exists() or "Error" in made:
         raise Broken(made)
-    compiler = [*os.environ.get("CC", "cc").split(), "-O1" if expected else "-O2", "-w"]
+    compiler = [*os.environ.get("CC", "cc").split(), "-O0" if expected else "-O1", "-w"]
     made = call(directory, *compiler, "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}", "-o", "pan", "pan.c")
     if not (directory / "pan").exists():
         raise Broken(made)
