@@ -19,7 +19,7 @@
 
 static const struct nonet_subscriber_options subscriber_defaults = {.size = sizeof(subscriber_defaults)};
 
-static int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
+int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
 {
 	const uint32_t flags =
 		NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
@@ -66,7 +66,7 @@ int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struc
 			break;
 		return 0;
 	}
-	return object_poison(&subscriber->channel.object);
+	return channel_poison(&subscriber->channel);
 }
 
 /* From the last mark up to what is published now. */
@@ -124,7 +124,7 @@ static int subscriber_attach(struct nonet_subscriber *subscriber, struct subscri
 		}
 		start = again;
 	}
-	return error < 0 ? error : object_poison(&subscriber->channel.object);
+	return error < 0 ? error : channel_poison(&subscriber->channel);
 }
 
 int subscriber_map(struct nonet_subscriber *subscriber)
@@ -191,12 +191,12 @@ static void subscriber_leave(struct nonet_subscriber *subscriber)
 		/* [CHANNEL-ROOM] pair: publisher_least() */
 		atomic_store_explicit(&subscriber->lanes[number].position->position, 0, memory_order_release);
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: publisher_sleep() */
-		subscriber_tell(lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
+		subscriber_tell(subscriber, lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
 	}
 	channel_leave(&subscriber->seat->claim, &subscriber->seat->member);
 }
 
-static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
+int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 {
 	const struct channel *channel = &subscriber->channel;
 	int error;
@@ -207,7 +207,8 @@ static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
 	if (!subscriber->lanes)
 		return -ENOMEM;
-	error = subscriber_take_seat(subscriber);
+	/* Over a socket it has the only one. */
+	error = subscriber->seat ? 0 : subscriber_take_seat(subscriber);
 	if (error < 0)
 		return error;
 	for (uint32_t number = 0; number < channel->lanes && error == 0; number++) {
@@ -239,11 +240,11 @@ static void subscriber_rest(struct nonet_waitable *waitable)
 		doorbell_rest(&subscriber->bell);
 }
 
-static struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
+struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
 
-	if (subscriber->seat && channel->object.generation == sys_generation())
+	if (subscriber->seat && subscriber->lanes && channel->object.generation == sys_generation())
 		subscriber_leave(subscriber);
 	for (uint32_t number = 0; subscriber->lanes && number < channel->lanes; number++)
 		channel_unmap(&subscriber->lanes[number].ring);
@@ -293,7 +294,8 @@ struct nonet_subscriber *nonet_subscriber_close(struct nonet_subscriber *subscri
 	if (!subscriber)
 		return NULL;
 	waitable_done(&subscriber->waitable);
-	doorbell_done(&subscriber->bell);
+	if (!subscriber->channel.link)
+		doorbell_done(&subscriber->bell);
 	return subscriber_free(subscriber);
 }
 
@@ -302,8 +304,12 @@ static int subscriber_start(struct nonet_subscriber *subscriber)
 {
 	int error = object_check(&subscriber->channel.object);
 
-	subscriber->waitable.fd = error < 0 ? error : doorbell_start(&subscriber->bell);
-	return subscriber->waitable.fd;
+	if (error == 0 && subscriber->channel.link)
+		error = subscriber->channel.link->fd;
+	else if (error == 0)
+		error = doorbell_start(&subscriber->bell);
+	subscriber->waitable.fd = error;
+	return error;
 }
 
 int nonet_subscriber_fd(struct nonet_subscriber *subscriber)
@@ -315,7 +321,7 @@ int nonet_subscriber_arm(struct nonet_subscriber *subscriber)
 {
 	int error = subscriber_start(subscriber);
 
-	if (error >= 0)
+	if (error >= 0 && !subscriber->channel.link)
 		error = object_check_domain(&subscriber->channel.object);
 	return error < 0 ? error : waitable_arm(&subscriber->waitable);
 }
