@@ -4,6 +4,7 @@
 
 #include <nonet/wait.h>
 
+#include "channel/publisher.h"
 #include "channel/test_link.h"
 
 /* Channels over sockets: what a publisher and a subscriber who don't share a domain can do. */
@@ -211,6 +212,96 @@ static void a_publisher_is_told_that_nobody_reads(void **state)
 	link_part(&ends);
 }
 
+/* More than once round, and each message over the wrap is where it should be. */
+static void go_round(struct link_ends *ends)
+{
+	const size_t size = nonet_publisher_limit(ends->publisher) - 8;
+
+	for (uint64_t i = 0; i < 10; i++) {
+		struct nonet_message message;
+		void *buffer;
+
+		test_check_equal(nonet_publisher_loan(ends->publisher, size, NONET_NOW, &buffer), 0);
+		memcpy(buffer, &i, sizeof(i));
+		memcpy((char *)buffer + size - sizeof(i), &i, sizeof(i));
+		test_check_equal(nonet_publisher_publish(ends->publisher, size, 0), 0);
+		test_check_equal(nonet_subscriber_take(ends->subscriber, NONET_NOW, &message), 0);
+		test_check_equal(message.size, size);
+		test_check_equal(memcmp(message.data, &i, sizeof(i)), 0);
+		test_check_equal(memcmp((const char *)message.data + size - sizeof(i), &i, sizeof(i)), 0);
+		test_check_equal(nonet_subscriber_release(ends->subscriber, &message), 0);
+	}
+}
+
+/* With huge pages where there are some; else with others, or not at all, as was asked. */
+static void huge_pages_are_used_if_there_are_any(void **state)
+{
+	struct nonet_channel_options options = {.size = sizeof(options), .flags = NONET_CHANNEL_HUGE};
+	struct link_ends ends = link_meet(NONET_UNIX_STREAM, &options, 0);
+	struct nonet_publisher *publisher = NULL;
+	const size_t page = ends.publisher->channel.page;
+	struct nonet_error error = {0};
+	struct nonet_unix *a;
+	struct nonet_unix *b;
+	int result;
+
+	(void)state;
+	test_check_equal(nonet_publisher_limit(ends.publisher), (page > 1u << 20 ? page : 1u << 20) / 2 - 64);
+	go_round(&ends);
+	link_part(&ends);
+	options.flags = NONET_CHANNEL_HUGE_ONLY;
+	link_pair(NONET_UNIX_STREAM, &a, &b);
+	/* Nobody meets it. */
+	result = nonet_publisher_take_socket(&a, &options, NONET_NOW, &publisher, &error);
+	test_note("pages of %zu bytes; only huge ones: %s", page, error.text);
+	test_check_equal(result, page > 4096 ? -EAGAIN : result == -EOPNOTSUPP ? -EOPNOTSUPP : -ENOSPC);
+	test_check(result == -EAGAIN || strstr(error.text, "huge pages") != NULL);
+	nonet_unix_close(a);
+	nonet_unix_close(b);
+}
+
+/* In a child the handles are the parent's, whose end isn't the child's either. */
+static int look_in_child(struct test_child_side *side, void *argument)
+{
+	struct link_ends *ends = argument;
+	struct nonet_message message;
+	void *buffer;
+
+	test_check_equal(nonet_publisher_loan(ends->publisher, 1, NONET_NOW, &buffer), -ECHILD);
+	test_check_equal(nonet_subscriber_take(ends->subscriber, NONET_NOW, &message), -ECHILD);
+	test_check_equal(nonet_subscriber_fd(ends->subscriber), -ECHILD);
+	test_report(side, "ready");
+	test_await(side, "close");
+	link_part(ends);
+	test_report(side, "closed");
+	test_await(side, "end");
+	return 0;
+}
+
+static void a_child_has_nothing_of_it_and_ends_nothing(void **state)
+{
+	struct link_ends ends = link_meet(NONET_UNIX_STREAM, &small, 0);
+	struct test_child *closes = test_child_until(look_in_child, &ends);
+	struct test_child *keeps = test_child_until(look_in_child, &ends);
+	struct nonet_message message;
+
+	(void)state;
+	test_child_tell(closes, "close");
+	test_child_wait_state(closes, "closed");
+	link_say(ends.publisher, 1);
+	test_check_equal(link_hear(ends.subscriber, NONET_NOW), 1);
+	test_check_equal(nonet_subscriber_take(ends.subscriber, NONET_NOW, &message), -EAGAIN);
+	/* Told now, though a child has the socket. */
+	ends.publisher = nonet_publisher_close(ends.publisher);
+	test_check_equal(nonet_subscriber_take(ends.subscriber, NONET_NOW, &message), -EPIPE);
+	test_child_tell(keeps, "close");
+	test_child_tell(keeps, "end");
+	test_child_tell(closes, "end");
+	test_check_equal(test_child_join(keeps), 0);
+	test_check_equal(test_child_join(closes), 0);
+	link_part(&ends);
+}
+
 static void an_option_that_makes_no_sense_is_refused(void **state)
 {
 	const struct nonet_channel_options bad[] = {
@@ -264,6 +355,8 @@ int main(void)
 		test_case(it_is_waited_for_with_others),
 		test_case(the_end_is_told_after_the_last_message),
 		test_case(a_publisher_is_told_that_nobody_reads),
+		test_case(huge_pages_are_used_if_there_are_any),
+		test_case(a_child_has_nothing_of_it_and_ends_nothing),
 		test_case(an_option_that_makes_no_sense_is_refused),
 	};
 	return test_main(tests);
