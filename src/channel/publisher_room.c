@@ -10,10 +10,10 @@
  * The floor goes from mark to mark. Nobody who reads may be below it, but with CHANNEL_DROP. A mark is made behind so
  * many bytes, and at the tail when all have read everything.
  *
- * [CHANNEL-FLOOR]  We store the floor, then look at positions once more; who joins stores the floor as his position,
- *                  then looks at the floor once more. A full fence between the two on both sides: so we see him there,
- *                  and wait for him, or he sees that the floor was raised, and begins anew. With CHANNEL_DROP a reader
- *                  who has seen a byte that we overwrote sees the floor that we had stored before.
+ * [CHANNEL-FLOOR]  We store the floor, then look at positions once more; who joins stores his position, the floor or
+ *                  above, then looks at the floor. A full fence between the two on both sides: so we see him there,
+ *                  and wait for him, or he sees that the floor was raised above him, and begins anew. With CHANNEL_DROP
+ * a reader who has seen a byte that we overwrote sees the floor that we had stored before.
  *
  * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
  * it is at, or a later one, and goes on from there.

@@ -10,9 +10,9 @@
 /*
  * Becoming a subscriber, and ceasing to be one.
  *
- * [CHANNEL-FLOOR]  We store the floor as our position, then look at the floor once more; the publisher raises it, then
+ * [CHANNEL-FLOOR]  We store our position, the floor or above, then look at the floor; the publisher raises it, then
  *                  looks at positions once more. A full fence between the two on both sides: so he sees us, and
- *                  overwrites nothing from there on, or we see that it was raised, and begin anew.
+ *                  overwrites nothing from there on, or we see that it was raised above us, and begin anew.
  *
  * [CHANNEL-MARK]   Who sees the number of a mark sees the mark. It is written over only when the floor is far above.
  */
@@ -69,30 +69,36 @@ int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struc
 	return channel_poison(&subscriber->channel);
 }
 
-/* From the last mark up to what is published now. */
+/* The last mark: 0, or -EBADMSG. A lane without one begins at 0. */
+static int subscriber_read_last(const struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
+				struct subscriber_start *ret_start)
+{
+	uint64_t marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
+	uint64_t before;
+
+	for (uint32_t i = 0; i < SUBSCRIBER_TRIES; i++) {
+		*ret_start = marked ? subscriber_read_mark(lane, marked - 1) : (struct subscriber_start){0};
+		atomic_thread_fence(memory_order_acquire); /* [CHANNEL-MARK] pair: publisher_add_mark() */
+		before = marked;
+		marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
+		/* It may be another by now, of which we have read a half. */
+		if (marked - before >= CHANNEL_MARKS / 2)
+			continue;
+		if (ret_start->position % 8 != 0 || ret_start->position > CHANNEL_POSITION_MOST)
+			break;
+		return 0;
+	}
+	return channel_poison(&subscriber->channel);
+}
+
+/* From there up to what is published now. */
 static int subscriber_walk(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
 {
-	const uint64_t marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
-	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
-	struct subscriber_start last;
+	/* One who publishes all the time isn't run after: what comes later is to be received. */
+	const uint64_t most = atomic_load_explicit(&lane->head, memory_order_relaxed) + subscriber->channel.ring;
 	struct subscriber_found found;
-	uint64_t most;
 	int result = 1;
 
-	if (marked == 0)
-		return 0;
-	last = subscriber_read_mark(lane, marked - 1);
-	atomic_thread_fence(memory_order_acquire); /* [CHANNEL-MARK] pair: publisher_add_mark() */
-	/* With CHANNEL_DROP it may be another by now, of which we have read a half. */
-	if (atomic_load_explicit(&lane->lane->marked, memory_order_relaxed) - marked < CHANNEL_MARKS / 2 &&
-	    last.position % 8 == 0 && last.position > head && last.position - head <= subscriber->channel.ring &&
-	    last.sequence >= lane->sequence) {
-		atomic_store_explicit(&lane->head, last.position, memory_order_relaxed);
-		lane->sequence = last.sequence;
-		lane->life = last.life;
-	}
-	/* One who publishes all the time isn't run after: what comes later is to be received. */
-	most = atomic_load_explicit(&lane->head, memory_order_relaxed) + subscriber->channel.ring;
 	while (result == 1 && atomic_load_explicit(&lane->head, memory_order_relaxed) < most) {
 		result = subscriber_find_in(subscriber, lane, &found);
 		if (result == 1) {
@@ -105,24 +111,33 @@ static int subscriber_walk(struct nonet_subscriber *subscriber, struct subscribe
 	return result < 0 ? result : 0;
 }
 
-/* Read a lane from its floor on: from then on nothing there is overwritten, but with CHANNEL_DROP. */
+/*
+ * Read a lane from its floor on, or, without the history, from its last mark: from then on nothing there is
+ * overwritten, but with CHANNEL_DROP. From the floor on publishers would have no room until we have mapped the ring and
+ * read it all; and none at all, were we stopped meanwhile.
+ */
 static int subscriber_attach(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
 {
+	const bool history = subscriber->flags & NONET_SUBSCRIBER_HISTORY;
 	struct subscriber_start start;
-	struct subscriber_start again;
-	int error = subscriber_read_floor(subscriber, lane, &start);
+	struct subscriber_start floor;
+	int error = 0;
 
 	for (uint32_t i = 0; i < SUBSCRIBER_TRIES && error == 0; i++) {
+		error = history ? subscriber_read_floor(subscriber, lane, &start)
+				: subscriber_read_last(subscriber, lane, &start);
+		if (error < 0)
+			break;
 		atomic_store_explicit(&lane->position->position, start.position | CHANNEL_READS, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] pair: publisher_raise() */
-		error = subscriber_read_floor(subscriber, lane, &again);
-		if (error == 0 && again.position == start.position) {
+		error = subscriber_read_floor(subscriber, lane, &floor);
+		if (error == 0 && floor.position <= start.position &&
+		    start.position - floor.position <= subscriber->channel.ring) {
 			lane->sequence = start.sequence;
 			lane->life = start.life;
 			atomic_store_explicit(&lane->head, start.position, memory_order_relaxed);
 			return 0;
 		}
-		start = again;
 	}
 	return error < 0 ? error : channel_poison(&subscriber->channel);
 }
