@@ -81,12 +81,7 @@ int channel_link_sleep(struct channel_link *link, const struct sys_futex_word *w
 
 void channel_link_close(struct channel *channel)
 {
-	struct channel_link *link = channel->link;
-
-	/* Forked children have the socket too: so that it ends now, and not with the last of them. */
-	if (link->socket && channel->object.generation == sys_generation())
-		(void)sys_shutdown(link->fd, SHUT_WR);
-	nonet_unix_close(link->socket);
+	nonet_unix_close(channel->link->socket);
 	guard_map_done(&channel->object.map);
-	channel->link = sys_free(link);
+	channel->link = sys_free(channel->link);
 }

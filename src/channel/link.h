@@ -46,7 +46,7 @@ int channel_link_ring(struct channel_link *link);
 /* Sleep, but not long: 0 to look again; -ETIMEDOUT, -ENOMEM, -EFAULT. */
 int channel_link_sleep(struct channel_link *link, const struct sys_futex_word *word, nonet_time deadline);
 
-/* Of one that the parent has only the child's memory is unmapped. */
+/* Our claim was given back before: forked children have the socket too, which so ends with the last of them. */
 void channel_link_close(struct channel *channel);
 
 #endif

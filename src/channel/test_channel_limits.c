@@ -240,12 +240,30 @@ DOMAIN_TEST(one_who_joins_takes_no_room)
 	return 0;
 }
 
+/* The floor is above the last mark: nobody begins below it, where all may be overwritten. */
+DOMAIN_TEST(nobody_joins_below_the_floor)
+{
+	struct nonet_subscriber *subscriber = NULL;
+	struct words words;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	words = words_map();
+	atomic_store(&words.lane->marks[0].position, 4096);
+	atomic_store(&words.lane->marked, 2);
+	test_check_equal(nonet_subscriber_open(WORDS_CHANNEL, NULL, &subscriber, NULL), -EBADMSG);
+	test_check(!subscriber);
+	words_unmap(&words);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(as_many_as_there_may_be),          test_case(messages_of_nothing_and_of_the_most),
 		test_case(a_lane_without_memory_is_refused), test_case(one_who_is_stopped_is_slow),
-		test_case(one_who_joins_takes_no_room),
+		test_case(one_who_joins_takes_no_room),      test_case(nobody_joins_below_the_floor),
 	};
 	return test_main(tests);
 }

@@ -6,6 +6,7 @@
 
 #include "channel/publisher.h"
 #include "channel/test_link.h"
+#include "sys/fault.h"
 
 /* Channels over sockets: what a publisher and a subscriber who don't share a domain can do. */
 
@@ -147,6 +148,50 @@ static void who_waits_by_descriptor_is_woken(void **state)
 		/* Nobody waits: nobody is rung. */
 		link_say(ends.publisher, i);
 		test_check_equal(link_hear(ends.subscriber, NONET_NOW), i);
+	}
+	link_part(&ends);
+}
+
+/* A subscriber without membarrier(2), or so it says: the publisher has his fence each time. */
+static void who_may_not_make_fences_is_published_to_with_them(void **state)
+{
+	struct link_ends ends;
+
+	(void)state;
+	sys_fault_arm_kind(SYS_CALL_MEMBARRIER, EPERM);
+	ends = link_meet(NONET_UNIX_STREAM, &small, 0);
+	for (uint64_t i = 0; i < 3000; i++) {
+		link_say(ends.publisher, i);
+		test_check_equal(link_hear(ends.subscriber, NONET_NOW), i);
+		test_check_equal(atomic_load(&ends.publisher->lane->unfenced), 0);
+	}
+	sys_fault_disarm();
+	link_part(&ends);
+	ends = link_meet(NONET_UNIX_STREAM, &small, 0);
+	test_check(ends.publisher->can_unfence);
+	link_part(&ends);
+}
+
+/* A publisher who waits for room by the socket is rung there; one who sleeps isn't. */
+static void who_waits_for_room_is_rung(void **state)
+{
+	struct link_ends ends = link_meet(NONET_UNIX_STREAM, &small, 0);
+	struct channel_lane *lane = ends.publisher->lane;
+	const int fd = ends.publisher->channel.link->fd;
+
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++) {
+		const uint32_t room = atomic_load(&lane->room);
+
+		/* As publisher_sleep() does. */
+		if (i % 2)
+			atomic_store(&lane->wants_polled, room);
+		atomic_store(&lane->wants, room);
+		link_say(ends.publisher, i);
+		test_check_equal(link_hear(ends.subscriber, NONET_NOW), i);
+		test_check_equal(atomic_load(&lane->room), room + 1);
+		test_check_equal(is_ready(fd), i % 2 != 0);
+		test_check(!channel_link_look(ends.publisher->channel.link));
 	}
 	link_part(&ends);
 }
@@ -352,6 +397,8 @@ int main(void)
 		test_case(each_policy_is_kept),
 		test_case(who_sleeps_is_woken),
 		test_case(who_waits_by_descriptor_is_woken),
+		test_case(who_may_not_make_fences_is_published_to_with_them),
+		test_case(who_waits_for_room_is_rung),
 		test_case(it_is_waited_for_with_others),
 		test_case(the_end_is_told_after_the_last_message),
 		test_case(a_publisher_is_told_that_nobody_reads),

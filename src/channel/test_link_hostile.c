@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <linux/futex.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "channel/subscriber.h"
 #include "channel/test_link_script.h"
 
 /*
@@ -238,6 +240,43 @@ static void who_floods_the_socket_delays_nobody(void **state)
 	}
 }
 
+/* However much there is to throw away, a look ends, and the next one goes on. */
+static void a_look_takes_a_part_of_a_flood(void **state)
+{
+	static const char bytes[100000];
+	struct link link = link_with_bad(false, NONET_CHANNEL_BLOCK);
+	struct channel_link *ours = link.subscriber->channel.link;
+	int left = 1;
+	unsigned looks;
+
+	(void)state;
+	test_check_equal(nonet_unix_write(link.bad, bytes, sizeof(bytes), test_deadline(), NULL), 0);
+	for (looks = 0; left > 0; looks++) {
+		test_check(!channel_link_look(ours));
+		test_must(ioctl(ours->fd, FIONREAD, &left));
+	}
+	test_check(looks > 10);
+	unlink_bad(&link);
+}
+
+/* Killed, it frees no claim: by every policy a publisher sees it at the socket, though it needn't wait. */
+static void who_goes_without_a_word_is_missed(void **state)
+{
+	(void)state;
+	for (uint32_t policy = NONET_CHANNEL_BLOCK; policy <= NONET_CHANNEL_DROP; policy++) {
+		struct link link = link_with_bad(true, policy);
+		uint64_t sent = 0;
+		int result = 0;
+
+		link.bad = nonet_unix_close(link.bad);
+		while (result == 0 && sent++ < SCRIPT_LANE)
+			result = nonet_publisher_send(link.publisher, &sent, sizeof(sent), NONET_NOW);
+		test_check_equal(result, -EPIPE);
+		test_check(sent <= SCRIPT_LANE / CHANNEL_STEPS / 16 + 1);
+		unlink_bad(&link);
+	}
+}
+
 /* It publishes, but rings nobody, and moves who sleeps on its word to another. */
 static void *publish_silently(void *argument)
 {
@@ -270,8 +309,8 @@ static void who_is_never_rung_looks_himself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(who_scribbles_is_survived),
-		test_case(who_floods_the_socket_delays_nobody),
+		test_case(who_scribbles_is_survived),       test_case(who_floods_the_socket_delays_nobody),
+		test_case(a_look_takes_a_part_of_a_flood),  test_case(who_goes_without_a_word_is_missed),
 		test_case(who_is_never_rung_looks_himself),
 	};
 	return test_main(tests);

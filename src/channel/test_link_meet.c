@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "channel/publisher.h"
 #include "channel/test_link_script.h"
 
 /* How two sides meet of whom one is hostile: whatever it sends, or doesn't, is an error by the deadline. */
@@ -157,6 +158,7 @@ static void meet(const struct script *script, enum nonet_unix_type type, bool pu
 	if (result != script->expected)
 		test_note("%s (%d, %d): %d, %s", script->what, script->words, script->ring, result, error.text);
 	test_check_equal(result, script->expected);
+	test_check(!(script->hello.flags & LINK_FENCED) || (publisher && !publisher->can_unfence));
 	test_check(result == 0 ? good == NULL : good && !publisher && !subscriber && error.text[0]);
 	nonet_publisher_close(publisher);
 	nonet_subscriber_close(subscriber);
