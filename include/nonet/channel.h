@@ -8,6 +8,7 @@
 #include <nonet/error.h>
 #include <nonet/macro.h>
 #include <nonet/time.h>
+#include <nonet/unix.h>
 #include <nonet/wait.h>
 
 NONET_BEGIN_DECLS
@@ -37,6 +38,8 @@ struct nonet_subscriber;
 
 /* Flags of struct nonet_channel_options. */
 #define NONET_CHANNEL_MAY_EXIST 1u /* create: one that is there stays as it is */
+#define NONET_CHANNEL_HUGE      2u /* over a socket: the lane has huge pages, if there are any */
+#define NONET_CHANNEL_HUGE_ONLY 4u /* over a socket: the lane has huge pages, or isn't made */
 
 /* When a subscriber is slow. */
 enum nonet_channel_policy {
@@ -47,7 +50,7 @@ enum nonet_channel_policy {
 
 struct nonet_channel_options {
 	uint32_t size;        /* sizeof(struct nonet_channel_options) */
-	uint32_t flags;       /* NONET_CHANNEL_MAY_EXIST */
+	uint32_t flags;       /* NONET_CHANNEL_* */
 	uint32_t mode;        /* permissions, to 0777, exact whatever the umask; 0: 0600 */
 	uint32_t policy;      /* enum nonet_channel_policy */
 	uint32_t publishers;  /* how many at once, 1 to NONET_CHANNEL_PUBLISHERS; 0: 1 */
@@ -109,6 +112,48 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_publisher_open(const char *address, stru
 						       struct nonet_error *reterr);
 
 /**
+ * nonet_publisher_take_socket() - publish to the other side of a UNIX socket, which needn't be trusted
+ * @socket:        connected, a stream or packets; on success the publisher's, and set to NULL
+ * @options:       or NULL: policy and lane; flags NONET_CHANNEL_HUGE or NONET_CHANNEL_HUGE_ONLY; publishers and
+ *                 subscribers 0 or 1; mode 0
+ * @deadline:      when to give up waiting for the other side
+ * @ret_publisher: closed with nonet_publisher_close()
+ * @reterr:        NULL, or where to put the sentence
+ *
+ * A channel of one publisher and one subscriber, without a name or a domain: the other side calls
+ * nonet_subscriber_take_socket(). Messages that were sent over the socket by nonet_unix_send() before have to be
+ * received first; from now on it is the channel's alone. Each side gets memory of the other that it can only read: the
+ * kernel refuses all else, however the descriptor was come by (F_SEAL_FUTURE_WRITE). Whatever the other side does, it
+ * can falsify or withhold its own words, nothing else.
+ *
+ * That the subscriber has gone is seen at the socket, when a sixteenth of the lane is full, or while one waits: -EPIPE,
+ * within 10 ms. A process that it forked has the socket too: killed, it is gone when those have ended, or closed their
+ * handle, or exec'd.
+ *
+ * A lane of huge pages is rounded up to them. With NONET_CHANNEL_HUGE it has ordinary ones where the pool
+ * (/proc/sys/vm/nr_hugepages) hasn't enough.
+ *
+ * Return: 0, or
+ *   -EAGAIN, -ETIMEDOUT   the other side hasn't met us by @deadline
+ *   -EPIPE, -ECONNRESET   it has gone
+ *   -EBADMSG     what it sent isn't a subscriber's
+ *   -EPROTO      its library is of another version
+ *   -EOPNOTSUPP  datagrams; NONET_CHANNEL_HUGE_ONLY: the kernel has no huge pages
+ *   -ENOSPC      NONET_CHANNEL_HUGE_ONLY: not enough of them
+ *   -EINVAL      bad @options
+ *   -ENOMEM, -EFBIG, -EMFILE, -ENFILE, -EACCES, -EPERM, -EIO, -EAGAIN, -ENODEV, -ENOBUFS, -ETOOMANYREFS, -EMSGSIZE
+ *                as nonet_memory_new(), nonet_unix_send_descriptors()
+ * On failure the socket is still the caller's, and good for being closed only.
+ * Context: any thread; not in a signal handler.
+ * Source: F_ADD_SEALS in fcntl(2), SCM_RIGHTS in unix(7).
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_publisher_take_socket(struct nonet_unix **socket,
+							      const struct nonet_channel_options *options,
+							      nonet_time deadline,
+							      struct nonet_publisher **ret_publisher,
+							      struct nonet_error *reterr);
+
+/**
  * nonet_publisher_close() - publish no more
  * @publisher: may be NULL. What was loaned or kept back isn't published
  *
@@ -131,8 +176,10 @@ NONET_PUBLIC struct nonet_publisher *nonet_publisher_close(struct nonet_publishe
  *   -ECHILD      the handle is the parent's
  *   -EBADMSG     the memory was damaged; this channel can't be used any more
  *   -ESTALE      the domain was removed: others may have another channel by this name
+ *   -EPIPE       over a socket: the subscriber has gone
  *   -ENOMEM      no memory to wait
- * Context: one thread at a time; not in a signal handler. Without waiting it makes no system call.
+ * Context: one thread at a time; not in a signal handler. Without waiting it makes no system call; over a socket one
+ * for each sixteenth of the lane.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size,
 						       nonet_time deadline, void **ret_buffer);
@@ -223,6 +270,28 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_subscriber_open(const char *address,
 							struct nonet_error *reterr);
 
 /**
+ * nonet_subscriber_take_socket() - read what the other side of a UNIX socket publishes, which needn't be trusted
+ * @socket:         connected, a stream or packets; on success the subscriber's, and set to NULL
+ * @options:        or NULL
+ * @deadline:       when to give up waiting for the other side
+ * @ret_subscriber: closed with nonet_subscriber_close()
+ * @reterr:         NULL, or where to put the sentence
+ *
+ * The other half of nonet_publisher_take_socket(). It gets all that is published, and -EPIPE at the end, with
+ * NONET_SUBSCRIBER_HISTORY and NONET_SUBSCRIBER_END or without. The publisher's memory has to be whole and sealed; it
+ * can still write what it likes into messages at any time, also while they are read.
+ *
+ * Return: as nonet_publisher_take_socket(), but for huge pages
+ * On failure the socket is still the caller's, and good for being closed only.
+ * Context: any thread; not in a signal handler.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_subscriber_take_socket(struct nonet_unix **socket,
+							       const struct nonet_subscriber_options *options,
+							       nonet_time deadline,
+							       struct nonet_subscriber **ret_subscriber,
+							       struct nonet_error *reterr);
+
+/**
  * nonet_subscriber_close() - read no more
  * @subscriber: may be NULL; messages that it holds are released; removed from its wait set
  *
@@ -254,13 +323,14 @@ struct nonet_message {
  * Return: 0, or
  *   -EAGAIN      there is none, and @deadline is NONET_NOW
  *   -ETIMEDOUT   there was none before @deadline
- *   -EPIPE       NONET_SUBSCRIBER_END: no publisher is left, and all was read
+ *   -EPIPE       NONET_SUBSCRIBER_END, or over a socket: no publisher is left, and all was read
  *   -ENOBUFS     the lane's next message can't be had: NONET_CHANNEL_TAKEN of it are held
  *   -ECHILD      the handle is the parent's
  *   -EBADMSG     the memory was damaged; this channel can't be used any more
  *   -ESTALE      the domain was removed, or the channel's descriptor closed by somebody else
  *   -ENOMEM, -EMFILE, -ENFILE   a new publisher's lane can't be mapped, or not slept on
- * Context: one thread at a time; not in a signal handler. While there are messages it makes no system call.
+ * Context: one thread at a time; not in a signal handler. While there are messages it makes no system call; over a
+ * socket one each time that there is none and @deadline is NONET_NOW.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadline,
 							struct nonet_message *ret_message);

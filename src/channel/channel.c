@@ -65,6 +65,16 @@ int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic
 	return 1;
 }
 
+uint64_t channel_owner(const struct channel *channel, const _Atomic uint64_t *claim)
+{
+	/* [CHANNEL-CLAIM] pair: channel_leave() */
+	const uint64_t seen = atomic_load_explicit(claim, memory_order_acquire) & CLAIM_OWNER;
+	const bool lives = channel->link ? !channel_link_is_over(channel->link)
+					 : !claim_is_free(seen) && !life_has_ended(channel->object.domain, seen);
+
+	return lives ? seen : 0;
+}
+
 bool channel_is_left(const struct channel *channel, const struct channel_lane *lane)
 {
 	/* [CHANNEL-CLAIM] pair: channel_leave() */
@@ -84,8 +94,11 @@ void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member)
 int channel_sleep(const struct channel *channel, struct sys_futex_word *words, int count, const uint64_t *owners,
 		  int owner_count, nonet_time deadline)
 {
-	int result = life_sleep_many(channel->object.domain, words, count, owners, owner_count, deadline);
+	int result;
 
+	if (channel->link)
+		return object_slept(&channel->object, channel_link_sleep(channel->link, &words[count - 1], deadline));
+	result = life_sleep_many(channel->object.domain, words, count, owners, owner_count, deadline);
 	if (result != 1)
 		return object_slept(&channel->object, result);
 	/* A whole interval: is all as it should be? */
@@ -93,8 +106,27 @@ int channel_sleep(const struct channel *channel, struct sys_futex_word *words, i
 	return result < 0 ? result : life_look_many(channel->object.domain, owners, owner_count);
 }
 
+int channel_poison(const struct channel *channel)
+{
+	if (!channel->link)
+		return object_poison(&channel->object);
+	/* What says so in a domain is a word of all; here it is ours to know. */
+	guard_poison(channel->object.map.guard);
+	return -EBADMSG;
+}
+
+int channel_not_now(const struct channel *channel)
+{
+	return channel->link ? -EAGAIN : object_not_now(&channel->object);
+}
+
 void channel_explain(const struct channel *channel, int code, struct nonet_error *ret_error)
 {
+	if (channel->link && code == -EBADMSG) {
+		error_set(ret_error, code, "the other side of %s wrote what isn't a channel's; close it",
+			  channel->object.text);
+		return;
+	}
 	switch (code) {
 	case -EMFILE:
 		error_set(ret_error, code,

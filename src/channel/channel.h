@@ -7,6 +7,7 @@
 #include <nonet/channel.h>
 
 #include "channel/channel_layout.h"
+#include "channel/link.h"
 #include "domain/object.h"
 #include "sys/futex.h"
 
@@ -20,6 +21,8 @@ struct channel {
 	uint32_t seats;
 	uint64_t ring; /* bytes of a lane's ring, a power of two */
 	enum channel_policy policy;
+	size_t page;               /* of the rings' memory, in bytes */
+	struct channel_link *link; /* over a socket, where there is no domain; else NULL */
 };
 
 /* A lane's ring, mapped twice in a row. */
@@ -29,6 +32,12 @@ struct channel_ring {
 };
 
 extern const struct object_kind channel_kind;
+
+/* Whether all of its options can be: 0, -EINVAL. */
+int channel_check_options(const struct nonet_channel_options *options, struct nonet_error *reterr);
+
+/* Whether a lane can have so many bytes. */
+bool channel_is_lane(uint64_t size);
 
 int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr);
 void channel_close(struct channel *channel);
@@ -113,6 +122,12 @@ static inline _Atomic uint64_t *channel_header(uint8_t *ring, uint64_t mask, uin
  */
 int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic uint64_t *member, uint64_t owner);
 
+/*
+ * Who has a lane or a seat and lives: its claim, without waiters and state; 0: nobody. All that he did before he left
+ * is seen.
+ */
+uint64_t channel_owner(const struct channel *channel, const _Atomic uint64_t *claim);
+
 /* Whether nobody writes in a lane any more: it is free, or its dead publisher is gone with all of his threads. */
 bool channel_is_left(const struct channel *channel, const struct channel_lane *lane);
 
@@ -123,12 +138,19 @@ void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member);
 #define CHANNEL_BLIND NONET_MS(1)
 
 /*
- * Sleep on words, and on the lives of owners, for at most DOMAIN_INTERVAL. A life that has ended isn't slept on.
+ * Sleep on words, and on the lives of owners, for at most DOMAIN_INTERVAL; over a socket on the last word alone. A life
+ * that has ended isn't slept on.
  * @words: has room for as many more as there are owners
  * Return: 0 to look again; -ETIMEDOUT, -EBADMSG, -ESTALE, -ENOMEM.
  */
 int channel_sleep(const struct channel *channel, struct sys_futex_word *words, int count, const uint64_t *owners,
 		  int owner_count, nonet_time deadline);
+
+/* It is damaged. Return: -EBADMSG. */
+int channel_poison(const struct channel *channel);
+
+/* What is said to who may not wait: -EAGAIN, or -ESTALE as object_not_now(). */
+int channel_not_now(const struct channel *channel);
 
 /* The codes that publishers and subscribers have in common. */
 void channel_explain(const struct channel *channel, int code, struct nonet_error *ret_error);

@@ -51,6 +51,7 @@
 #define CHANNEL_PUBLISHERS  63u
 #define CHANNEL_SUBSCRIBERS 256u
 #define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
+#define CHANNEL_LANE_USUAL  (UINT64_C(1) << 20)
 #define CHANNEL_LANE_MOST   (UINT64_C(1) << 40)
 /* No sum of a position and a few lanes wraps. */
 #define CHANNEL_POSITION_MOST (UINT64_MAX - 8 * CHANNEL_LANE_MOST)
@@ -108,6 +109,9 @@ struct channel_mark {
 static_assert(sizeof(struct channel_mark) == 32, "layout");
 
 /*
+ * What the publisher writes comes first, what subscribers write from CHANNEL_LANE_THEIRS on; so do a seat and its
+ * positions. In a channel over a socket (link_layout.h) a page ends there.
+ *
  * offset  size  written by
  *      0     8  who takes it            claim of the publisher, a process (claim_layout.h); 0: nobody's
  *      8     8  the publisher           member: his number in the domain and its generation, in the upper half;
@@ -118,11 +122,13 @@ static_assert(sizeof(struct channel_mark) == 32, "layout");
  *     88     4  the publisher, release  made: 1, the ring has its memory
  *    128     4  the publisher           bell: sleepers sleep on it; raised when they are woken
  *    132     4  the publisher           unfenced: 1, he has no fence between publishing and looking whether one sleeps
- *    192     4  subscribers, upwards    armed: the bell that one waits for, by futex or descriptor
- *    196     4  subscribers, upwards    asleep: the bell that one sleeps on
- *    256     4  subscribers             room: the publisher sleeps on it, raised when he is woken
- *    260     4  the publisher           wants: the room that he sleeps on
- *    320  1024  the publisher           marks, number N at N modulo CHANNEL_MARKS
+ *    192     4  the publisher, release  wants: the room that he sleeps on
+ *    196     4  the publisher           wants_polled: the room that he waits for by the socket, if there is one
+ *    256  1024  the publisher           marks, number N at N modulo CHANNEL_MARKS
+ *   1280     4  subscribers, upwards    armed: the bell that one waits for, by futex or descriptor
+ *   1284     4  subscribers, upwards    asleep: the bell that one sleeps on
+ *   1288     4  the subscriber, upwards polled: the bell that he waits for by the socket, if there is one
+ *   1344     4  subscribers             room: the publisher sleeps on it, raised when he is woken
  */
 struct channel_lane {
 	_Atomic uint64_t claim;
@@ -136,14 +142,18 @@ struct channel_lane {
 	_Atomic uint32_t bell;
 	_Atomic uint32_t unfenced;
 	uint32_t unused_3[14];
+	_Atomic uint32_t wants;
+	_Atomic uint32_t wants_polled;
+	uint32_t unused_4[14];
+	struct channel_mark marks[CHANNEL_MARKS];
 	_Atomic uint32_t armed;
 	_Atomic uint32_t asleep;
-	uint32_t unused_4[14];
+	_Atomic uint32_t polled;
+	uint32_t unused_5[13];
 	_Atomic uint32_t room;
-	_Atomic uint32_t wants;
-	uint32_t unused_5[14];
-	struct channel_mark marks[CHANNEL_MARKS];
+	uint32_t unused_6[15];
 };
+#define CHANNEL_LANE_THEIRS (256 + 32 * CHANNEL_MARKS)
 static_assert(offsetof(struct channel_lane, member) == 8, "layout");
 static_assert(offsetof(struct channel_lane, floor) == 64, "layout");
 static_assert(offsetof(struct channel_lane, marked) == 72, "layout");
@@ -151,12 +161,14 @@ static_assert(offsetof(struct channel_lane, floor_mark) == 80, "layout");
 static_assert(offsetof(struct channel_lane, made) == 88, "layout");
 static_assert(offsetof(struct channel_lane, bell) == 128, "layout");
 static_assert(offsetof(struct channel_lane, unfenced) == 132, "layout");
-static_assert(offsetof(struct channel_lane, armed) == 192, "layout");
-static_assert(offsetof(struct channel_lane, asleep) == 196, "layout");
-static_assert(offsetof(struct channel_lane, room) == 256, "layout");
-static_assert(offsetof(struct channel_lane, wants) == 260, "layout");
-static_assert(offsetof(struct channel_lane, marks) == 320, "layout");
-static_assert(sizeof(struct channel_lane) == 320 + 32 * CHANNEL_MARKS, "layout");
+static_assert(offsetof(struct channel_lane, wants) == 192, "layout");
+static_assert(offsetof(struct channel_lane, wants_polled) == 196, "layout");
+static_assert(offsetof(struct channel_lane, marks) == 256, "layout");
+static_assert(offsetof(struct channel_lane, armed) == CHANNEL_LANE_THEIRS, "layout");
+static_assert(offsetof(struct channel_lane, asleep) == CHANNEL_LANE_THEIRS + 4, "layout");
+static_assert(offsetof(struct channel_lane, polled) == CHANNEL_LANE_THEIRS + 8, "layout");
+static_assert(offsetof(struct channel_lane, room) == CHANNEL_LANE_THEIRS + 64, "layout");
+static_assert(sizeof(struct channel_lane) == CHANNEL_LANE_THEIRS + 128, "layout");
 
 /*
  * A subscriber's.

@@ -9,9 +9,9 @@
 
 /* Channels as objects: making and opening them, and mapping their lanes. */
 
-static bool channel_is_power(uint64_t number)
+bool channel_is_lane(uint64_t size)
 {
-	return number != 0 && (number & (number - 1)) == 0;
+	return (size & (size - 1)) == 0 && size >= CHANNEL_LANE_LEAST && size <= CHANNEL_LANE_MOST;
 }
 
 static bool channel_check(const void *payload, size_t size)
@@ -33,7 +33,7 @@ const struct object_kind channel_kind = {
 
 static const struct nonet_channel_options channel_defaults = {.size = sizeof(channel_defaults)};
 
-static int channel_check_options(const struct nonet_channel_options *options, struct nonet_error *reterr)
+int channel_check_options(const struct nonet_channel_options *options, struct nonet_error *reterr)
 {
 	if (options->size != sizeof(*options))
 		return error_set(reterr, -EINVAL,
@@ -51,8 +51,7 @@ static int channel_check_options(const struct nonet_channel_options *options, st
 		return error_set(reterr, -EINVAL,
 				 "%u publishers and %u subscribers were asked for; a channel takes up to %u and %u",
 				 options->publishers, options->subscribers, CHANNEL_PUBLISHERS, CHANNEL_SUBSCRIBERS);
-	if (options->lane && (!channel_is_power(options->lane) || options->lane < CHANNEL_LANE_LEAST ||
-			      options->lane > CHANNEL_LANE_MOST))
+	if (options->lane && !channel_is_lane(options->lane))
 		return error_set(reterr, -EINVAL,
 				 "a lane of %llu bytes was asked for; its size is a power of two from 64 KiB to 1 TiB",
 				 (unsigned long long)options->lane);
@@ -103,7 +102,7 @@ int nonet_channel_create(const char *address, const struct nonet_channel_options
 		return error;
 	own.publishers = own.publishers ? own.publishers : 1;
 	own.subscribers = own.subscribers ? own.subscribers : 16;
-	own.lane = own.lane ? own.lane : (uint64_t)1 << 20;
+	own.lane = own.lane ? own.lane : CHANNEL_LANE_USUAL;
 	make.mode = own.mode;
 	make.may_exist = own.flags & NONET_CHANNEL_MAY_EXIST;
 	make.size = channel_payload(own.publishers, own.subscribers);
@@ -130,8 +129,7 @@ static bool channel_know(struct channel *channel)
 	};
 
 	if (board.lanes < 1 || board.lanes > CHANNEL_PUBLISHERS || board.seats < 1 ||
-	    board.seats > CHANNEL_SUBSCRIBERS || !channel_is_power(board.ring) || board.ring < CHANNEL_LANE_LEAST ||
-	    board.ring > CHANNEL_LANE_MOST || board.policy > CHANNEL_DROP ||
+	    board.seats > CHANNEL_SUBSCRIBERS || !channel_is_lane(board.ring) || board.policy > CHANNEL_DROP ||
 	    channel->object.size != channel_payload(board.lanes, board.seats) ||
 	    channel->object.file != channel_rings(board.lanes, board.seats) + board.lanes * board.ring)
 		return false;
@@ -139,6 +137,7 @@ static bool channel_know(struct channel *channel)
 	channel->seats = board.seats;
 	channel->ring = board.ring;
 	channel->policy = (enum channel_policy)board.policy;
+	channel->page = DOMAIN_PAGE;
 	return true;
 }
 
@@ -162,12 +161,15 @@ int channel_open(const char *address, struct channel *ret_channel, struct nonet_
 
 void channel_close(struct channel *channel)
 {
-	object_close(&channel->object);
+	if (channel->link)
+		channel_link_close(channel);
+	else
+		object_close(&channel->object);
 }
 
 uint64_t channel_place(const struct channel *channel, uint32_t lane)
 {
-	return channel_rings(channel->lanes, channel->seats) + lane * channel->ring;
+	return channel->link ? 0 : channel_rings(channel->lanes, channel->seats) + lane * channel->ring;
 }
 
 /* Whether the descriptor is still the file's: a daemon may have closed all that it doesn't know. */
@@ -180,11 +182,30 @@ int channel_check_file(const struct channel *channel)
 		return -ESTALE;
 	if (error < 0)
 		return error;
-	return (uint64_t)status.st_size < channel->object.file ? object_poison(&channel->object) : 0;
+	return (uint64_t)status.st_size < channel->object.file ? channel_poison(channel) : 0;
 }
 
 /* Rings up to this size have all of their pages in the page table at once, so that no message waits for that. */
 #define CHANNEL_TOUCHED ((size_t)64 << 20)
+
+/* Addresses for two halves of @size, from a whole page on: huge ones aren't mapped elsewhere. */
+static int channel_reserve(size_t size, size_t page, void **ret_base)
+{
+	const size_t more = page > DOMAIN_PAGE ? page : 0;
+	size_t before;
+	void *base;
+	int error = sys_map_reserve(2 * size + more, &base);
+
+	if (error < 0)
+		return error;
+	before = more ? (page - (uintptr_t)base % page) % page : 0;
+	if (before > 0)
+		(void)sys_unmap(base, before);
+	if (more > before)
+		(void)sys_unmap((char *)base + before + 2 * size, more - before);
+	*ret_base = (char *)base + before;
+	return 0;
+}
 
 int channel_map(const struct channel *channel, uint32_t lane, bool to_write, struct channel_ring *ret_ring)
 {
@@ -197,13 +218,13 @@ int channel_map(const struct channel *channel, uint32_t lane, bool to_write, str
 
 	if (channel->ring > SIZE_MAX / 4)
 		return -ENOMEM;
-	error = sys_map_reserve(2 * size, &base);
+	error = channel_reserve(size, channel->page, &base);
 	if (error < 0)
 		return error;
 	for (int half = 0; half < 2 && error == 0; half++)
 		error = sys_map_at((char *)base + half * size, channel->object.fd, place, size, how);
 	if (error == 0)
-		error = guard_map_adopt(&ring.map, base, 2 * size, to_write, DOMAIN_PAGE);
+		error = guard_map_adopt(&ring.map, base, 2 * size, to_write, channel->page);
 	if (error < 0) {
 		(void)sys_unmap(base, 2 * size);
 		return error;

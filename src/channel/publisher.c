@@ -37,10 +37,12 @@ void publisher_ring(struct nonet_publisher *publisher)
 {
 	struct channel_lane *lane = publisher->lane;
 	uint32_t asleep;
+	bool polled;
 
 	/* [CHANNEL-ARMED] Who armed had entered his doorbell, and said whether he sleeps. pair: wait_raise() */
 	atomic_thread_fence(memory_order_acquire);
 	asleep = atomic_load_explicit(&lane->asleep, memory_order_relaxed);
+	polled = atomic_load_explicit(&lane->polled, memory_order_relaxed) == publisher->bell;
 	publisher->quiet = 0;
 	/* [CHANNEL-UNFENCED] pair: wait_arm() */
 	atomic_store_explicit(&lane->unfenced, 0, memory_order_release);
@@ -49,6 +51,12 @@ void publisher_ring(struct nonet_publisher *publisher)
 	if (asleep == publisher->bell)
 		(void)sys_futex_wake(&lane->bell, SYS_FUTEX_ALL);
 	publisher->bell++;
+	if (publisher->channel.link) {
+		/* He has gone, or couldn't be rung: the next loan looks again. */
+		if (polled && channel_link_ring(publisher->channel.link) < 0)
+			publisher->limit = 0;
+		return;
+	}
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-BELL] pair: wait_arm() */
 	doorbell_ring(&publisher->channel.object);
 }
@@ -270,7 +278,7 @@ static int publisher_take_lane(struct nonet_publisher *publisher)
 	return error;
 }
 
-/* The lane's memory, and what was left in it. */
+/* The lane's memory. */
 static int publisher_begin(struct nonet_publisher *publisher)
 {
 	struct channel *channel = &publisher->channel;
@@ -280,12 +288,18 @@ static int publisher_begin(struct nonet_publisher *publisher)
 
 	if (error == 0 && !atomic_load_explicit(&lane->made, memory_order_relaxed))
 		error = whole_reserve(channel->object.fd, place, place + channel->ring);
-	if (error == 0)
-		error = channel_map(channel, publisher->number, true, &publisher->ring);
+	return error < 0 ? error : publisher_start(publisher);
+}
+
+int publisher_start(struct nonet_publisher *publisher)
+{
+	struct channel_lane *lane = publisher->lane;
+	int error = channel_map(&publisher->channel, publisher->number, true, &publisher->ring);
+
 	if (error < 0)
 		return error;
-	publisher->mask = channel->ring - 1;
-	publisher->most = channel->ring / 2 - 64;
+	publisher->mask = publisher->channel.ring - 1;
+	publisher->most = publisher->channel.ring / 2 - 64;
 	/* Whoever armed for this bell was rung, or will be: the one before may have died over it. */
 	publisher->bell = atomic_load_explicit(&lane->bell, memory_order_relaxed);
 	atomic_store_explicit(&lane->unfenced, 0, memory_order_relaxed);
@@ -307,7 +321,10 @@ static void publisher_news(const struct nonet_publisher *publisher)
 static void publisher_leave(struct nonet_publisher *publisher)
 {
 	channel_leave(&publisher->lane->claim, &publisher->lane->member);
-	publisher_news(publisher);
+	if (publisher->channel.link)
+		publisher_ring(publisher);
+	else
+		publisher_news(publisher);
 }
 
 static int publisher_join(struct nonet_publisher *publisher)
@@ -368,7 +385,8 @@ struct nonet_publisher *nonet_publisher_close(struct nonet_publisher *publisher)
 	/* In a child it is the parent's. */
 	if (publisher->channel.object.generation == sys_generation())
 		publisher_leave(publisher);
-	doorbell_ring_forget(&publisher->channel.object);
+	if (!publisher->channel.link)
+		doorbell_ring_forget(&publisher->channel.object);
 	channel_unmap(&publisher->ring);
 	channel_close(&publisher->channel);
 	return sys_free(publisher);
@@ -384,6 +402,9 @@ void nonet_publisher_explain(struct nonet_publisher *publisher, int code, struct
 		error_set(ret_error, code,
 			  "%s has no room: a subscriber is behind by a lane of %llu bytes; it has to read, or end",
 			  text, (unsigned long long)publisher->channel.ring);
+		break;
+	case -EPIPE:
+		error_set(ret_error, code, "the subscriber of %s has gone; nobody reads what is published", text);
 		break;
 	case -EMSGSIZE:
 		error_set(ret_error, code, "a message of %s has at most %zu bytes, a half of a lane", text,

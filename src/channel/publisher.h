@@ -55,6 +55,9 @@ static inline const struct publisher_mark *publisher_mark(const struct nonet_pub
 	return &publisher->marks[number % CHANNEL_MARKS];
 }
 
+/* Of one that has its lane: map the ring, and go on behind what was left in it. As channel_map(), -EBADMSG. */
+int publisher_start(struct nonet_publisher *publisher);
+
 /* From the floor on, what the lane's last publisher left: where it ends. -EBADMSG. */
 int publisher_resume(struct nonet_publisher *publisher);
 

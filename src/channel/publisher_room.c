@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "channel/publisher.h"
-#include "domain/life.h"
 #include "sync/pause.h"
 
 /*
@@ -11,10 +10,10 @@
  * The floor goes from mark to mark. Nobody who reads may be below it, but with CHANNEL_DROP. A mark is made behind so
  * many bytes, and at the tail when all have read everything.
  *
- * [CHANNEL-FLOOR]  We store the floor, then look at positions once more; who joins stores the floor as his position,
- *                  then looks at the floor once more. A full fence between the two on both sides: so we see him there,
- *                  and wait for him, or he sees that the floor was raised, and begins anew. With CHANNEL_DROP a reader
- *                  who has seen a byte that we overwrote sees the floor that we had stored before.
+ * [CHANNEL-FLOOR]  We store the floor, then look at positions once more; who joins stores his position, the floor or
+ *                  above, then looks at the floor. A full fence between the two on both sides: so we see him there,
+ *                  and wait for him, or he sees that the floor was raised above him, and begins anew. With CHANNEL_DROP
+ * a reader who has seen a byte that we overwrote sees the floor that we had stored before.
  *
  * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
  * it is at, or a later one, and goes on from there.
@@ -73,8 +72,8 @@ static uint64_t publisher_least(const struct nonet_publisher *publisher, uint64_
 
 		if (!(position & CHANNEL_READS) || (position & ~(uint64_t)7) >= least)
 			continue;
-		claim = atomic_load_explicit(&channel_seat(channel, number)->claim, memory_order_relaxed);
-		if (claim_is_free(claim) || life_has_ended(channel->object.domain, claim))
+		claim = channel_owner(channel, &channel_seat(channel, number)->claim);
+		if (claim == 0)
 			continue;
 		least = position & ~(uint64_t)7;
 		owner = claim;
@@ -154,8 +153,10 @@ static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, ui
 	uint64_t owner;
 	int result;
 
+	if (publisher->channel.link && publisher->channel.link->polls)
+		atomic_store_explicit(&lane->wants_polled, room, memory_order_relaxed);
 	atomic_store_explicit(&lane->wants, room, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: subscriber_move() */
+	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: subscriber_move(), subscriber_tell() */
 	if (publisher_has_room(publisher, bytes, &owner))
 		return 0;
 	result = channel_sleep(&publisher->channel, words, 1, &owner, owner ? 1 : 0, first ? soon : deadline);
@@ -170,6 +171,8 @@ static int publisher_wait(struct nonet_publisher *publisher, uint64_t bytes, non
 	uint64_t wanted = UINT64_MAX;
 	int error = 0;
 
+	if (publisher->channel.link)
+		publisher->channel.link->polls = false;
 	while (error == 0 && !publisher_has_room(publisher, bytes, &owner)) {
 		/* No owner: nobody is in the way but what is kept back itself, and that won't end. */
 		if (deadline == NONET_NOW || publisher->channel.policy != CHANNEL_BLOCK || owner == 0)
@@ -214,11 +217,18 @@ static void publisher_note(struct nonet_publisher *publisher)
 int publisher_room(struct nonet_publisher *publisher, uint64_t bytes, nonet_time deadline)
 {
 	const uint64_t all = bytes + (publisher->begun ? 0 : publisher_note_size(publisher));
+	const struct channel *channel = &publisher->channel;
 	int error;
+
+	if (channel->link && channel_link_look(channel->link))
+		return -EPIPE;
 
 	if (publisher->tail - publisher_last_mark(publisher)->position >= publisher->channel.ring / CHANNEL_STEPS)
 		publisher_add_mark(publisher);
 	error = publisher_wait(publisher, all, deadline);
+	/* There is room where nobody reads. */
+	if (channel->link && channel_link_is_over(channel->link))
+		return -EPIPE;
 	if (error < 0)
 		return error;
 	if (!publisher->begun)
@@ -260,12 +270,11 @@ static int publisher_read_marks(struct nonet_publisher *publisher)
 
 int publisher_resume(struct nonet_publisher *publisher)
 {
-	const struct object *object = &publisher->channel.object;
 	uint64_t most;
 	int error = publisher_read_marks(publisher);
 
 	if (error < 0)
-		return object_poison(object);
+		return channel_poison(&publisher->channel);
 	publisher->floor = publisher_mark(publisher, publisher->floor_mark)->position;
 	publisher->tail = publisher_last_mark(publisher)->position;
 	publisher->sequence = publisher_last_mark(publisher)->sequence;
@@ -286,7 +295,7 @@ int publisher_resume(struct nonet_publisher *publisher)
 			break;
 		if (!(header & CHANNEL_VALID) || length > publisher->channel.ring / 2 ||
 		    (header >> CHANNEL_SEQUENCE_SHIFT & CHANNEL_SEQUENCE) != (publisher->sequence & CHANNEL_SEQUENCE))
-			return object_poison(object);
+			return channel_poison(&publisher->channel);
 		publisher->tail += channel_record(length);
 		publisher->sequence += !(header & CHANNEL_NOTE);
 	}

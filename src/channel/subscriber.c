@@ -33,7 +33,7 @@ void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane
 	room = atomic_load_explicit(&shared->room, memory_order_relaxed);
 	/* [CHANNEL-WANTS] pair: publisher_sleep() */
 	if (__builtin_expect(atomic_load_explicit(&shared->wants, memory_order_relaxed) == room, 0))
-		subscriber_tell(shared, room);
+		subscriber_tell(subscriber, shared, room);
 }
 
 /* It was too slow: on from the floor. -EBADMSG: that can't be. */
@@ -47,7 +47,7 @@ static int subscriber_skip(struct nonet_subscriber *subscriber, struct subscribe
 	/* Numbers only go up, and the floor was above. */
 	if (start.position <= atomic_load_explicit(&lane->head, memory_order_relaxed) ||
 	    start.sequence < lane->sequence)
-		return object_poison(&subscriber->channel.object);
+		return channel_poison(&subscriber->channel);
 	atomic_store_explicit(&subscriber->seat->lost,
 			      atomic_load_explicit(&subscriber->seat->lost, memory_order_relaxed) + start.sequence -
 				      lane->sequence,
@@ -85,7 +85,7 @@ static int subscriber_look(struct nonet_subscriber *subscriber, struct subscribe
 	length = header & CHANNEL_LENGTH;
 	if (!(header & CHANNEL_VALID) || length > subscriber->channel.ring / 2 ||
 	    (header >> CHANNEL_SEQUENCE_SHIFT & CHANNEL_SEQUENCE) != (lane->sequence & CHANNEL_SEQUENCE))
-		return object_poison(&subscriber->channel.object);
+		return channel_poison(&subscriber->channel);
 	ret_found->position = head;
 	ret_found->length = length;
 	ret_found->data = base + (head & subscriber->mask) + CHANNEL_HEADER;

@@ -96,10 +96,20 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 int subscriber_is_late(nonet_time deadline);
 
 /* The publisher of a lane wants @room. */
-void subscriber_tell(struct channel_lane *lane, uint32_t room);
+void subscriber_tell(const struct nonet_subscriber *subscriber, struct channel_lane *lane, uint32_t room);
 
-/* Of its waitable. */
+/* Whether all of its options can be: 0, -EINVAL. */
+int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr);
+
+/* Of one whose channel is open: take a seat, and read all lanes. As nonet_subscriber_open(). */
+int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags);
+
+/* Close it and all that it has; what it is waited for by has ended. Return: NULL. */
+struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber);
+
+/* Of its waitable: by doorbell, by socket. */
 int subscriber_arm(struct nonet_waitable *waitable);
+int subscriber_arm_link(struct nonet_waitable *waitable);
 extern const struct doorbell_job subscriber_bell;
 
 #endif

@@ -10,16 +10,16 @@
 /*
  * Becoming a subscriber, and ceasing to be one.
  *
- * [CHANNEL-FLOOR]  We store the floor as our position, then look at the floor once more; the publisher raises it, then
+ * [CHANNEL-FLOOR]  We store our position, the floor or above, then look at the floor; the publisher raises it, then
  *                  looks at positions once more. A full fence between the two on both sides: so he sees us, and
- *                  overwrites nothing from there on, or we see that it was raised, and begin anew.
+ *                  overwrites nothing from there on, or we see that it was raised above us, and begin anew.
  *
  * [CHANNEL-MARK]   Who sees the number of a mark sees the mark. It is written over only when the floor is far above.
  */
 
 static const struct nonet_subscriber_options subscriber_defaults = {.size = sizeof(subscriber_defaults)};
 
-static int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
+int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
 {
 	const uint32_t flags =
 		NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
@@ -66,33 +66,39 @@ int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struc
 			break;
 		return 0;
 	}
-	return object_poison(&subscriber->channel.object);
+	return channel_poison(&subscriber->channel);
 }
 
-/* From the last mark up to what is published now. */
+/* The last mark: 0, or -EBADMSG. A lane without one begins at 0. */
+static int subscriber_read_last(const struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
+				struct subscriber_start *ret_start)
+{
+	uint64_t marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
+	uint64_t before;
+
+	for (uint32_t i = 0; i < SUBSCRIBER_TRIES; i++) {
+		*ret_start = marked ? subscriber_read_mark(lane, marked - 1) : (struct subscriber_start){0};
+		atomic_thread_fence(memory_order_acquire); /* [CHANNEL-MARK] pair: publisher_add_mark() */
+		before = marked;
+		marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
+		/* It may be another by now, of which we have read a half. */
+		if (marked - before >= CHANNEL_MARKS / 2)
+			continue;
+		if (ret_start->position % 8 != 0 || ret_start->position > CHANNEL_POSITION_MOST)
+			break;
+		return 0;
+	}
+	return channel_poison(&subscriber->channel);
+}
+
+/* From there up to what is published now. */
 static int subscriber_walk(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
 {
-	const uint64_t marked = atomic_load_explicit(&lane->lane->marked, memory_order_acquire); /* [CHANNEL-MARK] */
-	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
-	struct subscriber_start last;
+	/* One who publishes all the time isn't run after: what comes later is to be received. */
+	const uint64_t most = atomic_load_explicit(&lane->head, memory_order_relaxed) + subscriber->channel.ring;
 	struct subscriber_found found;
-	uint64_t most;
 	int result = 1;
 
-	if (marked == 0)
-		return 0;
-	last = subscriber_read_mark(lane, marked - 1);
-	atomic_thread_fence(memory_order_acquire); /* [CHANNEL-MARK] pair: publisher_add_mark() */
-	/* With CHANNEL_DROP it may be another by now, of which we have read a half. */
-	if (atomic_load_explicit(&lane->lane->marked, memory_order_relaxed) - marked < CHANNEL_MARKS / 2 &&
-	    last.position % 8 == 0 && last.position > head && last.position - head <= subscriber->channel.ring &&
-	    last.sequence >= lane->sequence) {
-		atomic_store_explicit(&lane->head, last.position, memory_order_relaxed);
-		lane->sequence = last.sequence;
-		lane->life = last.life;
-	}
-	/* One who publishes all the time isn't run after: what comes later is to be received. */
-	most = atomic_load_explicit(&lane->head, memory_order_relaxed) + subscriber->channel.ring;
 	while (result == 1 && atomic_load_explicit(&lane->head, memory_order_relaxed) < most) {
 		result = subscriber_find_in(subscriber, lane, &found);
 		if (result == 1) {
@@ -105,26 +111,35 @@ static int subscriber_walk(struct nonet_subscriber *subscriber, struct subscribe
 	return result < 0 ? result : 0;
 }
 
-/* Read a lane from its floor on: from then on nothing there is overwritten, but with CHANNEL_DROP. */
+/*
+ * Read a lane from its floor on, or, without the history, from its last mark: from then on nothing there is
+ * overwritten, but with CHANNEL_DROP. From the floor on publishers would have no room until we have mapped the ring and
+ * read it all; and none at all, were we stopped meanwhile.
+ */
 static int subscriber_attach(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
 {
+	const bool history = subscriber->flags & NONET_SUBSCRIBER_HISTORY;
 	struct subscriber_start start;
-	struct subscriber_start again;
-	int error = subscriber_read_floor(subscriber, lane, &start);
+	struct subscriber_start floor;
+	int error = 0;
 
 	for (uint32_t i = 0; i < SUBSCRIBER_TRIES && error == 0; i++) {
+		error = history ? subscriber_read_floor(subscriber, lane, &start)
+				: subscriber_read_last(subscriber, lane, &start);
+		if (error < 0)
+			break;
 		atomic_store_explicit(&lane->position->position, start.position | CHANNEL_READS, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] pair: publisher_raise() */
-		error = subscriber_read_floor(subscriber, lane, &again);
-		if (error == 0 && again.position == start.position) {
+		error = subscriber_read_floor(subscriber, lane, &floor);
+		if (error == 0 && floor.position <= start.position &&
+		    start.position - floor.position <= subscriber->channel.ring) {
 			lane->sequence = start.sequence;
 			lane->life = start.life;
 			atomic_store_explicit(&lane->head, start.position, memory_order_relaxed);
 			return 0;
 		}
-		start = again;
 	}
-	return error < 0 ? error : object_poison(&subscriber->channel.object);
+	return error < 0 ? error : channel_poison(&subscriber->channel);
 }
 
 int subscriber_map(struct nonet_subscriber *subscriber)
@@ -191,12 +206,12 @@ static void subscriber_leave(struct nonet_subscriber *subscriber)
 		/* [CHANNEL-ROOM] pair: publisher_least() */
 		atomic_store_explicit(&subscriber->lanes[number].position->position, 0, memory_order_release);
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: publisher_sleep() */
-		subscriber_tell(lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
+		subscriber_tell(subscriber, lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
 	}
 	channel_leave(&subscriber->seat->claim, &subscriber->seat->member);
 }
 
-static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
+int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 {
 	const struct channel *channel = &subscriber->channel;
 	int error;
@@ -207,7 +222,8 @@ static int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
 	if (!subscriber->lanes)
 		return -ENOMEM;
-	error = subscriber_take_seat(subscriber);
+	/* Over a socket it has the only one. */
+	error = subscriber->seat ? 0 : subscriber_take_seat(subscriber);
 	if (error < 0)
 		return error;
 	for (uint32_t number = 0; number < channel->lanes && error == 0; number++) {
@@ -239,11 +255,11 @@ static void subscriber_rest(struct nonet_waitable *waitable)
 		doorbell_rest(&subscriber->bell);
 }
 
-static struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
+struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
 
-	if (subscriber->seat && channel->object.generation == sys_generation())
+	if (subscriber->seat && subscriber->lanes && channel->object.generation == sys_generation())
 		subscriber_leave(subscriber);
 	for (uint32_t number = 0; subscriber->lanes && number < channel->lanes; number++)
 		channel_unmap(&subscriber->lanes[number].ring);
@@ -293,7 +309,8 @@ struct nonet_subscriber *nonet_subscriber_close(struct nonet_subscriber *subscri
 	if (!subscriber)
 		return NULL;
 	waitable_done(&subscriber->waitable);
-	doorbell_done(&subscriber->bell);
+	if (!subscriber->channel.link)
+		doorbell_done(&subscriber->bell);
 	return subscriber_free(subscriber);
 }
 
@@ -302,8 +319,12 @@ static int subscriber_start(struct nonet_subscriber *subscriber)
 {
 	int error = object_check(&subscriber->channel.object);
 
-	subscriber->waitable.fd = error < 0 ? error : doorbell_start(&subscriber->bell);
-	return subscriber->waitable.fd;
+	if (error == 0 && subscriber->channel.link)
+		error = subscriber->channel.link->fd;
+	else if (error == 0)
+		error = doorbell_start(&subscriber->bell);
+	subscriber->waitable.fd = error;
+	return error;
 }
 
 int nonet_subscriber_fd(struct nonet_subscriber *subscriber)
@@ -315,7 +336,7 @@ int nonet_subscriber_arm(struct nonet_subscriber *subscriber)
 {
 	int error = subscriber_start(subscriber);
 
-	if (error >= 0)
+	if (error >= 0 && !subscriber->channel.link)
 		error = object_check_domain(&subscriber->channel.object);
 	return error < 0 ? error : waitable_arm(&subscriber->waitable);
 }

@@ -37,11 +37,20 @@
 /* A peer may write the word without end. */
 #define WAIT_RAISES 100u
 
-void subscriber_tell(struct channel_lane *lane, uint32_t room)
+void subscriber_tell(const struct nonet_subscriber *subscriber, struct channel_lane *lane, uint32_t room)
 {
-	if (atomic_compare_exchange_strong_explicit(&lane->room, &room, room + 1, memory_order_release,
-						    memory_order_relaxed)) /* [CHANNEL-WANTS] */
-		(void)sys_futex_wake(&lane->room, SYS_FUTEX_ALL);
+	uint32_t seen = room;
+
+	if (!atomic_compare_exchange_strong_explicit(&lane->room, &seen, room + 1, memory_order_release,
+						     memory_order_relaxed)) /* [CHANNEL-WANTS] */
+		return;
+	(void)sys_futex_wake(&lane->room, SYS_FUTEX_ALL);
+	if (!subscriber->channel.link)
+		return;
+	/* [CHANNEL-WANTS] He said that he waits by the socket, then looked at positions. pair: publisher_sleep() */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&lane->wants_polled, memory_order_relaxed) == room)
+		(void)channel_link_ring(subscriber->channel.link);
 }
 
 static bool wait_has_news(const struct nonet_subscriber *subscriber)
@@ -76,12 +85,10 @@ static int wait_publishers(const struct nonet_subscriber *subscriber, uint64_t *
 	int count = 0;
 
 	for (uint32_t number = 0; number < channel->lanes && count < room; number++) {
-		/* [CHANNEL-CLAIM] What he has published is there before he leaves. pair: channel_leave() */
-		const uint64_t claim =
-			atomic_load_explicit(&channel_lane(channel, number)->claim, memory_order_acquire) & CLAIM_OWNER;
+		const uint64_t claim = channel_owner(channel, &channel_lane(channel, number)->claim);
 		int i = count;
 
-		if (claim_is_free(claim) || life_has_ended(channel->object.domain, claim))
+		if (claim == 0)
 			continue;
 		while (i > 0 && owners[i - 1] != claim)
 			i--;
@@ -109,6 +116,7 @@ static void wait_raise(_Atomic uint32_t *word, uint32_t bell)
 static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_word *words)
 {
 	const struct channel *channel = &subscriber->channel;
+	const bool sleeps = words && !(channel->link && channel->link->polls);
 	bool unfenced = false;
 	int count = 0;
 
@@ -120,13 +128,12 @@ static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_
 
 		if (!atomic_load_explicit(&subscriber->lanes[number].base, memory_order_relaxed))
 			continue;
-		if (words) {
+		if (words)
 			words[count++] = (struct sys_futex_word){&lane->bell, bell};
-			wait_raise(&lane->asleep, bell);
-		} else {
-			/* So that it doesn't fall behind by half of all numbers where nobody ever sleeps by it. */
-			wait_raise(&lane->asleep, bell - 1);
-		}
+		/* So that it doesn't fall behind by half of all numbers where nobody ever sleeps by it. */
+		wait_raise(&lane->asleep, sleeps ? bell : bell - 1);
+		if (channel->link)
+			wait_raise(&lane->polled, sleeps ? bell - 1 : bell);
 		wait_raise(&lane->armed, bell);
 	}
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: publisher_show(), publisher_unfence() */
@@ -211,6 +218,9 @@ static enum wait_end wait_end(const struct nonet_subscriber *subscriber)
 	const struct channel *channel = &subscriber->channel;
 	uint64_t owner;
 
+	/* No other publisher can come. */
+	if (channel->link)
+		return channel_link_is_over(channel->link) ? WAIT_OVER : WAIT_ON;
 	if (!(subscriber->flags & NONET_SUBSCRIBER_END) ||
 	    atomic_load_explicit(&channel_board(channel)->lives, memory_order_relaxed) == 0 ||
 	    wait_publishers(subscriber, &owner, 1) > 0)
@@ -234,6 +244,9 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		result = subscriber_map(subscriber);
 	if (result < 0)
 		return result;
+	/* Who sleeps is told. */
+	if (subscriber->channel.link && (polls || deadline == NONET_NOW))
+		(void)channel_link_look(subscriber->channel.link);
 	end = wait_end(subscriber);
 	if (end == WAIT_OVER) {
 		/* What was published before the last one left. */
@@ -242,7 +255,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	}
 	if (deadline == NONET_NOW) {
 		result = subscriber_find(subscriber, ret_found);
-		return result == 0 ? object_not_now(&subscriber->channel.object) : result;
+		return result == 0 ? channel_not_now(&subscriber->channel) : result;
 	}
 	if (polls) {
 		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
@@ -266,6 +279,8 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 	bool looked = wait_watches(subscriber);
 	int result = 0;
 
+	if (subscriber->channel.link)
+		subscriber->channel.link->polls = false;
 	/* A note may stand behind the last message. */
 	for (uint32_t number = 0; number < subscriber->channel.lanes; number++) {
 		struct subscriber_lane *lane = &subscriber->lanes[number];
@@ -311,4 +326,15 @@ int subscriber_arm(struct nonet_waitable *waitable)
 	}
 	doorbell_watch(&subscriber->bell, owner);
 	return 0;
+}
+
+int subscriber_arm_link(struct nonet_waitable *waitable)
+{
+	const struct nonet_subscriber *subscriber = container_of(waitable, struct nonet_subscriber, waitable);
+
+	/* What has rung is drained first: whatever rings from here on is for what we say now. */
+	if (channel_link_look(subscriber->channel.link))
+		return 1;
+	(void)wait_arm(subscriber, NULL);
+	return wait_has_record(subscriber) || object_check(&subscriber->channel.object) < 0;
 }

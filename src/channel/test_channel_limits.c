@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <nonet/channel.h>
@@ -187,13 +188,82 @@ DOMAIN_TEST(one_who_is_stopped_is_slow)
 	return 0;
 }
 
+struct watch {
+	const struct words *words;
+	atomic_bool stop;
+	uint64_t least;
+};
+
+/* The least position that a seat ever says it reads from. */
+static void *watch_seat(void *argument)
+{
+	struct watch *watch = argument;
+
+	while (!atomic_load(&watch->stop)) {
+		const uint64_t position = atomic_load(&watch->words->positions[0].position);
+
+		if (position & CHANNEL_READS && position < watch->least)
+			watch->least = position;
+	}
+	return NULL;
+}
+
+/* Who joins without the history keeps no more of a full ring than what follows the last mark: at no moment. */
+DOMAIN_TEST(one_who_joins_takes_no_room)
+{
+	struct nonet_publisher *publisher;
+	struct words words;
+	struct watch watch = {.words = &words, .least = UINT64_MAX};
+	pthread_t thread;
+	uint64_t tail = 0;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	words = words_map();
+	publisher = words_publish();
+	for (uint64_t i = 0; i < 2 * WORDS_LANE / 16 + 100; i++)
+		test_check_equal(nonet_publisher_send(publisher, &i, sizeof(i), NONET_NOW), 0);
+	test_check_equal(pthread_create(&thread, NULL, watch_seat, &watch), 0);
+	for (int i = 0; i < 500; i++) {
+		struct nonet_subscriber *subscriber = words_subscribe(0);
+
+		tail = atomic_load(&words.positions[0].position);
+		nonet_subscriber_close(subscriber);
+	}
+	atomic_store(&watch.stop, true);
+	test_check_equal(pthread_join(thread, NULL), 0);
+	test_check(watch.least != UINT64_MAX && watch.least <= tail);
+	test_check(tail - watch.least <= WORDS_LANE / CHANNEL_STEPS + 64);
+	nonet_publisher_close(publisher);
+	words_unmap(&words);
+	return 0;
+}
+
+/* The floor is above the last mark: nobody begins below it, where all may be overwritten. */
+DOMAIN_TEST(nobody_joins_below_the_floor)
+{
+	struct nonet_subscriber *subscriber = NULL;
+	struct words words;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	words = words_map();
+	atomic_store(&words.lane->marks[0].position, 4096);
+	atomic_store(&words.lane->marked, 2);
+	test_check_equal(nonet_subscriber_open(WORDS_CHANNEL, NULL, &subscriber, NULL), -EBADMSG);
+	test_check(!subscriber);
+	words_unmap(&words);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(as_many_as_there_may_be),
-		test_case(messages_of_nothing_and_of_the_most),
-		test_case(a_lane_without_memory_is_refused),
-		test_case(one_who_is_stopped_is_slow),
+		test_case(as_many_as_there_may_be),          test_case(messages_of_nothing_and_of_the_most),
+		test_case(a_lane_without_memory_is_refused), test_case(one_who_is_stopped_is_slow),
+		test_case(one_who_joins_takes_no_room),      test_case(nobody_joins_below_the_floor),
 	};
 	return test_main(tests);
 }
