@@ -24,9 +24,9 @@ NONET_BEGIN_DECLS
  * order, each once. A client may have NONET_CALLS calls at once. What a client has given up is carried out, or not; its
  * reply is discarded, and never taken for that of another call.
  *
- * Either side may be killed at any instruction. When the server ends with calls unanswered, they fail (-EPIPE); or, with
- * NONET_CALL_WAIT, wait for the next server, which gets them again: so a request may be carried out twice, but never has
- * two replies. A client that is killed leaves nothing that the server, or another client, waits for.
+ * Either side may be killed at any instruction. When the server ends with calls unanswered, they fail (-EPIPE); or,
+ * with NONET_CALL_WAIT, wait for the next server, which gets them again: so a request may be carried out twice, but
+ * never has two replies. A client that is killed leaves nothing that the server, or another client, waits for.
  *
  * A client and a server may each be used by one thread at a time; a process may have many. In a forked child they are
  * the parent's (-ECHILD); the child opens its own.

@@ -192,8 +192,8 @@ static bool client_has_room(const struct nonet_client *client, size_t size)
 			largest = channel_record(call->size);
 	}
 	/* Behind the last record comes one more header. */
-	return first == UINT64_MAX || requests->tail + channel_record(size) + largest + CHANNEL_HEADER <=
-					      first + requests->channel.ring;
+	return first == UINT64_MAX ||
+	       requests->tail + channel_record(size) + largest + CHANNEL_HEADER <= first + requests->channel.ring;
 }
 
 /* For who looks on after a turn that wasn't what he waits for: 0, -EAGAIN, -ETIMEDOUT. */

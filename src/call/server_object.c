@@ -37,8 +37,8 @@ static void server_count_owed(struct nonet_server *server)
 			atomic_load_explicit(&channel_lane(channel, number)->claim, memory_order_relaxed);
 
 		client->from = server->requests->lanes[number].sequence;
-		client->owed = client->from > 0 && !claim_is_free(claim) &&
-			       !life_has_ended(channel->object.domain, claim);
+		client->owed =
+			client->from > 0 && !claim_is_free(claim) && !life_has_ended(channel->object.domain, claim);
 		server->owed += client->owed;
 	}
 }
@@ -138,9 +138,10 @@ void nonet_server_explain(struct nonet_server *server, int code, struct nonet_er
 	switch (code) {
 	case -EAGAIN:
 	case -ETIMEDOUT:
-		error_set(ret_error, code,
-			  "nobody has called %s; or, for a reply, its client leaves so many unread that there is no room",
-			  text);
+		error_set(
+			ret_error, code,
+			"nobody has called %s; or, for a reply, its client leaves so many unread that there is no room",
+			text);
 		break;
 	case -EMSGSIZE:
 		error_set(ret_error, code, "a reply of %s has at most %zu bytes, or as many as were loaned", text,

@@ -22,7 +22,7 @@ struct channel {
 	uint32_t all; /* lanes that there are */
 	uint32_t seats;
 	uint32_t clients; /* 0: it isn't for calls */
-	uint64_t ring; /* bytes of a lane's ring, a power of two */
+	uint64_t ring;    /* bytes of a lane's ring, a power of two */
 	enum channel_policy policy;
 };
 

@@ -39,8 +39,6 @@
  * A channel for calls has two lanes for each client, and one more: first those that the clients publish in, then as
  * many that the server publishes in, and last the one whose claim is the server's; no message is ever in that.
  */
-#define CHANNEL_CALL_LANES(clients) (2 * (clients) + 1)
-#define CHANNEL_CALL_SEATS(clients) ((clients) + 1)
 #define CHANNEL_LENGTH         ((UINT64_C(1) << 40) - 1)
 #define CHANNEL_SEQUENCE_SHIFT 40
 #define CHANNEL_SEQUENCE       UINT64_C(0xfffff)
@@ -53,11 +51,13 @@
 /* No member: there aren't so many. */
 #define CHANNEL_NOBODY UINT64_MAX
 
-#define CHANNEL_PUBLISHERS  63u
-#define CHANNEL_SUBSCRIBERS 256u
-#define CHANNEL_CLIENTS     63u
-#define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
-#define CHANNEL_LANE_MOST   (UINT64_C(1) << 40)
+#define CHANNEL_PUBLISHERS          63u
+#define CHANNEL_SUBSCRIBERS         256u
+#define CHANNEL_CLIENTS             63u
+#define CHANNEL_LANE_LEAST          (UINT64_C(64) << 10)
+#define CHANNEL_LANE_MOST           (UINT64_C(1) << 40)
+#define CHANNEL_CALL_LANES(clients) (2 * (clients) + 1)
+#define CHANNEL_CALL_SEATS(clients) ((clients) + 1)
 /* No sum of a position and a few lanes wraps. */
 #define CHANNEL_POSITION_MOST (UINT64_MAX - 8 * CHANNEL_LANE_MOST)
 

@@ -53,9 +53,10 @@ static int channel_check_options(const struct nonet_channel_options *options, st
 				 "%u publishers and %u subscribers were asked for; a channel takes up to %u and %u",
 				 options->publishers, options->subscribers, CHANNEL_PUBLISHERS, CHANNEL_SUBSCRIBERS);
 	if (options->flags & NONET_CHANNEL_CALLS && (options->policy != CHANNEL_BLOCK || options->subscribers))
-		return error_set(reterr, -EINVAL,
-				 "a channel for calls has a server and clients: set publishers to how many, and neither "
-				 "subscribers nor a policy");
+		return error_set(
+			reterr, -EINVAL,
+			"a channel for calls has a server and clients: set publishers to how many, and neither "
+			"subscribers nor a policy");
 	if (options->lane && (!channel_is_power(options->lane) || options->lane < CHANNEL_LANE_LEAST ||
 			      options->lane > CHANNEL_LANE_MOST))
 		return error_set(reterr, -EINVAL,

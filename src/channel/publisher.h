@@ -56,8 +56,8 @@ static inline const struct publisher_mark *publisher_mark(const struct nonet_pub
 }
 
 /*
- * A publisher in one of the lanes that a channel's handle knows. The handle is the publisher's from then on, and @channel
- * zeroed; on failure it stays the caller's. Errors as nonet_publisher_open().
+ * A publisher in one of the lanes that a channel's handle knows. The handle is the publisher's from then on, and
+ * @channel zeroed; on failure it stays the caller's. Errors as nonet_publisher_open().
  */
 int publisher_new(struct channel *channel, struct nonet_publisher **ret_publisher);
 
