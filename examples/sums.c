@@ -48,13 +48,11 @@ int main(void)
 	for (int i = 0; i < 3 && result == 0; i++, numbers[1] *= 2) {
 		result = nonet_client_call(client, numbers, i < 2 ? 16 : 8, nonet_after(NONET_S(5)), &reply);
 		if (result == 0 && reply.code == 0)
-			printf("%d and %d is %d\n", (int)numbers[0], (int)numbers[1],
-			       (int)*(const int64_t *)reply.data);
+			printf("the sum is %d\n", (int)*(const int64_t *)reply.data);
 		else if (result == 0)
 			printf("refused: %.*s\n", (int)reply.size, (const char *)reply.data);
 		sum += result == 0 && reply.code == 0 ? *(const int64_t *)reply.data : 0;
-		if (result == 0)
-			(void)nonet_client_release(client, &reply);
+		result = result < 0 ? result : nonet_client_release(client, &reply);
 	}
 	nonet_client_close(client);
 	(void)wait(&status);

@@ -198,7 +198,7 @@ DOMAIN_TEST(each_call_has_its_reply_or_is_told)
 	while (kills[0] + kills[1] < wanted) {
 		const int i = kills[0] <= kills[1] ? (int)test_random_between(&random, 0, CLIENTS - 1) : CLIENTS;
 
-		kills[i == CLIENTS] += (uint64_t)test_kill_at_random(children[i], 0, NONET_MS(4), &random);
+		kills[i == CLIENTS] += (uint64_t)test_kill_at_random(children[i], 0, NONET_MS(2), &random);
 		children[i] = test_child_until(i == CLIENTS ? serve : call_on, &roles[i]);
 	}
 	atomic_store(&board->stop, 1);

@@ -153,6 +153,7 @@ static int32_t finish(const struct request *request, struct nonet_process *proce
 {
 	struct nonet_process_status status = {.how = 0};
 	int r = read_output(process, deadline, printed);
+	int stopped;
 
 	if (r == 0)
 		r = nonet_process_wait(process, deadline, &status);
@@ -161,7 +162,9 @@ static int32_t finish(const struct request *request, struct nonet_process *proce
 		say_failure(r == -EMSGSIZE ? "%s printed more than a reply of %s takes, and is stopped"
 					   : "%s took too long for a request of %s, and is stopped",
 			    request->command[0], request->address);
-		(void)nonet_process_stop(process, nonet_after(GRACE), nonet_after(2 * GRACE), NULL);
+		stopped = nonet_process_stop(process, nonet_after(GRACE), nonet_after(2 * GRACE), NULL);
+		if (stopped < 0)
+			say_failure("%s doesn't end, and goes on", request->command[0]);
 		return r == -EMSGSIZE ? CODE_FAILED : CODE_TIMEOUT;
 	}
 	return status.how == NONET_PROCESS_KILLED ? CODE_SIGNAL + status.code : status.code;
@@ -181,7 +184,7 @@ static int32_t run_command(const struct request *request, const struct nonet_mes
 	struct nonet_process *process;
 	struct nonet_error error;
 	int32_t code;
-	int fd;
+	int fd = -1;
 	int r = as_input(message, &fd);
 
 	printed->size = 0;
