@@ -105,7 +105,7 @@ class Call(cli.Case):
             self.assertIn(mention, self.one_line(done.stderr))
         done = self.nonet("call", self.channel, "x")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("there is no channel:", self.one_line(done.stderr))
+        self.assertIn("there is no domain", self.one_line(done.stderr))
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ DOMAIN_TEST(each_call_has_its_reply_or_is_told)
 	const struct nonet_channel_options options = {
 		.size = sizeof(options), .flags = NONET_CHANNEL_CALLS, .lane = 65536, .publishers = 2 * CLIENTS};
 	struct test_random random = test_random_init(test_seed(), 0);
-	const uint64_t wanted = test_scaled(4000);
+	const uint64_t wanted = test_scaled(2200);
 	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct test_child *children[CLIENTS + 1];
 	struct role roles[CLIENTS + 1];
