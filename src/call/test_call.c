@@ -142,6 +142,37 @@ DOMAIN_TEST(a_late_reply_is_nobodys)
 	return 0;
 }
 
+/* Given up when its reply is here already, and kept: it is let go, and so the lane and the places in it. */
+DOMAIN_TEST(a_kept_reply_that_is_given_up_is_released)
+{
+	static char bytes[2000];
+	struct nonet_message request;
+	struct nonet_client *client;
+	struct nonet_server *server;
+	struct nonet_reply reply;
+	uint64_t calls[2];
+
+	(void)side;
+	(void)argument;
+	make(1);
+	client = client_new(0);
+	server = server_new(0);
+	for (uint64_t turn = 0; turn < 2 * NONET_CALLS; turn++) {
+		calls[0] = begin_number(client, turn);
+		calls[1] = begin_number(client, turn);
+		request = next_request(server, turn, NONET_NOW);
+		test_check_equal(nonet_server_reply(server, &request, 0, bytes, sizeof(bytes), NONET_NOW), 0);
+		test_check_equal(nonet_client_end(client, calls[1], NONET_NOW, &reply), -EAGAIN);
+		test_check_equal(nonet_client_cancel(client, calls[0]), 0);
+		request = next_request(server, turn, NONET_NOW);
+		reply_number(server, &request, turn + 1);
+		end_number(client, calls[1], turn + 1, NONET_NOW);
+	}
+	nonet_client_close(client);
+	nonet_server_close(server);
+	return 0;
+}
+
 /* As many calls as there may be, and one more; and the lane goes round some times. */
 DOMAIN_TEST(many_calls_at_once)
 {
@@ -350,6 +381,7 @@ int main(void)
 		test_case(a_request_has_its_reply),
 		test_case(requests_and_replies_are_written_in_place),
 		test_case(a_late_reply_is_nobodys),
+		test_case(a_kept_reply_that_is_given_up_is_released),
 		test_case(many_calls_at_once),
 		test_case(who_leaves_replies_unread_stops_only_itself),
 		test_case(both_sides_are_waited_for_by_descriptor),
