@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "call/server.h"
 #include "call/test_call.h"
 #include "harness/domain.h"
 
@@ -192,6 +193,57 @@ DOMAIN_TEST(a_server_that_comes_at_once_says_what_it_has_not)
 	return 0;
 }
 
+static void send_junk(struct nonet_server *server, uint64_t number, uint32_t kind, size_t size)
+{
+	const struct call_head head = {.number = number, .kind = kind};
+
+	test_check_equal(nonet_publisher_send(server->clients[0].replies, &head, size, NONET_NOW), 0);
+}
+
+/* What a server makes up matches no call, and holds up no deadline; that it is new can be said too often. */
+DOMAIN_TEST(what_a_server_makes_up_is_data)
+{
+	struct nonet_message request;
+	struct nonet_client *client;
+	struct nonet_server *server;
+	struct nonet_reply reply;
+	uint64_t calls[2];
+
+	(void)side;
+	(void)argument;
+	make(1);
+	client = client_new(NONET_CALL_WAIT);
+	server = server_new(0);
+	calls[0] = begin_number(client, 1);
+	request = next_request(server, 1, NONET_NOW);
+	reply_number(server, &request, 2);
+	/* Twice, by what it still knows of the request. */
+	send_junk(server, request.sequence, CALL_REPLY, sizeof(struct call_head));
+	end_number(client, calls[0], 2, NONET_NOW);
+	calls[0] = begin_number(client, 3);
+	calls[1] = begin_number(client, 4);
+	for (size_t size = 0; size < sizeof(struct call_head); size++)
+		send_junk(server, request.sequence + 1, CALL_REPLY, size);
+	send_junk(server, request.sequence + 1, 77, sizeof(struct call_head));
+	send_junk(server, UINT64_MAX, CALL_REPLY, sizeof(struct call_head));
+	send_junk(server, 0, CALL_BEGINS, sizeof(struct call_head));
+	for (int i = 0; i < 1500; i++)
+		send_junk(server, request.sequence, CALL_REPLY, sizeof(struct call_head));
+	test_check_equal(nonet_client_end(client, calls[0], NONET_NOW, &reply), -EAGAIN);
+	test_check_equal(nonet_client_end(client, calls[0], nonet_after(NONET_MS(1)), &reply), -ETIMEDOUT);
+	/* Each time both are sent again, and answered once. */
+	for (int i = 0; i < 100; i++)
+		send_junk(server, UINT64_MAX, CALL_BEGINS, sizeof(struct call_head));
+	test_check_equal(nonet_client_end(client, calls[0], nonet_after(NONET_MS(1)), &reply), -ETIMEDOUT);
+	while (nonet_server_next(server, NONET_NOW, &request) == 0)
+		reply_number(server, &request, number_of(request.data, request.size) + 10);
+	end_number(client, calls[1], 14, test_deadline());
+	end_number(client, calls[0], 13, test_deadline());
+	nonet_client_close(client);
+	nonet_server_close(server);
+	return 0;
+}
+
 static int call_and_hang(struct test_child_side *side, void *argument)
 {
 	struct nonet_client *client = client_new(0);
@@ -292,6 +344,7 @@ int main(void)
 		test_case(who_waits_is_answered_by_the_next_server),
 		test_case(what_is_to_be_sent_again_is_not_overwritten),
 		test_case(a_server_that_comes_at_once_says_what_it_has_not),
+		test_case(what_a_server_makes_up_is_data),
 		test_case(a_client_that_is_killed_is_in_nobodys_way),
 		test_case(a_child_opens_its_own),
 	};
