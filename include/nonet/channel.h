@@ -40,6 +40,7 @@ struct nonet_subscriber;
 #define NONET_CHANNEL_MAY_EXIST 1u /* create: one that is there stays as it is */
 #define NONET_CHANNEL_HUGE      2u /* over a socket: the lane has huge pages, if there are any */
 #define NONET_CHANNEL_HUGE_ONLY 4u /* over a socket: the lane has huge pages, or isn't made */
+#define NONET_CHANNEL_CALLS     8u /* create: for a server and its clients, see nonet/call.h */
 
 /* When a subscriber is slow. */
 enum nonet_channel_policy {
@@ -53,8 +54,8 @@ struct nonet_channel_options {
 	uint32_t flags;       /* NONET_CHANNEL_* */
 	uint32_t mode;        /* permissions, to 0777, exact whatever the umask; 0: 0600 */
 	uint32_t policy;      /* enum nonet_channel_policy */
-	uint32_t publishers;  /* how many at once, 1 to NONET_CHANNEL_PUBLISHERS; 0: 1 */
-	uint32_t subscribers; /* how many at once, 1 to NONET_CHANNEL_SUBSCRIBERS; 0: 16 */
+	uint32_t publishers;  /* how many at once, 1 to NONET_CHANNEL_PUBLISHERS; 0: 1. For calls: clients; 0: 16 */
+	uint32_t subscribers; /* how many at once, 1 to NONET_CHANNEL_SUBSCRIBERS; 0: 16. For calls: 0 */
 	uint64_t lane;        /* bytes of a lane: a power of two from 64 KiB to 1 TiB; 0: 1 MiB */
 	uint64_t reserved[2]; /* zero */
 };
@@ -104,6 +105,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_channel_unlink(const char *address, stru
  *   -ENOENT      there is none
  *   -EUSERS      it has as many publishers as it was made for
  *   -ENOSPC, -EDQUOT, -ENOMEM, -EFBIG   no memory for the lane
+ *   -EPROTO      it is for calls (NONET_CHANNEL_CALLS)
  *   -EINVAL, -EPERM, -EPROTO, -EXDEV, -EBADMSG, -ESTALE and others   as nonet_event_open()
  * Context: any thread; not in a signal handler.
  * Source: membarrier(2).
@@ -261,6 +263,7 @@ struct nonet_subscriber_options {
  *   -ENOENT      there is none
  *   -EINVAL      not the address of a channel; bad @options
  *   -EUSERS      it has as many subscribers as it was made for
+ *   -EPROTO      it is for calls (NONET_CHANNEL_CALLS)
  *   -EPERM, -EPROTO, -EXDEV, -EBADMSG, -ESTALE, -ENOMEM and others   as nonet_event_open()
  * Context: any thread; not in a signal handler.
  */

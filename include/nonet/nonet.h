@@ -5,6 +5,7 @@
 /* The umbrella: all of nonet. */
 
 #include <nonet/address.h>
+#include <nonet/call.h>
 #include <nonet/channel.h>
 #include <nonet/condition.h>
 #include <nonet/endpoint.h>

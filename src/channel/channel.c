@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "domain/life.h"
 #include "domain/member.h"
+#include "sync/doorbell.h"
 #include "sys/files.h"
 
 /*
@@ -89,6 +90,16 @@ void channel_leave(_Atomic uint64_t *claim, _Atomic uint64_t *member)
 	/* Else who takes it next, and is killed before he says who he is, would pass for us as long as we live. */
 	atomic_store_explicit(member, CHANNEL_NOBODY, memory_order_relaxed);
 	atomic_store_explicit(claim, 0, memory_order_release); /* [CHANNEL-CLAIM] pair: channel_take() */
+}
+
+void channel_news(const struct channel *channel)
+{
+	_Atomic uint32_t *news = &channel_board(channel)->news;
+
+	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: wait_has_news() */
+	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
+	/* Those who wait by descriptor aren't asleep on the news, and have armed no lane that they don't know. */
+	doorbell_ring(&channel->object);
 }
 
 int channel_sleep(const struct channel *channel, struct sys_futex_word *words, int count, const uint64_t *owners,

@@ -17,9 +17,13 @@
  */
 struct channel {
 	struct object object;
-	uint32_t lanes;
+	uint32_t lanes; /* that the handle knows, by numbers from 0 on; see channel_view() */
+	uint32_t first;
+	uint32_t stride;
+	uint32_t all; /* lanes that there are */
 	uint32_t seats;
-	uint64_t ring; /* bytes of a lane's ring, a power of two */
+	uint32_t clients; /* 0: it isn't for calls */
+	uint64_t ring;    /* bytes of a lane's ring, a power of two */
 	enum channel_policy policy;
 	size_t page;               /* of the rings' memory, in bytes */
 	struct channel_link *link; /* over a socket, where there is no domain; else NULL */
@@ -42,6 +46,23 @@ bool channel_is_lane(uint64_t size);
 int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr);
 void channel_close(struct channel *channel);
 
+/* Whether it is for calls, or for publishers and subscribers: 0, or -EPROTO with the sentence. */
+int channel_check_use(const struct channel *channel, bool for_calls, struct nonet_error *reterr);
+
+/* The same channel once more, for another handle. Errors as object_again(). */
+int channel_again(const struct channel *channel, struct channel *ret_channel);
+
+/*
+ * Of all lanes the handle is to know only @count: the one numbered @first, and then each @stride farther. Before it has
+ * taken a lane or a seat.
+ */
+static inline void channel_view(struct channel *channel, uint32_t first, uint32_t stride, uint32_t count)
+{
+	channel->first = first;
+	channel->stride = stride;
+	channel->lanes = count;
+}
+
 /* That lanes can be mapped: 0; -ESTALE: the descriptor isn't the file's any more; -EBADMSG: it was cut off. */
 int channel_check_file(const struct channel *channel);
 
@@ -57,19 +78,29 @@ static inline struct channel_board *channel_board(const struct channel *channel)
 	return channel->object.payload;
 }
 
+/* The number among all of a lane that the handle knows. */
+static inline uint32_t channel_number(const struct channel *channel, uint32_t lane)
+{
+	return channel->first + lane * channel->stride;
+}
+
 static inline struct channel_lane *channel_lane(const struct channel *channel, uint32_t lane)
 {
-	return (struct channel_lane *)(channel_board(channel) + 1) + lane;
+	return (struct channel_lane *)(channel_board(channel) + 1) + channel_number(channel, lane);
 }
 
 static inline struct channel_seat *channel_seat(const struct channel *channel, uint32_t seat)
 {
-	return (struct channel_seat *)channel_lane(channel, channel->lanes) + seat;
+	struct channel_lane *lanes = (struct channel_lane *)(channel_board(channel) + 1);
+
+	return (struct channel_seat *)(lanes + channel->all) + seat;
 }
 
 static inline struct channel_position *channel_position(const struct channel *channel, uint32_t lane, uint32_t seat)
 {
-	return (struct channel_position *)channel_seat(channel, channel->seats) + (size_t)lane * channel->seats + seat;
+	const size_t number = channel_number(channel, lane);
+
+	return (struct channel_position *)channel_seat(channel, channel->seats) + number * channel->seats + seat;
 }
 
 /* The bytes of the payload. */
@@ -151,6 +182,9 @@ int channel_poison(const struct channel *channel);
 
 /* What is said to who may not wait: -EAGAIN, or -ESTALE as object_not_now(). */
 int channel_not_now(const struct channel *channel);
+
+/* Who waits for the channel looks at who publishes, and whether there is a lane more. */
+void channel_news(const struct channel *channel);
 
 /* The codes that publishers and subscribers have in common. */
 void channel_explain(const struct channel *channel, int code, struct nonet_error *ret_error);

@@ -35,6 +35,9 @@
  * A note, of which the first 8 bytes are the number of the publisher whose messages follow, is each one's first record.
  * It ends where a cache line does: so messages of 56 bytes, and others that with their headers are whole lines, are
  * each in lines of their own, and one line goes from the publisher to a subscriber instead of two.
+ *
+ * A channel for calls has two lanes for each client, and one more: first those that the clients publish in, then as
+ * many that the server publishes in, and last the one whose claim is the server's; no message is ever in that.
  */
 #define CHANNEL_LENGTH         ((UINT64_C(1) << 40) - 1)
 #define CHANNEL_SEQUENCE_SHIFT 40
@@ -48,11 +51,14 @@
 /* No member: there aren't so many. */
 #define CHANNEL_NOBODY UINT64_MAX
 
-#define CHANNEL_PUBLISHERS  63u
-#define CHANNEL_SUBSCRIBERS 256u
-#define CHANNEL_LANE_LEAST  (UINT64_C(64) << 10)
-#define CHANNEL_LANE_USUAL  (UINT64_C(1) << 20)
-#define CHANNEL_LANE_MOST   (UINT64_C(1) << 40)
+#define CHANNEL_PUBLISHERS          63u
+#define CHANNEL_SUBSCRIBERS         256u
+#define CHANNEL_CLIENTS             63u
+#define CHANNEL_LANE_LEAST          (UINT64_C(64) << 10)
+#define CHANNEL_LANE_USUAL          (UINT64_C(1) << 20)
+#define CHANNEL_LANE_MOST           (UINT64_C(1) << 40)
+#define CHANNEL_CALL_LANES(clients) (2 * (clients) + 1)
+#define CHANNEL_CALL_SEATS(clients) ((clients) + 1)
 /* No sum of a position and a few lanes wraps. */
 #define CHANNEL_POSITION_MOST (UINT64_MAX - 8 * CHANNEL_LANE_MOST)
 
@@ -73,6 +79,7 @@ enum channel_policy {
  *      4     4  the maker               seats: 1 to CHANNEL_SUBSCRIBERS
  *      8     8  the maker               ring: bytes, a power of two
  *     16     4  the maker               policy: enum channel_policy
+ *     20     4  the maker               clients: of a channel that is for calls (call/call_layout.h), else 0
  *     64     8  publishers, relaxed     lives: how many publishers there ever were
  *    128     4  publishers              news: raised when one begins or ends, release; subscribers sleep on it
  */
@@ -81,7 +88,8 @@ struct channel_board {
 	uint32_t seats;
 	uint64_t ring;
 	uint32_t policy;
-	uint32_t unused_1[11];
+	uint32_t clients;
+	uint32_t unused_1[10];
 	_Atomic uint64_t lives;
 	uint64_t unused_2[7];
 	_Atomic uint32_t news;
@@ -89,6 +97,7 @@ struct channel_board {
 };
 static_assert(offsetof(struct channel_board, ring) == 8, "layout");
 static_assert(offsetof(struct channel_board, policy) == 16, "layout");
+static_assert(offsetof(struct channel_board, clients) == 20, "layout");
 static_assert(offsetof(struct channel_board, lives) == 64, "layout");
 static_assert(offsetof(struct channel_board, news) == 128, "layout");
 static_assert(sizeof(struct channel_board) == 192, "layout");
@@ -199,6 +208,6 @@ static_assert(sizeof(struct channel_position) == 64, "layout");
 
 #define CHANNEL_LAYOUT                                                                                      \
 	((uint32_t)(sizeof(struct channel_board) ^ sizeof(struct channel_lane) << 8 ^ CHANNEL_MARKS << 20 ^ \
-		    CHANNEL_STEPS << 26))
+		    CHANNEL_STEPS << 26 ^ offsetof(struct channel_board, clients)))
 
 #endif

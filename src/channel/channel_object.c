@@ -39,7 +39,8 @@ int channel_check_options(const struct nonet_channel_options *options, struct no
 		return error_set(reterr, -EINVAL,
 				 "the channel options' size is %u, but this library's are of %zu bytes", options->size,
 				 sizeof(*options));
-	if (options->flags & ~NONET_CHANNEL_MAY_EXIST || options->reserved[0] || options->reserved[1])
+	if (options->flags & ~(NONET_CHANNEL_MAY_EXIST | NONET_CHANNEL_CALLS) || options->reserved[0] ||
+	    options->reserved[1])
 		return error_set(reterr, -EINVAL, "the channel options have unknown flags or a reserved field set");
 	if (options->mode & ~0777u)
 		return error_set(reterr, -EINVAL, "the mode %#o of a channel has more than permission bits",
@@ -51,6 +52,11 @@ int channel_check_options(const struct nonet_channel_options *options, struct no
 		return error_set(reterr, -EINVAL,
 				 "%u publishers and %u subscribers were asked for; a channel takes up to %u and %u",
 				 options->publishers, options->subscribers, CHANNEL_PUBLISHERS, CHANNEL_SUBSCRIBERS);
+	if (options->flags & NONET_CHANNEL_CALLS && (options->policy != CHANNEL_BLOCK || options->subscribers))
+		return error_set(
+			reterr, -EINVAL,
+			"a channel for calls has a server and clients: set publishers to how many, and neither "
+			"subscribers nor a policy");
 	if (options->lane && !channel_is_lane(options->lane))
 		return error_set(reterr, -EINVAL,
 				 "a lane of %llu bytes was asked for; its size is a power of two from 64 KiB to 1 TiB",
@@ -75,6 +81,7 @@ static void channel_fill(const struct object *object, const void *argument)
 	board->seats = options->subscribers;
 	board->ring = options->lane;
 	board->policy = options->policy;
+	board->clients = options->flags & NONET_CHANNEL_CALLS ? (options->publishers - 1) / 2 : 0;
 	/* Nobody has armed, no publisher waits, and all places are nobody's. */
 	for (uint32_t number = 0; number < options->publishers; number++) {
 		struct channel_lane *lane = (struct channel_lane *)(board + 1) + number;
@@ -102,6 +109,10 @@ int nonet_channel_create(const char *address, const struct nonet_channel_options
 		return error;
 	own.publishers = own.publishers ? own.publishers : 1;
 	own.subscribers = own.subscribers ? own.subscribers : 16;
+	if (own.flags & NONET_CHANNEL_CALLS) {
+		own.subscribers = CHANNEL_CALL_SEATS(options->publishers ? options->publishers : 16);
+		own.publishers = CHANNEL_CALL_LANES(options->publishers ? options->publishers : 16);
+	}
 	own.lane = own.lane ? own.lane : CHANNEL_LANE_USUAL;
 	make.mode = own.mode;
 	make.may_exist = own.flags & NONET_CHANNEL_MAY_EXIST;
@@ -118,6 +129,16 @@ int nonet_channel_unlink(const char *address, struct nonet_error *reterr)
 	return object_unlink(address, &channel_kind, reterr);
 }
 
+static bool channel_has_places(const struct channel_board *board)
+{
+	if (board->clients)
+		return board->clients <= CHANNEL_CLIENTS && board->policy == CHANNEL_BLOCK &&
+		       board->lanes == CHANNEL_CALL_LANES(board->clients) &&
+		       board->seats == CHANNEL_CALL_SEATS(board->clients);
+	return board->lanes >= 1 && board->lanes <= CHANNEL_PUBLISHERS && board->seats >= 1 &&
+	       board->seats <= CHANNEL_SUBSCRIBERS;
+}
+
 /* Copied once, and checked: from here on nothing that a peer writes is a bound. */
 static bool channel_know(struct channel *channel)
 {
@@ -126,15 +147,17 @@ static bool channel_know(struct channel *channel)
 		.seats = channel_board(channel)->seats,
 		.ring = channel_board(channel)->ring,
 		.policy = channel_board(channel)->policy,
+		.clients = channel_board(channel)->clients,
 	};
 
-	if (board.lanes < 1 || board.lanes > CHANNEL_PUBLISHERS || board.seats < 1 ||
-	    board.seats > CHANNEL_SUBSCRIBERS || !channel_is_lane(board.ring) || board.policy > CHANNEL_DROP ||
+	if (!channel_has_places(&board) || !channel_is_lane(board.ring) || board.policy > CHANNEL_DROP ||
 	    channel->object.size != channel_payload(board.lanes, board.seats) ||
 	    channel->object.file != channel_rings(board.lanes, board.seats) + board.lanes * board.ring)
 		return false;
-	channel->lanes = board.lanes;
+	channel->all = board.lanes;
+	channel_view(channel, 0, 1, board.lanes);
 	channel->seats = board.seats;
+	channel->clients = board.clients;
 	channel->ring = board.ring;
 	channel->policy = (enum channel_policy)board.policy;
 	channel->page = DOMAIN_PAGE;
@@ -159,6 +182,33 @@ int channel_open(const char *address, struct channel *ret_channel, struct nonet_
 	return 0;
 }
 
+int channel_check_use(const struct channel *channel, bool for_calls, struct nonet_error *reterr)
+{
+	if (for_calls == (channel->clients != 0))
+		return 0;
+	if (for_calls)
+		return error_set(reterr, -EPROTO,
+				 "%s is for publishers and subscribers, not for calls; make another with "
+				 "NONET_CHANNEL_CALLS",
+				 channel->object.text);
+	return error_set(reterr, -EPROTO,
+			 "%s is for calls: its messages are those of a server and its clients; use nonet call and "
+			 "nonet reply, or nonet_client_open()",
+			 channel->object.text);
+}
+
+int channel_again(const struct channel *channel, struct channel *ret_channel)
+{
+	struct channel again = *channel;
+	int error = channel_check_file(channel);
+
+	if (error == 0)
+		error = object_again(&channel->object, &again.object);
+	if (error == 0)
+		*ret_channel = again;
+	return error;
+}
+
 void channel_close(struct channel *channel)
 {
 	if (channel->link)
@@ -169,7 +219,9 @@ void channel_close(struct channel *channel)
 
 uint64_t channel_place(const struct channel *channel, uint32_t lane)
 {
-	return channel->link ? 0 : channel_rings(channel->lanes, channel->seats) + lane * channel->ring;
+	return channel->link ? 0
+			     : channel_rings(channel->all, channel->seats) +
+				       channel_number(channel, lane) * channel->ring;
 }
 
 /* Whether the descriptor is still the file's: a daemon may have closed all that it doesn't know. */

@@ -44,7 +44,8 @@ int link_begin(struct channel *channel, struct nonet_unix *socket, struct nonet_
 	channel->object.text = link_text;
 	channel->object.payload = (char *)base + LINK_PAYLOAD;
 	channel->object.fd = -1;
-	channel->lanes = 1;
+	channel->all = 1;
+	channel_view(channel, 0, 1, 1);
 	channel->seats = 1;
 	channel->page = DOMAIN_PAGE;
 	channel->link = link;

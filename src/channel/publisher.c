@@ -307,24 +307,13 @@ int publisher_start(struct nonet_publisher *publisher)
 	return publisher_resume(publisher);
 }
 
-/* Subscribers look at who publishes, and whether there is a lane more. */
-static void publisher_news(const struct nonet_publisher *publisher)
-{
-	_Atomic uint32_t *news = &channel_board(&publisher->channel)->news;
-
-	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: wait_has_news() */
-	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
-	/* Those who wait by descriptor aren't asleep on the news, and have armed no lane that they don't know. */
-	doorbell_ring(&publisher->channel.object);
-}
-
 static void publisher_leave(struct nonet_publisher *publisher)
 {
 	channel_leave(&publisher->lane->claim, &publisher->lane->member);
 	if (publisher->channel.link)
 		publisher_ring(publisher);
 	else
-		publisher_news(publisher);
+		channel_news(&publisher->channel);
 }
 
 static int publisher_join(struct nonet_publisher *publisher)
@@ -342,40 +331,52 @@ static int publisher_join(struct nonet_publisher *publisher)
 		return error;
 	}
 	publisher->life = atomic_fetch_add_explicit(&board->lives, 1, memory_order_relaxed) + 1;
-	publisher_news(publisher);
+	channel_news(&publisher->channel);
 	return 0;
 }
 
-int nonet_publisher_open(const char *address, struct nonet_publisher **ret_publisher, struct nonet_error *reterr)
+int publisher_new(struct channel *channel, struct nonet_publisher **ret_publisher)
 {
 	struct nonet_publisher *publisher = sys_allocate(sizeof(*publisher));
 	int error;
 
 	if (!publisher)
-		return error_set(reterr, -ENOMEM, "no memory for a publisher's handle");
+		return -ENOMEM;
 	/* Before the domain's helper thread is there, which makes it slow. */
 	publisher->can_unfence = sys_membarrier_register() == 0;
-	error = channel_open(address, &publisher->channel, reterr);
-	if (error < 0) {
-		sys_free(publisher);
-		return error;
-	}
+	publisher->channel = *channel;
 	doorbell_ring_prepare();
 	error = publisher_join(publisher);
-	if (error == -EUSERS)
-		error_set(reterr, error, "%s has %u publishers, as many as it was made for", address,
-			  publisher->channel.lanes);
-	else if (error < 0)
-		error_set(reterr, error, "can't publish in %s: %s", address, error_reason(error));
 	if (error < 0) {
 		doorbell_ring_forget(&publisher->channel.object);
 		channel_unmap(&publisher->ring);
-		channel_close(&publisher->channel);
 		sys_free(publisher);
 		return error;
 	}
+	*channel = (struct channel){0};
 	*ret_publisher = publisher;
 	return 0;
+}
+
+int nonet_publisher_open(const char *address, struct nonet_publisher **ret_publisher, struct nonet_error *reterr)
+{
+	struct channel channel;
+	int error = channel_open(address, &channel, reterr);
+
+	if (error < 0)
+		return error;
+	error = channel_check_use(&channel, false, reterr);
+	if (error < 0) {
+		channel_close(&channel);
+		return error;
+	}
+	error = publisher_new(&channel, ret_publisher);
+	if (error == -EUSERS)
+		error_set(reterr, error, "%s has %u publishers, as many as it was made for", address, channel.lanes);
+	else if (error < 0)
+		error_set(reterr, error, "can't publish in %s: %s", address, error_reason(error));
+	channel_close(&channel);
+	return error;
 }
 
 struct nonet_publisher *nonet_publisher_close(struct nonet_publisher *publisher)

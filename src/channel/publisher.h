@@ -55,6 +55,12 @@ static inline const struct publisher_mark *publisher_mark(const struct nonet_pub
 	return &publisher->marks[number % CHANNEL_MARKS];
 }
 
+/*
+ * A publisher in one of the lanes that a channel's handle knows. The handle is the publisher's from then on, and
+ * @channel zeroed; on failure it stays the caller's. Errors as nonet_publisher_open().
+ */
+int publisher_new(struct channel *channel, struct nonet_publisher **ret_publisher);
+
 /* Of one that has its lane: map the ring, and go on behind what was left in it. As channel_map(), -EBADMSG. */
 int publisher_start(struct nonet_publisher *publisher);
 

@@ -64,6 +64,10 @@ struct subscriber_start {
 	uint64_t life;
 };
 
+/* A subscriber to the lanes that a channel's handle knows; @channel as with publisher_new(). @flags: NONET_SUBSCRIBER_*
+ */
+int subscriber_new(struct channel *channel, unsigned flags, struct nonet_subscriber **ret_subscriber);
+
 /* The mark that the lane's floor is at: 0, -EBADMSG. */
 int subscriber_read_floor(const struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
 			  struct subscriber_start *ret_start);

@@ -255,7 +255,8 @@ static void subscriber_rest(struct nonet_waitable *waitable)
 		doorbell_rest(&subscriber->bell);
 }
 
-struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
+/* All but its channel. */
+static void subscriber_end(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
 
@@ -264,44 +265,63 @@ struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
 	for (uint32_t number = 0; subscriber->lanes && number < channel->lanes; number++)
 		channel_unmap(&subscriber->lanes[number].ring);
 	sys_free(subscriber->lanes);
+}
+
+struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
+{
+	subscriber_end(subscriber);
 	channel_close(&subscriber->channel);
 	return sys_free(subscriber);
 }
 
-int nonet_subscriber_open(const char *address, const struct nonet_subscriber_options *options,
-			  struct nonet_subscriber **ret_subscriber, struct nonet_error *reterr)
+int subscriber_new(struct channel *channel, unsigned flags, struct nonet_subscriber **ret_subscriber)
 {
-	struct nonet_subscriber *subscriber;
+	struct nonet_subscriber *subscriber = sys_allocate(sizeof(*subscriber));
 	int error;
 
-	options = options ? options : &subscriber_defaults;
-	error = subscriber_check_options(options, reterr);
-	if (error < 0)
-		return error;
-	subscriber = sys_allocate(sizeof(*subscriber));
 	if (!subscriber)
-		return error_set(reterr, -ENOMEM, "no memory for a subscriber's handle");
-	error = channel_open(address, &subscriber->channel, reterr);
+		return -ENOMEM;
+	subscriber->channel = *channel;
+	error = subscriber_join(subscriber, flags);
 	if (error < 0) {
+		subscriber_end(subscriber);
 		sys_free(subscriber);
 		return error;
 	}
-	error = subscriber_join(subscriber, options->flags);
-	if (error < 0) {
-		if (error == -EUSERS)
-			error_set(reterr, error, "%s has %u subscribers, as many as it was made for", address,
-				  subscriber->channel.seats);
-		else
-			error_set(reterr, error, "can't subscribe to %s: %s", address, error_reason(error));
-		subscriber_free(subscriber);
-		return error;
-	}
+	*channel = (struct channel){0};
 	doorbell_init(&subscriber->bell, &subscriber->channel.object, &subscriber_bell, subscriber);
 	/* Until it has a bell; in a child it won't. */
 	waitable_init(&subscriber->waitable, -ECHILD, subscriber_arm);
 	subscriber->waitable.rest = subscriber_rest;
 	*ret_subscriber = subscriber;
 	return 0;
+}
+
+int nonet_subscriber_open(const char *address, const struct nonet_subscriber_options *options,
+			  struct nonet_subscriber **ret_subscriber, struct nonet_error *reterr)
+{
+	struct channel channel;
+	int error;
+
+	options = options ? options : &subscriber_defaults;
+	error = subscriber_check_options(options, reterr);
+	if (error < 0)
+		return error;
+	error = channel_open(address, &channel, reterr);
+	if (error < 0)
+		return error;
+	error = channel_check_use(&channel, false, reterr);
+	if (error < 0) {
+		channel_close(&channel);
+		return error;
+	}
+	error = subscriber_new(&channel, options->flags, ret_subscriber);
+	if (error == -EUSERS)
+		error_set(reterr, error, "%s has %u subscribers, as many as it was made for", address, channel.seats);
+	else if (error < 0)
+		error_set(reterr, error, "can't subscribe to %s: %s", address, error_reason(error));
+	channel_close(&channel);
+	return error;
 }
 
 struct nonet_subscriber *nonet_subscriber_close(struct nonet_subscriber *subscriber)

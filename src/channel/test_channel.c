@@ -311,8 +311,13 @@ DOMAIN_TEST(what_makes_no_sense_is_refused)
 	options.policy = 3;
 	test_check_equal(nonet_channel_create(CHANNEL, &options, &error), -EINVAL);
 	options.policy = 0;
-	options.flags = 2;
+	options.flags = 4;
 	test_check_equal(nonet_channel_create(CHANNEL, &options, &error), -EINVAL);
+	/* Who answers calls has no other subscribers. */
+	options.flags = NONET_CHANNEL_CALLS;
+	options.subscribers = 1;
+	test_check_equal(nonet_channel_create(CHANNEL, &options, &error), -EINVAL);
+	options.subscribers = 0;
 	options.flags = 0;
 	options.size = 8;
 	test_check_equal(nonet_channel_create(CHANNEL, &options, &error), -EINVAL);

@@ -304,6 +304,32 @@ int object_open(const char *address, const struct object_kind *kind, struct obje
 	return error;
 }
 
+int object_again(const struct object *object, struct object *ret_object)
+{
+	struct object again = {
+		.kind = object->kind,
+		.domain = object->domain,
+		.generation = sys_generation(),
+		.traced = object->traced,
+		.number = object->number,
+		.file = object->file,
+		.fd = sys_duplicate(object->fd),
+	};
+	int error = again.fd < 0 ? again.fd : 0;
+
+	if (error == 0) {
+		again.text = sys_copy_string(object->text);
+		error = again.text ? object_map(&again, again.fd, OBJECT_PAYLOAD + object->size) : -ENOMEM;
+	}
+	if (error < 0) {
+		object_drop(&again);
+		return error;
+	}
+	domain_member_adds(again.domain, again.number);
+	*ret_object = again;
+	return 0;
+}
+
 void object_close(struct object *object)
 {
 	if (!object->domain)

@@ -68,6 +68,14 @@ int object_create(const char *address, const struct object_kind *kind, const str
 int object_open(const char *address, const struct object_kind *kind, struct object *ret_object,
 		struct nonet_error *reterr);
 
+/*
+ * Open one that is open, once more, by its descriptor and not its name, which may be another's by now. Of a kind that
+ * goes on; the descriptor was looked at.
+ *
+ * Return: 0, or -ENOMEM, -EMFILE, -EBADF, -EAGAIN, -ENFILE, -ENODEV
+ */
+int object_again(const struct object *object, struct object *ret_object);
+
 /* Takes a zeroed one too. */
 void object_close(struct object *object);
 

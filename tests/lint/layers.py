@@ -12,7 +12,7 @@ LAYERS = (
     ("sync",),
     ("signal", "process", "pipe", "queue", "semaphore", "memory", "filelock", "mapfile", "socket", "unix"),
     ("channel", "log", "wait"),
-    ("endpoint", "inspect"),
+    ("endpoint", "inspect", "call"),
 )
 LAYER = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 # Reads the layouts of all, calls only these.

@@ -21,6 +21,7 @@ struct verb {
 	int (*run)(int argc, char *argv[]);
 };
 
+extern const struct verb verb_call;
 extern const struct verb verb_create;
 extern const struct verb verb_doctor;
 extern const struct verb verb_help;
@@ -29,6 +30,7 @@ extern const struct verb verb_lock;
 extern const struct verb verb_post;
 extern const struct verb verb_recv;
 extern const struct verb verb_remove;
+extern const struct verb verb_reply;
 extern const struct verb verb_send;
 extern const struct verb verb_show;
 extern const struct verb verb_signal;
