@@ -3,6 +3,7 @@
 A model says in its opening comment what is run:
     holds -DLOCKS=2            a size in which nothing may be found
     falls asleep: -DFORGET_W   a variant, and the property that must fall; an assert() names its property in a comment
+    soak holds..., soak falls...   the same, where NONET_SCALE is 1 or more
 Exit status: 0 as it says, 1 not, 77 no spin here (1 under NONET_TEST_NO_SKIP). The last line is one object of JSON.
 """
 
@@ -76,8 +77,11 @@ def fallen(told, text):
 
 def cases(text):
     """(property that falls or None, flags) for each that the opening comment names."""
-    for holds, name, falls in re.findall(r"^ \* (?:holds(.*)|falls +(\w+): *(.*))$", text, re.MULTILINE):
-        yield (name, falls.split()) if name else (None, holds.split())
+    soaks = float(os.environ.get("NONET_SCALE") or 0) >= 1
+    line = re.compile(r"^ \* (soak )?(?:holds(.*)|falls +(\w+): *(.*))$", re.MULTILINE)
+    for soak, holds, name, falls in line.findall(text):
+        if soaks or not soak:
+            yield (name, falls.split()) if name else (None, holds.split())
 
 
 def prove(model, trail):

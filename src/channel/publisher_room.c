@@ -23,7 +23,8 @@
  * [CHANNEL-WANTS]  We store what room we sleep on, then look at positions; a subscriber stores his position, then looks
  *                  whether that is wanted, without a fence in between: that would cost each message, and this costs one
  *                  short sleep. So the first sleep on a room is CHANNEL_BLIND long: after it whatever a subscriber
- *                  stores, he sees that it is wanted. Each wake makes another room, and so another first sleep.
+ *                  stores, he sees that it is wanted. Each wake makes another room, and so another first sleep; and
+ *                  so does one that cuts it short, by who was late to wake for the room before.
  */
 
 /* Looks without sleeping: some microseconds. */
@@ -142,15 +143,15 @@ static void publisher_set_limit(struct nonet_publisher *publisher, uint64_t byte
 		publisher->limit = end;
 }
 
-/* @wanted: the room that was slept on before, if any */
+/* @wanted: the room on which a first sleep has lasted, if any */
 static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, uint64_t *wanted, nonet_time deadline)
 {
 	struct channel_lane *lane = publisher->lane;
 	const uint32_t room = atomic_load_explicit(&lane->room, memory_order_relaxed);
 	struct sys_futex_word words[2] = {{&lane->room, room}};
-	const nonet_time soon = nonet_after(CHANNEL_BLIND);
-	const bool first = *wanted != room && soon < deadline;
+	nonet_time soon;
 	uint64_t owner;
+	bool first;
 	int result;
 
 	if (publisher->channel.link && publisher->channel.link->polls)
@@ -159,9 +160,13 @@ static int publisher_sleep(struct nonet_publisher *publisher, uint64_t bytes, ui
 	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: subscriber_move(), subscriber_tell() */
 	if (publisher_has_room(publisher, bytes, &owner))
 		return 0;
+	soon = nonet_after(CHANNEL_BLIND);
+	first = *wanted != room && soon < deadline;
 	result = channel_sleep(&publisher->channel, words, 1, &owner, owner ? 1 : 0, first ? soon : deadline);
+	if (result != -ETIMEDOUT || !first)
+		return result;
 	*wanted = room;
-	return result == -ETIMEDOUT && first ? 0 : result;
+	return 0;
 }
 
 static int publisher_wait(struct nonet_publisher *publisher, uint64_t bytes, nonet_time deadline)

@@ -5,6 +5,7 @@
 
 #include <nonet/channel.h>
 
+#include "channel/subscriber.h"
 #include "channel/test_channel_words.h"
 #include "harness/domain.h"
 #include "harness/random.h"
@@ -12,7 +13,8 @@
 
 /*
  * Every number that runs free, over its end: positions over 2^32 and 2^63, sequences over 20, 32 and 63 bits, the bell,
- * the room, the news. A new channel's words are set as if it had been used for so long, before anybody opens it.
+ * the room, the news, the marks, the publishers, the messages that a subscriber holds. A new channel's words are set as
+ * if it had been used for so long, before anybody opens it.
  */
 
 struct beginning {
@@ -20,13 +22,16 @@ struct beginning {
 	uint64_t sequence;
 	uint64_t marked;
 	uint32_t bell, room, news;
+	uint64_t lives;
 };
 
 static const struct beginning beginnings[] = {
-	{(UINT64_C(1) << 32) - 40, 0xfffff - 3, 1, UINT32_MAX - 1, UINT32_MAX - 1, UINT32_MAX - 1},
-	{(UINT64_C(1) << 63) - 40, UINT32_MAX - 3, UINT64_C(1) << 32, INT32_MAX - 1, INT32_MAX - 1, INT32_MAX - 1},
-	{(UINT64_C(1) << 63) - 65536, INT64_MAX - 3, (UINT64_C(1) << 63) - 2, UINT32_MAX, UINT32_MAX, UINT32_MAX},
-	{CHANNEL_POSITION_MOST - (UINT64_C(1) << 40) - 7, UINT64_MAX - 3000, 77, 1, UINT32_MAX, 0},
+	{(UINT64_C(1) << 32) - 40, 0xfffff - 3, 1, UINT32_MAX - 1, UINT32_MAX - 1, UINT32_MAX - 1, UINT32_MAX - 1},
+	{(UINT64_C(1) << 63) - 40, UINT32_MAX - 3, UINT64_C(1) << 32, INT32_MAX - 1, INT32_MAX - 1, INT32_MAX - 1,
+	 INT64_MAX - 1},
+	{(UINT64_C(1) << 63) - 65536, INT64_MAX - 3, (UINT64_C(1) << 63) - 2, UINT32_MAX, UINT32_MAX, UINT32_MAX,
+	 UINT64_MAX - 1000},
+	{CHANNEL_POSITION_MOST - (UINT64_C(1) << 40) - 7, UINT64_MAX - 3000, 77, 1, UINT32_MAX, 0, 0},
 };
 #define BEGINNINGS (sizeof(beginnings) / sizeof(beginnings[0]))
 
@@ -49,6 +54,7 @@ static void begin_at(const struct beginning *beginning, uint32_t policy)
 	atomic_store(&words.lane->room, beginning->room);
 	atomic_store(&words.lane->wants, beginning->room - 1);
 	atomic_store(&words.board->news, beginning->news);
+	atomic_store(&words.board->lives, beginning->lives);
 	words_unmap(&words);
 }
 
@@ -62,6 +68,7 @@ static void run_over(const struct beginning *beginning, uint32_t policy, uint64_
 	struct nonet_message message;
 	uint64_t expected = beginning->sequence;
 	uint64_t sent = beginning->sequence;
+	uint64_t life = beginning->lives + 1;
 	void *buffer;
 
 	begin_at(beginning, policy);
@@ -85,6 +92,8 @@ static void run_over(const struct beginning *beginning, uint32_t policy, uint64_
 			expected += message.lost;
 			test_check(message.lost == 0 || policy == NONET_CHANNEL_DROP);
 			test_check_equal(message.sequence, expected);
+			/* All was read before the next one began. */
+			test_check_equal(message.publisher, life);
 			for (size_t i = 0; i < message.size; i++)
 				test_check(bytes[i] == (expected & 0xff));
 			test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
@@ -95,6 +104,7 @@ static void run_over(const struct beginning *beginning, uint32_t policy, uint64_
 		if (test_random_between(&random, 0, 3) == 0) {
 			nonet_publisher_close(publisher);
 			publisher = words_publish();
+			life++;
 			late = words_subscribe(NONET_SUBSCRIBER_HISTORY);
 			test_check(nonet_subscriber_take(late, NONET_NOW, &message) == 0 ? message.sequence < sent
 											 : expected == sent);
@@ -206,11 +216,131 @@ DOMAIN_TEST(descriptors_alone_leave_sleepers_their_number)
 	return 0;
 }
 
+static int fill_asleep(struct test_child_side *side, void *argument)
+{
+	const uint64_t *count = argument;
+	struct nonet_publisher *publisher = words_publish();
+
+	test_report(side, "ready");
+	for (uint64_t number = 0; number < *count; number++) {
+		void *buffer;
+
+		test_check_equal(nonet_publisher_loan(publisher, WORDS_LANE / 4, test_deadline(), &buffer), 0);
+		test_check_equal(nonet_publisher_publish(publisher, WORDS_LANE / 4, 0), 0);
+		test_report(side, "sent");
+	}
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
+/* A publisher sleeps until there is room, and is woken by each message that is read; the room goes over its end. */
+DOMAIN_TEST(room_is_told_over_the_end_of_its_numbers)
+{
+	uint64_t count = 11;
+
+	(void)side;
+	(void)argument;
+	for (size_t i = 0; i < BEGINNINGS; i++) {
+		struct nonet_subscriber *subscriber;
+		struct nonet_message message;
+		struct test_child *publisher;
+		nonet_time latest = 0;
+
+		begin_at(&beginnings[i], NONET_CHANNEL_BLOCK);
+		subscriber = words_subscribe(0);
+		publisher = test_child_until(fill_asleep, &count);
+		/* There is room for three at once. */
+		for (int k = 0; k < 3; k++)
+			test_child_wait_state(publisher, "sent");
+		for (uint64_t k = 3; k < count; k++) {
+			nonet_time begin;
+
+			test_child_wait_blocked(publisher);
+			test_check_equal(nonet_subscriber_take(subscriber, test_deadline(), &message), 0);
+			begin = test_clock();
+			test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
+			test_child_wait_state(publisher, "sent");
+			begin = test_clock() - begin;
+			latest = begin > latest ? begin : latest;
+		}
+		test_check_equal(test_child_join(publisher), 0);
+		test_note("the latest of %d wakes: %lld us", (int)count - 3, (long long)(latest / 1000));
+		test_check(latest < NONET_MS(90) * (nonet_time)test_slowness());
+		nonet_subscriber_close(subscriber);
+		test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+	}
+	return 0;
+}
+
+/* One sleeps before there is any publisher, and reads what the first one sends: of him only the news tell. */
+DOMAIN_TEST(news_are_told_over_the_end_of_their_numbers)
+{
+	(void)side;
+	(void)argument;
+	for (size_t i = 0; i < BEGINNINGS; i++) {
+		struct test_child *reader;
+		struct nonet_publisher *publisher;
+		const uint64_t last = 0;
+		nonet_time begin;
+
+		begin_at(&beginnings[i], NONET_CHANNEL_BLOCK);
+		reader = test_child_until(read_asleep, NULL);
+		test_child_wait_blocked(reader);
+		begin = test_clock();
+		publisher = words_publish();
+		test_check_equal(nonet_publisher_send(publisher, &last, sizeof(last), NONET_NOW), 0);
+		test_child_wait_state(reader, "woke");
+		test_check(test_clock() - begin < NONET_MS(90) * (nonet_time)test_slowness());
+		test_check_equal(test_child_join(reader), 0);
+		nonet_publisher_close(publisher);
+		test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+	}
+	return 0;
+}
+
+/* As many as may be held, given back in another order, while their numbers go over their end. */
+DOMAIN_TEST(messages_are_held_over_the_end_of_their_numbers)
+{
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	struct nonet_message held[NONET_CHANNEL_TAKEN];
+	struct nonet_message more;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	publisher = words_publish();
+	subscriber = words_subscribe(0);
+	subscriber->lanes[0].first = UINT32_MAX - 100;
+	subscriber->lanes[0].last = UINT32_MAX - 100;
+	for (uint64_t round = 0; round < 4; round++) {
+		for (uint64_t i = 0; i < NONET_CHANNEL_TAKEN; i++) {
+			const uint64_t number = round * (NONET_CHANNEL_TAKEN + 1) + i;
+
+			test_check_equal(nonet_publisher_send(publisher, &number, sizeof(number), NONET_NOW), 0);
+			test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &held[i]), 0);
+			test_check_equal(held[i].sequence, number);
+		}
+		test_check_equal(nonet_publisher_send(publisher, &round, sizeof(round), NONET_NOW), 0);
+		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &more), -ENOBUFS);
+		for (uint64_t i = 0; i < NONET_CHANNEL_TAKEN; i++)
+			test_check_equal(nonet_subscriber_release(subscriber, &held[i * 7 % NONET_CHANNEL_TAKEN]), 0);
+		test_check_equal(nonet_subscriber_release(subscriber, &held[0]), -EINVAL);
+		test_check_equal(nonet_subscriber_receive(subscriber, &more, sizeof(more), NONET_NOW, NULL), 8);
+	}
+	nonet_subscriber_close(subscriber);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(every_policy_goes_on_over_the_end_of_its_numbers),
 		test_case(bells_ring_over_the_end_of_their_numbers),
+		test_case(room_is_told_over_the_end_of_its_numbers),
+		test_case(news_are_told_over_the_end_of_their_numbers),
+		test_case(messages_are_held_over_the_end_of_their_numbers),
 		test_case(descriptors_alone_leave_sleepers_their_number),
 	};
 	return test_main(tests);

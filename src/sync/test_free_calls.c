@@ -15,45 +15,11 @@
 #include <nonet/rwlock.h>
 #include <nonet/semaphore.h>
 
+#include "harness/allocations.h"
 #include "harness/domain.h"
 #include "harness/restrict.h"
 #include "harness/sanitizer.h"
 #include "harness/test.h"
-
-static unsigned allocations;
-
-#if !TEST_SANITIZED
-/* What the C library's own are called by who puts others in their place. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-void *malloc(size_t size)
-{
-	allocations++;
-	return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-	allocations++;
-	return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	allocations++;
-	return __libc_realloc(old, size);
-}
-
-int posix_memalign(void **ret_memory, size_t alignment, size_t size)
-{
-	allocations++;
-	*ret_memory = __libc_memalign(alignment, size);
-	return *ret_memory ? 0 : ENOMEM;
-}
-#endif
 
 /* Each returns 0, or which of its calls said something else than it should. */
 
