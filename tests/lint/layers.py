@@ -51,7 +51,7 @@ def check_library(root):
             wrong = None
             if kind == "quoted":
                 wrong = arrow(parts[0], included)
-            elif not included.startswith("nonet/") and (root / "src" / included).exists():
+            elif not included.startswith("nonet/") and (root / "src" / included).is_file():
                 wrong = f'<{included}> is the project\'s own: include it as "{included}"'
             if wrong:
                 yield lint.Finding(path, line, wrong)
@@ -66,7 +66,7 @@ def check_outside(root):
                 own = any(place.is_relative_to(top) and place.exists() for place in near)
                 wrong = not own
             else:
-                wrong = not included.startswith("nonet/") and (root / "src" / included).exists()
+                wrong = not included.startswith("nonet/") and (root / "src" / included).is_file()
             if wrong:
                 yield lint.Finding(path, line, f"{included}: {top.name}/ sees only include/nonet/ and its own files")
     for path in lint.files(root, "*.h", below=["include"]):
