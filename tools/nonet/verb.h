@@ -21,6 +21,7 @@ struct verb {
 	int (*run)(int argc, char *argv[]);
 };
 
+extern const struct verb verb_bench;
 extern const struct verb verb_create;
 extern const struct verb verb_doctor;
 extern const struct verb verb_help;
