@@ -81,10 +81,13 @@ struct bench_result {
 	unsigned int discarded; /* runs in which the cores were moved, or unlike most */
 };
 
+#define BENCH_SLICES 4
+
 struct bench_options {
 	nonet_time length; /* about how long a row is measured */
 	unsigned int runs;
-	int cpus[4]; /* where processes are pinned: the first one, and the others in turns */
+	unsigned int slices; /* of each case in a run, 1 to BENCH_SLICES */
+	int cpus[4];         /* where processes are pinned: the first one, and the others in turns */
 	size_t cpus_count;
 };
 

@@ -21,7 +21,6 @@
 #define ORDER_LINE UINT32_MAX
 #define ORDER_END  (UINT32_MAX - 1)
 
-#define SLICES   4
 #define RUNS_MAX 64
 /* The cores may move so often that hardly a run counts: so many times the wanted ones are made at most. */
 #define TRIES 4
@@ -164,23 +163,24 @@ static int lead_slice(struct bench_link *links, size_t index, nonet_time length,
 }
 
 /* All slices of all links, in turns. */
-static int lead_run(struct bench_link *links, size_t count, nonet_time length, double *ret_each)
+static int lead_run(struct bench_link *links, size_t count, const struct bench_options *options, double *ret_each)
 {
-	double each[1 + BENCH_LIMITS][SLICES];
+	const nonet_time length = options->length / (nonet_time)(options->runs * options->slices * count);
+	double each[1 + BENCH_LIMITS][BENCH_SLICES];
 	size_t slice, turn, index;
 	int r;
 
 	memset(&links[0].shared->run, 0, sizeof(links[0].shared->run));
-	for (slice = 0; slice < SLICES; slice++) {
+	for (slice = 0; slice < options->slices; slice++) {
 		for (turn = 0; turn < count; turn++) {
 			index = slice % 2 ? count - 1 - turn : turn;
-			r = lead_slice(links, index, length / (nonet_time)(SLICES * count), &each[index][slice]);
+			r = lead_slice(links, index, length, &each[index][slice]);
 			if (r < 0)
 				return r;
 		}
 	}
 	for (index = 0; index < count; index++)
-		ret_each[index] = statistics_median(each[index], SLICES);
+		ret_each[index] = statistics_median(each[index], options->slices);
 	return 0;
 }
 
@@ -243,7 +243,7 @@ static int lead_runs(const struct bench_row *row, const struct bench_options *op
 	int r = read_line(links, &before);
 
 	for (tries = 0; r == 0 && tries < TRIES * options->runs; tries++) {
-		r = lead_run(links, count, options->length / options->runs, each);
+		r = lead_run(links, count, options, each);
 		if (r == 0)
 			r = read_line(links, &after);
 		if (r < 0)

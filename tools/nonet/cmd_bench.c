@@ -57,6 +57,7 @@ static const struct option options[] = {
 #define LENGTH       NONET_MS(1500)
 #define QUICK_RUNS   3
 #define QUICK_LENGTH NONET_MS(60)
+#define QUICK_SLICES 2
 #define LENGTH_LEAST NONET_MS(10)
 #define LENGTH_MOST  NONET_S(60)
 
@@ -160,6 +161,7 @@ static int bench(const struct request *request, char *names[])
 			  : request->quick ? QUICK_LENGTH
 					   : LENGTH,
 		.runs = request->quick ? QUICK_RUNS : RUNS,
+		.slices = request->quick ? QUICK_SLICES : BENCH_SLICES,
 	};
 	const struct bench_row *rows;
 	struct bench_machine machine;
