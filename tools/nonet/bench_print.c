@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <libsmartcols/libsmartcols.h>
@@ -159,6 +160,19 @@ static int add_line(struct libscols_table *table, const struct bench_found *foun
 	return r == 0 ? put_ratio(line, found) : r;
 }
 
+/* A row's processes lose their CPUs a few times to the kernel itself; more often only where others want them too. */
+#define PREEMPTED 100
+
+/* How often a row's processes did, of all that have ended. */
+static double preempted(size_t rows)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
+		return 0;
+	return (double)usage.ru_nivcsw / (double)rows;
+}
+
 /* How many are judged and hold; which runs count. */
 static void print_summary(const struct bench_found *found, size_t count)
 {
@@ -188,6 +202,9 @@ static void print_summary(const struct bench_found *found, size_t count)
 	       line);
 	printf(" %u run%s counted, %u thrown away since the cores were moved.\n", runs, runs == 1 ? "" : "s",
 	       discarded);
+	if (preempted(count) > PREEMPTED)
+		printf("Others used these CPUs meanwhile: rough figures. As root, chrt -f 2 nonet bench keeps them "
+		       "out.\n");
 	printf("%zu of %zu goals hold\n", held, judged);
 }
 
