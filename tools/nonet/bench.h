@@ -197,6 +197,10 @@ int bench_lead(const struct bench_row *row, const struct bench_options *options,
 /* The others': whatever is ordered, until the end. */
 int bench_follow(struct bench_link *links);
 
+/* Waits some ms at most until *@word isn't @seen any more; wakes who does. */
+void bench_await_change(_Atomic uint32_t *word, uint32_t seen);
+void bench_tell_change(_Atomic uint32_t *word);
+
 /*
  * For who leads a slice: has the others follow. @last: the number of the last message, or 0: not known yet. Then waits
  * until they have; several times in a slice, if need be.

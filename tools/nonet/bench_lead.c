@@ -37,8 +37,7 @@ struct runs {
 /* Both kinds, which are too large for a stack. */
 static struct runs both[2];
 
-/* Waits until *@word isn't @seen any more. */
-static void wait_for_change(_Atomic uint32_t *word, uint32_t seen)
+void bench_await_change(_Atomic uint32_t *word, uint32_t seen)
 {
 	/* Somebody may have failed instead: nobody sleeps for longer. */
 	const struct timespec soon = {.tv_nsec = NONET_MS(10)};
@@ -52,7 +51,7 @@ static void wait_for_change(_Atomic uint32_t *word, uint32_t seen)
 	syscall(SYS_futex, word, FUTEX_WAIT, seen, &soon, NULL, 0);
 }
 
-static void wake(_Atomic uint32_t *word)
+void bench_tell_change(_Atomic uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
@@ -64,7 +63,7 @@ static void order(struct bench_shared *shared, uint32_t what, uint64_t last)
 	atomic_store_explicit(&shared->answers, 0, memory_order_relaxed);
 	/* [BENCH-ORDER] pair: bench_follow() */
 	atomic_fetch_add_explicit(&shared->orders, 1, memory_order_release);
-	wake(&shared->orders);
+	bench_tell_change(&shared->orders);
 }
 
 /* 1, 0, or the negative errno of who failed. */
@@ -86,7 +85,7 @@ static int answered(struct bench_shared *shared, unsigned int followers)
 		r = has_answered(shared, followers);
 		if (r != 0)
 			return r < 0 ? r : 0;
-		wait_for_change(&shared->answers, answers);
+		bench_await_change(&shared->answers, answers);
 	}
 }
 
@@ -115,7 +114,7 @@ int bench_follow(struct bench_link *links)
 	while (r == 0) {
 		orders = atomic_load_explicit(&shared->orders, memory_order_acquire); /* [BENCH-ORDER] pair: order() */
 		if (orders == seen) {
-			wait_for_change(&shared->orders, seen);
+			bench_await_change(&shared->orders, seen);
 			continue;
 		}
 		seen = orders;
@@ -131,7 +130,7 @@ int bench_follow(struct bench_link *links)
 		}
 		/* [BENCH-ORDER] pair: answered() */
 		atomic_fetch_add_explicit(&shared->answers, 1, memory_order_release);
-		wake(&shared->answers);
+		bench_tell_change(&shared->answers);
 	}
 	return r;
 }

@@ -97,11 +97,13 @@ static char *new_buffer(size_t size)
 /* Waits until so many processes are ready. [BENCH-JOIN] Who sees that sees what they have made. */
 static int await_joined(struct bench_shared *shared, unsigned int count)
 {
+	uint32_t joined;
+
 	/* [BENCH-JOIN] pair: play_part() */
-	while (atomic_load_explicit(&shared->joined, memory_order_acquire) != count) {
+	while ((joined = atomic_load_explicit(&shared->joined, memory_order_acquire)) != count) {
 		if (atomic_load_explicit(&shared->failed, memory_order_relaxed) < 0)
 			return atomic_load_explicit(&shared->failed, memory_order_relaxed);
-		sched_yield();
+		bench_await_change(&shared->joined, joined);
 	}
 	return 0;
 }
@@ -138,6 +140,7 @@ static int play_part(struct play *play, unsigned int place)
 	if (r < 0)
 		return r;
 	atomic_store_explicit(&shared->joined, place + 1, memory_order_release); /* [BENCH-JOIN] */
+	bench_tell_change(&shared->joined);
 	if (place > 0)
 		return bench_follow(play->links);
 	r = await_joined(shared, play->followers + 1);
