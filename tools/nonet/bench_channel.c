@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* nonet's channel through its public calls, between one publisher and whoever reads. */
@@ -24,29 +23,6 @@ static int make_one(const char *address, const struct bench_case *what)
 	return nonet_channel_create(address, &options, NULL);
 }
 
-/*
- * By a process that ends at once: whoever makes a channel becomes a member of its domain, with a thread, and a
- * publisher is opened faster before that.
- */
-static int make_both(const struct bench_channel *channel, const struct bench_case *what)
-{
-	int status, r;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		r = make_one(channel->there, what);
-		if (r == 0)
-			r = make_one(channel->back, what);
-		_exit(-r);
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
-}
-
 int bench_channel_prepare(struct bench_link *link)
 {
 	struct bench_channel *channel = calloc(1, sizeof(*channel));
@@ -61,7 +37,7 @@ int bench_channel_prepare(struct bench_link *link)
 	snprintf(channel->domain, sizeof(channel->domain), "%s", name);
 	snprintf(channel->there, sizeof(channel->there), "channel:%s/there", name);
 	snprintf(channel->back, sizeof(channel->back), "channel:%s/back", name);
-	return make_both(channel, link->what);
+	return 0;
 }
 
 void bench_channel_discard(struct bench_link *link)
@@ -114,7 +90,12 @@ int bench_channel_join(struct bench_link *link, const char *publishes, const cha
 	struct bench_channel *channel = link->state;
 	int r = 0;
 
-	if (publishes)
+	/* The first one makes them: a member of their domain has a thread, and the command is to have none. */
+	if (link->place == 0)
+		r = make_one(channel->there, link->what);
+	if (r == 0 && link->place == 0)
+		r = make_one(channel->back, link->what);
+	if (r == 0 && publishes)
 		r = nonet_publisher_open(publishes, &channel->publisher, NULL);
 	if (r == 0 && reads)
 		r = nonet_subscriber_open(reads, &options, &channel->subscriber, NULL);
