@@ -9,7 +9,8 @@ import unicodedata
 
 import cli
 
-VERBS = ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "doctor", "version", "help")
+VERBS = ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "doctor", "bench", "version",
+         "help")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # Wrong command lines, and what the one line must mention.
@@ -29,6 +30,12 @@ WRONG = (
     (("doctor", "kernel", "frobnicate"), "--list"),
     (("doctor", "--sysroot", ""), "--sysroot"),
     (("doctor", "--sysroot"), "--sysroot"),
+    (("bench", "chanel"), "channel"),
+    (("bench", "frobnicate"), "nonet help bench"),
+    (("bench", "--seconds", "0"), "0.01"),
+    (("bench", "--seconds", "61"), "60"),
+    (("bench", "--seconds", "long"), "--seconds"),
+    (("bench", "--plot"), "--plot"),
     (("send",), "address"),
     (("recv",), "address"),
     (("wait",), "address"),
@@ -146,7 +153,7 @@ class Help(cli.Case):
         with open(os.path.join(SOURCE, "tools", "nonet", "completion", "nonet"), encoding="utf-8") as file:
             completion = options_in(file.read())
         for verb in ("tour", "send", "recv", "wait", "lock", "post", "signal", "stop", "create", "remove", "ls", "show",
-                     "doctor"):
+                     "doctor", "bench"):
             options = options_in(self.nonet("help", verb).stdout.decode())
             self.assertLessEqual(options, completion | {"--version"}, verb)
             with open(os.path.join(SOURCE, "man", f"nonet-{verb}.1.scd"), encoding="utf-8") as file:

@@ -146,7 +146,7 @@ int output_table(struct libscols_table *table)
 
 int output_json(json_t *json)
 {
-	int r = json ? json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : -1;
+	int r = json ? json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : -1;
 
 	json_decref(json);
 	/* Standard output's own error is told when it is finished. */

@@ -22,6 +22,7 @@ struct verb {
 };
 
 extern const struct verb verb_call;
+extern const struct verb verb_bench;
 extern const struct verb verb_create;
 extern const struct verb verb_doctor;
 extern const struct verb verb_help;
