@@ -45,6 +45,9 @@
 #define CHANNEL_NOTE_LEAST     16u
 #define CHANNEL_LINE           64u
 
+/* In the object's header. */
+#define CHANNEL_KIND 6u
+
 /* No member: there aren't so many. */
 #define CHANNEL_NOBODY UINT64_MAX
 

@@ -24,7 +24,7 @@ static bool channel_check(const void *payload, size_t size)
 
 const struct object_kind channel_kind = {
 	.scheme = NONET_SCHEME_CHANNEL,
-	.number = 6,
+	.number = CHANNEL_KIND,
 	.layout = CHANNEL_LAYOUT,
 	.word = "channel",
 	.goes_on = true,
@@ -141,22 +141,35 @@ static bool channel_know(struct channel *channel)
 	return true;
 }
 
+static int channel_begin(struct channel *channel, struct channel *ret_channel, struct nonet_error *reterr)
+{
+	int error;
+
+	if (!channel_know(channel)) {
+		error = error_set(reterr, -EBADMSG,
+				  "%s is damaged: a member wrote over it, or cut it off; remove it and make another",
+				  channel->object.text);
+		object_close(&channel->object);
+		return error;
+	}
+	*ret_channel = *channel;
+	return 0;
+}
+
 int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr)
 {
 	struct channel channel = {0};
 	int error = object_open(address, &channel_kind, &channel.object, reterr);
 
-	if (error < 0)
-		return error;
-	if (!channel_know(&channel)) {
-		error = error_set(reterr, -EBADMSG,
-				  "%s is damaged: a member wrote over it, or cut it off; remove it and make another",
-				  channel.object.text);
-		object_close(&channel.object);
-		return error;
-	}
-	*ret_channel = channel;
-	return 0;
+	return error < 0 ? error : channel_begin(&channel, ret_channel, reterr);
+}
+
+int channel_observe(const char *address, struct channel *ret_channel, struct nonet_error *reterr)
+{
+	struct channel channel = {0};
+	int error = object_observe(address, &channel_kind, &channel.object, reterr);
+
+	return error < 0 ? error : channel_begin(&channel, ret_channel, reterr);
 }
 
 void channel_close(struct channel *channel)

@@ -21,8 +21,8 @@ static const struct nonet_subscriber_options subscriber_defaults = {.size = size
 
 int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
 {
-	const uint32_t flags =
-		NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
+	const uint32_t flags = NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL |
+			       NONET_SUBSCRIBER_SLEEP | NONET_SUBSCRIBER_TAP;
 	const uint32_t both = NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
 
 	if (options->size != sizeof(*options))
@@ -170,7 +170,11 @@ int subscriber_map(struct nonet_subscriber *subscriber)
 static int subscriber_take_seat(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
-	int error = domain_process_owner(channel->object.domain, &subscriber->owner);
+	int error;
+
+	if (channel->object.observed)
+		return subscriber_tap_begin(subscriber);
+	error = domain_process_owner(channel->object.domain, &subscriber->owner);
 
 	if (error < 0)
 		return error;
@@ -230,7 +234,8 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 		struct subscriber_lane *lane = &subscriber->lanes[number];
 
 		lane->lane = channel_lane(channel, number);
-		lane->position = channel_position(channel, number, subscriber->number);
+		lane->position = subscriber->tap ? subscriber_tap_position(subscriber, number)
+						 : channel_position(channel, number, subscriber->number);
 		error = subscriber_attach(subscriber, lane);
 	}
 	if (error == 0)
@@ -251,7 +256,11 @@ static void subscriber_rest(struct nonet_waitable *waitable)
 {
 	struct nonet_subscriber *subscriber = container_of(waitable, struct nonet_subscriber, waitable);
 
-	if (subscriber->channel.object.generation == sys_generation())
+	if (subscriber->channel.object.generation != sys_generation())
+		return;
+	if (subscriber->tap)
+		subscriber_tap_rest(subscriber);
+	else
 		doorbell_rest(&subscriber->bell);
 }
 
@@ -259,7 +268,9 @@ struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
 
-	if (subscriber->seat && subscriber->lanes && channel->object.generation == sys_generation())
+	if (subscriber->tap)
+		subscriber_tap_end(subscriber);
+	else if (subscriber->seat && subscriber->lanes && channel->object.generation == sys_generation())
 		subscriber_leave(subscriber);
 	for (uint32_t number = 0; subscriber->lanes && number < channel->lanes; number++)
 		channel_unmap(&subscriber->lanes[number].ring);
@@ -281,7 +292,8 @@ int nonet_subscriber_open(const char *address, const struct nonet_subscriber_opt
 	subscriber = sys_allocate(sizeof(*subscriber));
 	if (!subscriber)
 		return error_set(reterr, -ENOMEM, "no memory for a subscriber's handle");
-	error = channel_open(address, &subscriber->channel, reterr);
+	error = options->flags & NONET_SUBSCRIBER_TAP ? channel_observe(address, &subscriber->channel, reterr)
+						      : channel_open(address, &subscriber->channel, reterr);
 	if (error < 0) {
 		sys_free(subscriber);
 		return error;
@@ -319,7 +331,9 @@ static int subscriber_start(struct nonet_subscriber *subscriber)
 {
 	int error = object_check(&subscriber->channel.object);
 
-	if (error == 0 && subscriber->channel.link)
+	if (error == 0 && subscriber->tap)
+		error = subscriber_tap_start(subscriber);
+	else if (error == 0 && subscriber->channel.link)
 		error = subscriber->channel.link->fd;
 	else if (error == 0)
 		error = doorbell_start(&subscriber->bell);
