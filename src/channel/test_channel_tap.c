@@ -154,6 +154,7 @@ static int look_as_a_stranger(struct test_child_side *side, void *argument)
 	test_await(side, "killed");
 	/* That its publisher is dead can't be known by who may not read .domain. */
 	test_check_equal(nonet_subscriber_take(subscriber, nonet_after(NONET_MS(5)), &message), -ETIMEDOUT);
+	test_report(side, "looked");
 	test_await(side, "ended");
 	test_check_equal(nonet_subscriber_receive(subscriber, &number, sizeof(number), test_deadline(), NULL), 8);
 	test_check_equal(nonet_subscriber_take(subscriber, test_deadline(), &message), -EPIPE);
@@ -191,6 +192,7 @@ DOMAIN_TEST(whoever_may_read_a_channel_may_tap_it)
 	stranger = test_child_until(look_as_a_stranger, NULL);
 	test_kill(publisher);
 	test_child_tell(stranger, "killed");
+	test_child_wait_state(stranger, "looked");
 	/* The next one takes the lane over, and leaves it as one should. */
 	publisher = test_child_until(publish_one, NULL);
 	test_child_tell(publisher, "end");
