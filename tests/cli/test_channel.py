@@ -58,7 +58,7 @@ class Made(Case):
         listed = json.loads(self.nonet("ls", "--json", "channel", environment={"NONET_DOMAIN": self.domain}).stdout)
         mine = [one for one in listed["objects"] if one["address"] == "channel:news"]
         self.assertEqual([(one["publishers"], one["subscribers"], one["mode"]) for one in mine], [(0, 0, "0640")])
-        self.refused("there is", "create", self.channel)
+        self.refused("is there already", "create", self.channel)
         self.done("remove", self.channel)
         for verb in "show", "recv", "send", "tap", "remove", "wait":
             self.refused("there is no", verb, self.channel)
@@ -78,7 +78,7 @@ class Made(Case):
         self.done("create", self.channel)
         path = os.path.join(self.domain, "news.channel")
         with open(path, "r+b") as file:
-            whole = file.read(8192 + 16)
+            whole = file.read(8192 + 24)
             for offset, what in (8, "version"), (8192, "damaged"), (8200, "damaged"), (8208, "damaged"):
                 file.seek(offset)
                 file.write(b"\xff")
