@@ -121,7 +121,7 @@ DOMAIN_TEST(a_tap_writes_nothing)
 	test_check(sum_of(&words) == before);
 
 	/* Behind a note and the message. */
-	*(uint64_t *)(words.ring + 32) = UINT64_MAX;
+	*(uint64_t *)(words.ring + CHANNEL_LINE + 16) = UINT64_MAX;
 	before = sum_of(&words);
 	test_check_equal(nonet_subscriber_take(tap, NONET_NOW, &message), -EBADMSG);
 	test_check(sum_of(&words) == before);

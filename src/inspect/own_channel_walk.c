@@ -89,24 +89,22 @@ static bool walk_is_record(const struct walk *walk, uint64_t header)
 
 	return header & CHANNEL_VALID && length <= walk->ring / 2 &&
 	       (header >> CHANNEL_SEQUENCE_SHIFT & CHANNEL_SEQUENCE) == (walk->sequence & CHANNEL_SEQUENCE) &&
-	       (!(header & CHANNEL_NOTE) || length == CHANNEL_NOTE_SIZE - CHANNEL_HEADER);
+	       (!(header & CHANNEL_NOTE) || length >= CHANNEL_NOTE_LEAST - CHANNEL_HEADER);
 }
 
 static int walk_past(struct walk *walk, uint64_t header)
 {
-	const uint64_t length = header & CHANNEL_LENGTH;
+	const uint64_t behind = walk->position + CHANNEL_HEADER + (((header & CHANNEL_LENGTH) + 7) & ~UINT64_C(7));
+	int error = 0;
 
 	if (header & CHANNEL_NOTE) {
-		int error;
-
 		walk->position += CHANNEL_HEADER;
 		error = walk_word(walk, false, &walk->life);
-		walk->position += CHANNEL_NOTE_SIZE - CHANNEL_HEADER;
-		return error;
+	} else {
+		walk->sequence++;
 	}
-	walk->position += CHANNEL_HEADER + ((length + 7) & ~UINT64_C(7));
-	walk->sequence++;
-	return 0;
+	walk->position = behind;
+	return error;
 }
 
 /* Something is wrong with the record here: is it that, or was it overwritten? */

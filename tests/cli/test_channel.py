@@ -135,7 +135,7 @@ class Used(Case):
         told = self.shown()
         lane, seat = told["lanes"][0], told["seats"][0]
         self.assertEqual((lane["alive"], lane["pid"], lane["publisher"], lane["floor"], lane["position"]),
-                         (True, sender.pid, 1, 0, 16 + 3 * 16))
+                         (True, sender.pid, 1, 0, 64 + 3 * 16))
         self.assertEqual((seat["alive"], seat["pid"], seat["lost"]), (True, reader.pid, 0))
         self.assertEqual(seat["behind"][0]["messages"], 3)
         self.assertEqual((told["publishers"], told["subscribers"]), (1, 1))
