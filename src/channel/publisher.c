@@ -267,6 +267,9 @@ int nonet_publisher_subscribers(struct nonet_publisher *publisher)
 		const uint64_t claim =
 			atomic_load_explicit(&channel_seat(channel, number)->claim, memory_order_relaxed);
 
+		/* [CHANNEL-JOINED] One who is just joining may not yet receive what comes. pair: subscriber_join() */
+		if (atomic_load_explicit(&channel_seat(channel, number)->joined, memory_order_acquire) != claim)
+			continue;
 		count += !claim_is_free(claim) && !life_has_ended(channel->object.domain, claim);
 	}
 	return count;

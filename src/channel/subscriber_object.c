@@ -14,6 +14,8 @@
  *                  looks at positions once more. A full fence between the two on both sides: so he sees us, and
  *                  overwrites nothing from there on, or we see that it was raised above us, and begin anew.
  *
+ * [CHANNEL-JOINED] Who sees that one has joined publishes behind where he reads from.
+ *
  * [CHANNEL-MARK]   Who sees the number of a mark sees the mark. It is written over only when the floor is far above.
  */
 
@@ -212,6 +214,7 @@ static void subscriber_leave(struct nonet_subscriber *subscriber)
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: publisher_sleep() */
 		subscriber_tell(subscriber, lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
 	}
+	atomic_store_explicit(&subscriber->seat->joined, 0, memory_order_relaxed);
 	channel_leave(&subscriber->seat->claim, &subscriber->seat->member);
 }
 
@@ -249,6 +252,9 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	}
 	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);
+	/* [CHANNEL-JOINED] pair: nonet_publisher_subscribers() */
+	if (error == 0)
+		atomic_store_explicit(&subscriber->seat->joined, subscriber->owner, memory_order_release);
 	return error;
 }
 
