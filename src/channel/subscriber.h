@@ -108,7 +108,6 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags);
 /* Close it and all that it has; what it is waited for by has ended. Return: NULL. */
 struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber);
 
-
 /* Whether publishers began or ended since the lanes were looked at, and whether there may be a record. Any thread. */
 bool subscriber_has_news(const struct nonet_subscriber *subscriber);
 bool subscriber_has_record(const struct nonet_subscriber *subscriber);

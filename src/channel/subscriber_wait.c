@@ -339,5 +339,5 @@ int subscriber_arm_link(struct nonet_waitable *waitable)
 	if (channel_link_look(subscriber->channel.link))
 		return 1;
 	(void)wait_arm(subscriber, NULL);
-	return wait_has_record(subscriber) || object_check(&subscriber->channel.object) < 0;
+	return subscriber_has_record(subscriber) || object_check(&subscriber->channel.object) < 0;
 }
