@@ -230,6 +230,16 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_publisher_send(struct nonet_publisher *p
 NONET_PUBLIC size_t nonet_publisher_limit(const struct nonet_publisher *publisher);
 
 /**
+ * nonet_publisher_subscribers() - how many read the channel
+ * @publisher: a handle
+ *
+ * Those who live; who only looks on isn't known. They may leave, and others come, at any time.
+ *
+ * Return: how many, or -ECHILD, -EBADMSG as nonet_publisher_loan().
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_publisher_subscribers(struct nonet_publisher *publisher);
+
+/**
  * nonet_publisher_explain() - say in a sentence why a call failed
  * @publisher: the one that it was made on
  * @code:      what it returned
@@ -242,6 +252,8 @@ NONET_PUBLIC void nonet_publisher_explain(struct nonet_publisher *publisher, int
 #define NONET_SUBSCRIBER_END     2u /* once no publisher is left and all is read: -EPIPE, instead of waiting for one */
 #define NONET_SUBSCRIBER_POLL    4u /* never sleep, look all the time: takes a CPU, and the least time */
 #define NONET_SUBSCRIBER_SLEEP   8u /* sleep at once, don't look some microseconds longer before */
+#define NONET_SUBSCRIBER_TAP \
+	16u /* only look on: nobody waits for it or knows of it, and whoever may read the channel may have it */
 
 struct nonet_subscriber_options {
 	uint32_t size;        /* sizeof(struct nonet_subscriber_options) */
@@ -259,11 +271,17 @@ struct nonet_subscriber_options {
  * What is published once this returns is received, in each lane in order; and with NONET_SUBSCRIBER_HISTORY what is
  * there already.
  *
+ * With NONET_SUBSCRIBER_TAP it takes none of the channel's places, writes nothing, and is no member of the domain. It
+ * reads whatever the policy is as with NONET_CHANNEL_DROP: what it is too slow for is lost to it, and counted. Nobody
+ * wakes it, so while there is nothing it looks again after 1 to 16 ms. With NONET_SUBSCRIBER_END it takes a killed
+ * publisher to be there for good if it may not read the domain's file, which is for who may write in the directory.
+ *
  * Return: 0, or
  *   -ENOENT      there is none
  *   -EINVAL      not the address of a channel; bad @options
  *   -EUSERS      it has as many subscribers as it was made for
  *   -EPROTO      it is for calls (NONET_CHANNEL_CALLS)
+ *   -EACCES      it may not be read and written; with NONET_SUBSCRIBER_TAP not even read
  *   -EPERM, -EPROTO, -EXDEV, -EBADMSG, -ESTALE, -ENOMEM and others   as nonet_event_open()
  * Context: any thread; not in a signal handler.
  */
@@ -320,8 +338,8 @@ struct nonet_message {
  * @deadline:    when to give up; NONET_NOW: only look
  * @ret_message: given back with nonet_subscriber_release()
  *
- * With NONET_CHANNEL_DROP a message can be overwritten while it is read, which nonet_subscriber_release() tells: do
- * nothing with what was read before. Else it stays as it is.
+ * With NONET_CHANNEL_DROP, or NONET_SUBSCRIBER_TAP, a message can be overwritten while it is read, which
+ * nonet_subscriber_release() tells: do nothing with what was read before. Else it stays as it is.
  *
  * Return: 0, or
  *   -EAGAIN      there is none, and @deadline is NONET_NOW
@@ -344,7 +362,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_subscriber_take(struct nonet_subscriber 
  * @message:    as it was taken. In any order
  *
  * Return: 0, or
- *   -ESTALE      NONET_CHANNEL_DROP: it was, or may have been, overwritten in the meantime. It is released
+ *   -ESTALE      NONET_CHANNEL_DROP, NONET_SUBSCRIBER_TAP: it was, or may have been, overwritten in the meantime. It
+ *                is released
  *   -EINVAL      it isn't held
  *   -ECHILD, -EBADMSG   as nonet_subscriber_take()
  */
@@ -368,6 +387,19 @@ NONET_PUBLIC int nonet_subscriber_release(struct nonet_subscriber *subscriber, c
 NONET_PUBLIC NONET_MUST_CHECK int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer,
 							   size_t size, nonet_time deadline,
 							   struct nonet_message *ret_message);
+
+/**
+ * nonet_subscriber_message_size() - how large the next message is
+ * @subscriber: a handle
+ * @deadline:   as nonet_subscriber_take()
+ * @ret_size:   in bytes
+ *
+ * The message stays the next one of its lane. With NONET_CHANNEL_DROP it may be overwritten, and the next one larger.
+ *
+ * Return: 0, or as nonet_subscriber_take(), but never -ENOBUFS.
+ */
+NONET_PUBLIC NONET_MUST_CHECK int nonet_subscriber_message_size(struct nonet_subscriber *subscriber,
+								nonet_time deadline, size_t *ret_size);
 
 /**
  * nonet_subscriber_fd() - a descriptor for poll(2): POLLIN once there may be a message

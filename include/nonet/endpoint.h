@@ -15,8 +15,8 @@ NONET_BEGIN_DECLS
 
 /*
  * Messages over whatever an address names: fifo: unix: unix-seqpacket: unix-dgram: tcp: udp: icmp: posixmq:
- * sysvmsg: fd:. One conversation with one other side (a bound datagram address, a queue: with anybody). A program that
- * wants several clients uses nonet/unix.h or nonet/socket.h.
+ * sysvmsg: channel: fd:. One conversation with one other side (a bound datagram address, a queue, a channel: with
+ * anybody). A program that wants several clients uses nonet/unix.h or nonet/socket.h.
  */
 struct nonet_endpoint;
 
@@ -24,8 +24,10 @@ struct nonet_endpoint;
 #define NONET_ENDPOINT_SEND    1u /* to send; a FIFO must have this or RECEIVE, others may have both */
 #define NONET_ENDPOINT_RECEIVE 2u /* to receive */
 #define NONET_ENDPOINT_LISTEN \
-	4u                     /* be the side that makes the name: create the FIFO (if it isn't there), bind, accept */
-#define NONET_ENDPOINT_WAIT 8u /* wait by the deadline until the name exists and somebody listens there */
+	4u /* be the side that makes the name: create the FIFO (if it isn't there), bind, accept */
+#define NONET_ENDPOINT_WAIT    8u  /* wait by the deadline until the name exists and somebody listens there */
+#define NONET_ENDPOINT_HISTORY 16u /* channel: receive also what was sent before, as far as it is still there */
+#define NONET_ENDPOINT_END     32u /* channel: once nobody is left who sends and all is received, that is the end */
 
 struct nonet_endpoint_options {
 	uint32_t size;  /* sizeof(struct nonet_endpoint_options) */
@@ -54,6 +56,11 @@ struct nonet_endpoint_options {
  * datagrams of anybody, without it sends to the address and takes what comes back. icmp: pings: each message that is
  * sent comes back from the host.
  *
+ * A channel is made by NONET_ENDPOINT_LISTEN if it isn't there, as nonet_channel_create() makes it by default, with
+ * lanes that message_size fits, and stays. Who sends waits for nobody who receives, but with NONET_ENDPOINT_WAIT for
+ * the first; and nobody is told that the other side has gone, but with NONET_ENDPOINT_END. With NONET_ENDPOINT_WAIT one
+ * waits for a place in it too.
+ *
  * A queue is made by NONET_ENDPOINT_LISTEN if it isn't there, and stays; nobody waits for another side, nor is told
  * that it has gone. Opened both ways it gives us what we send ourselves.
  *
@@ -64,7 +71,8 @@ struct nonet_endpoint_options {
  *   else         as nonet_pipe_create(), nonet_pipe_open(), nonet_pipe_take_fd(), nonet_unix_listen(),
  *                nonet_unix_connect(), nonet_unix_bind(), nonet_unix_take_fd(), nonet_socket_listen(),
  *                nonet_socket_accept(), nonet_socket_connect(), nonet_socket_bind(), nonet_socket_take_fd(),
- *                nonet_queue_create(), nonet_queue_open()
+ *                nonet_queue_create(), nonet_queue_open(), nonet_channel_create(), nonet_publisher_open(),
+ *                nonet_subscriber_open()
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_open(const char *address, const struct nonet_endpoint_options *options,
 						      nonet_time deadline, struct nonet_endpoint **ret_endpoint,
@@ -98,6 +106,7 @@ NONET_PUBLIC struct nonet_endpoint *nonet_endpoint_close(struct nonet_endpoint *
  *   -EMSGSIZE    @size is over what this carrier can take in one message
  *   -EBADF       not opened for sending
  *   -EIDRM       sysvmsg: the queue was removed
+ *   -ECHILD, -ESTALE, -EBADMSG   channel: as nonet_publisher_loan()
  *   -ENOMEM, -ENOBUFS   no memory
  * On failure the message is not received by anybody.
  */
@@ -114,7 +123,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  *
  * Return: 0, or
  *   -EAGAIN, -ETIMEDOUT   no whole message, until @deadline; what came so far is kept
- *   -EPIPE       the other side has gone, and every message was taken (never on a bound datagram address)
+ *   -EPIPE       the other side has gone, and every message was taken (never on a bound datagram address; of a
+ *                channel only with NONET_ENDPOINT_END)
  *   -ECONNRESET  it has gone without reading all that was sent to it
  *   -ECONNREFUSED   over udp: nobody was there for a datagram that was sent
  *   -EHOSTUNREACH, -ENETUNREACH, -ENETDOWN   tcp: udp: icmp: the host doesn't answer, or can't be reached
@@ -124,7 +134,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_send(struct nonet_endpoint *end
  *   -EMSGSIZE    larger than @capacity; it stays, and nonet_endpoint_message_size() tells its size
  *   -EBADF       not opened for receiving
  *   -EIDRM       sysvmsg: the queue was removed
- *   -ENOMEM, -ENOBUFS   no memory
+ *   -ECHILD, -ESTALE   channel: as nonet_subscriber_take(), and -EBADMSG also
+ *   -ENOMEM, -ENOBUFS, -EMFILE, -ENFILE   no memory, no descriptors
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_receive(struct nonet_endpoint *endpoint, void *buffer, size_t capacity,
 							 nonet_time deadline, size_t *ret_size);
@@ -156,12 +167,21 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_message_size(struct nonet_endpo
 							      size_t *ret_size);
 
 /**
+ * nonet_endpoint_lost() - how many messages were sent that it was too slow for
+ * @endpoint: opened for receiving
+ *
+ * Return: how many since it was opened, of those before the last one that it received. Only a channel loses any, by its
+ * policy.
+ */
+NONET_PUBLIC uint64_t nonet_endpoint_lost(const struct nonet_endpoint *endpoint);
+
+/**
  * nonet_endpoint_read() - take the bytes that are there, unframed: for a peer that isn't nonet
  * @endpoint: opened for receiving
  * @buffer:   where to put them
  * @capacity: of @buffer, in bytes
  * @deadline: when to give up waiting for the first
- * @ret_size: how many came; of a packet or datagram: all of it
+ * @ret_size: how many came; of a packet, datagram, or message of a queue or channel: all of it
  *
  * Return: as nonet_endpoint_receive(). The end of the stream is -EPIPE.
  */
@@ -186,13 +206,16 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_write(struct nonet_endpoint *en
  * nonet_endpoint_finish() - tell the other side that nothing more will be sent; receiving goes on
  * @endpoint: opened for sending
  *
- * A FIFO's or pipe's writer is finished only by closing it: -EOPNOTSUPP, as for datagrams and queues.
+ * A FIFO's or pipe's writer is finished only by closing it: -EOPNOTSUPP, as for datagrams, queues and channels.
  *
  * Return: 0, or -EOPNOTSUPP, -ENOTCONN, -EBADF, -EBADMSG as nonet_unix_finish(), nonet_socket_finish().
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_endpoint_finish(struct nonet_endpoint *endpoint);
 
-/** nonet_endpoint_fd() - the descriptor, for poll(2). Owned by @endpoint. Of sysvmsg: may fail as nonet_queue_fd(). */
+/**
+ * nonet_endpoint_fd() - the descriptor, for poll(2). Owned by @endpoint. Of sysvmsg: it may fail as nonet_queue_fd(),
+ * of channel: as nonet_subscriber_fd(); -EOPNOTSUPP of one that only sends.
+ */
 NONET_PUBLIC int nonet_endpoint_fd(struct nonet_endpoint *endpoint);
 
 /** nonet_endpoint_arm() - 1 if a message may be ready now, 0 if the descriptor will tell. */

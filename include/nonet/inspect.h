@@ -20,16 +20,17 @@ NONET_BEGIN_DECLS
  */
 
 /* Which members of struct nonet_inspect_object are known. */
-#define NONET_INSPECT_OWNER   1u   /* owner, group, mode */
-#define NONET_INSPECT_ID      2u   /* id */
-#define NONET_INSPECT_BYTES   4u   /* bytes */
-#define NONET_INSPECT_COUNT   8u   /* count */
-#define NONET_INSPECT_ROOM    16u  /* room */
-#define NONET_INSPECT_USERS   32u  /* users */
-#define NONET_INSPECT_WAITERS 64u  /* waiters */
-#define NONET_INSPECT_CREATED 128u /* created */
-#define NONET_INSPECT_USED    256u /* used */
-#define NONET_INSPECT_PID     512u /* pid */
+#define NONET_INSPECT_OWNER   1u    /* owner, group, mode */
+#define NONET_INSPECT_ID      2u    /* id */
+#define NONET_INSPECT_BYTES   4u    /* bytes */
+#define NONET_INSPECT_COUNT   8u    /* count */
+#define NONET_INSPECT_ROOM    16u   /* room */
+#define NONET_INSPECT_USERS   32u   /* users */
+#define NONET_INSPECT_WAITERS 64u   /* waiters */
+#define NONET_INSPECT_CREATED 128u  /* created */
+#define NONET_INSPECT_USED    256u  /* used */
+#define NONET_INSPECT_PID     512u  /* pid */
+#define NONET_INSPECT_PLACES  1024u /* publishers, subscribers */
 
 /* What else there is to say of an object. */
 #define NONET_INSPECT_REMOVED   1u  /* its name is gone already, itself goes with its last user */
@@ -42,7 +43,7 @@ NONET_BEGIN_DECLS
 #define NONET_INSPECT_OWNER_DEAD 64u   /* somebody died who held it: the next one is told -EOWNERDEAD */
 #define NONET_INSPECT_GIVEN_UP   128u  /* -ENOTRECOVERABLE */
 #define NONET_INSPECT_SET        256u  /* event: who comes doesn't wait, until it is cleared */
-#define NONET_INSPECT_SLEEPERS   512u  /* event: some may sleep until it happens, whom nobody can name or count */
+#define NONET_INSPECT_SLEEPERS   512u  /* event, channel: some may sleep for it, whom nobody can name or count */
 #define NONET_INSPECT_SIGNALS    1024u /* semaphore: it only counts: nobody holds its permits */
 
 struct nonet_inspect_object {
@@ -65,6 +66,7 @@ struct nonet_inspect_object {
 	uint64_t waiters; /* semaphores, locks, nonet's own: who sleeps for it, or has armed its descriptor */
 	int64_t created;  /* CLOCK_REALTIME, in nanoseconds: when it was made, or its owner or mode changed last */
 	int64_t used;     /* the same: when something was sent, taken or attached last */
+	uint32_t publishers, subscribers; /* channels: how many there are who live; who only looks on isn't known */
 };
 
 /* Of whom nothing is shown, so that it can't even be counted. */
@@ -249,7 +251,7 @@ struct nonet_inspect_state;
 
 /**
  * nonet_inspect_state() - all that is known of one of nonet's own objects
- * @address:   mutex:, rwlock:, condition:, event: or semaphore:
+ * @address:   mutex:, rwlock:, condition:, event:, semaphore: or channel:
  * @options:   or NULL
  * @deadline:  when to stop looking; what was found until then is told
  * @ret_state: freed with nonet_inspect_state_free()
@@ -287,6 +289,91 @@ NONET_PUBLIC const struct nonet_inspect_member *nonet_inspect_state_member(const
  */
 NONET_PUBLIC const struct nonet_inspect_operation *nonet_inspect_state_operation(
 	const struct nonet_inspect_state *state, size_t index);
+
+/* What a channel was made to be, and how many publishers it has had. */
+struct nonet_inspect_channel {
+	uint32_t policy;      /* enum nonet_channel_policy */
+	uint32_t publishers;  /* that there may be at once: so many lanes */
+	uint32_t subscribers; /* that there may be at once */
+	uint32_t reserved;
+	uint64_t lane;  /* bytes of a lane */
+	uint64_t lives; /* publishers that there ever were */
+};
+
+/* Flags of lanes and subscribers. */
+#define NONET_INSPECT_TAKEN   1u /* somebody has it; who isn't alive may be somebody whom the deadline cut off */
+#define NONET_INSPECT_ALIVE   2u /* and lives */
+#define NONET_INSPECT_BLOCKED 4u /* lane: its publisher sleeps until subscribers have read on */
+#define NONET_INSPECT_ABOUT   8u /* lane: it goes on so fast that position and messages are at least those told */
+#define NONET_INSPECT_UNREADABLE                                                            \
+	16u /* lane: its records were found damaged: position and messages are those before \
+	     */
+
+/* A lane of a channel. */
+struct nonet_inspect_lane {
+	uint32_t flags;  /* NONET_INSPECT_TAKEN and so on */
+	int32_t pid;     /* of its publisher, if he lives, in the caller's PID namespace; 0: of another */
+	uint32_t member; /* the same, in the domain */
+	uint32_t reserved;
+	uint64_t publisher; /* whose messages were published last: the number among all that there ever were; 0: nobody
+			     */
+	uint64_t floor;     /* bytes that were ever published in it before those that can still be read */
+	uint64_t position;  /* bytes that were ever published in it, headers included */
+	uint64_t messages;  /* that were ever published in it */
+	char name[24];      /* of the publisher's process, as it said; ends with NUL */
+};
+
+/* Of a channel one who reads it. */
+struct nonet_inspect_subscriber {
+	uint32_t flags; /* NONET_INSPECT_TAKEN, _ALIVE */
+	int32_t pid;    /* as a lane's */
+	uint32_t member;
+	uint32_t seat; /* its number among the channel's places */
+	uint64_t lost; /* messages that it was too slow for */
+	char name[24];
+};
+
+/* How far a subscriber is behind in a lane. */
+struct nonet_inspect_lag {
+	uint64_t bytes;    /* published and not yet read, headers included */
+	uint64_t messages; /* the same; only if @known */
+	uint32_t known;    /* 1, or 0: it was overtaken, or wasn't found in time */
+	uint32_t reserved;
+};
+
+/**
+ * nonet_inspect_state_channel() - of a channel what it was made to be
+ *
+ * Return: owned by @state; NULL if it isn't a channel, is damaged, or may not be read.
+ */
+NONET_PUBLIC const struct nonet_inspect_channel *nonet_inspect_state_channel(const struct nonet_inspect_state *state);
+
+/**
+ * nonet_inspect_state_lane() - of a channel lane number @index
+ *
+ * Return: owned by @state; NULL behind the last.
+ */
+NONET_PUBLIC const struct nonet_inspect_lane *nonet_inspect_state_lane(const struct nonet_inspect_state *state,
+								       size_t index);
+
+/**
+ * nonet_inspect_state_subscriber() - of a channel number @index of those who read it, the dead included
+ *
+ * Return: owned by @state; NULL behind the last.
+ */
+NONET_PUBLIC const struct nonet_inspect_subscriber *nonet_inspect_state_subscriber(
+	const struct nonet_inspect_state *state, size_t index);
+
+/**
+ * nonet_inspect_state_lag() - how far behind a subscriber is
+ * @state:      of a channel
+ * @lane:       as for nonet_inspect_state_lane()
+ * @subscriber: as for nonet_inspect_state_subscriber()
+ *
+ * Return: owned by @state; NULL if it doesn't read this lane, or there is no such one.
+ */
+NONET_PUBLIC const struct nonet_inspect_lag *nonet_inspect_state_lag(const struct nonet_inspect_state *state,
+								     size_t lane, size_t subscriber);
 
 /** nonet_inspect_state_coverage() - what wasn't seen: a deadline that cut it short counts a place. Owned by @state. */
 NONET_PUBLIC const struct nonet_inspect_coverage *nonet_inspect_state_coverage(const struct nonet_inspect_state *state);

@@ -44,6 +44,8 @@ int channel_check_options(const struct nonet_channel_options *options, struct no
 bool channel_is_lane(uint64_t size);
 
 int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr);
+/* To look at it alone: object_observe(). */
+int channel_observe(const char *address, struct channel *ret_channel, struct nonet_error *reterr);
 void channel_close(struct channel *channel);
 
 /* Whether it is for calls, or for publishers and subscribers: 0, or -EPROTO with the sentence. */

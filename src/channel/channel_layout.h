@@ -48,6 +48,9 @@
 #define CHANNEL_NOTE_LEAST     16u
 #define CHANNEL_LINE           64u
 
+/* In the object's header. */
+#define CHANNEL_KIND 6u
+
 /* No member: there aren't so many. */
 #define CHANNEL_NOBODY UINT64_MAX
 
@@ -185,13 +188,16 @@ static_assert(sizeof(struct channel_lane) == CHANNEL_LANE_THEIRS + 128, "layout"
  *      0     8  who takes it            claim of the subscriber, a process; 0: nobody's
  *      8     8  the subscriber          member: as a lane's
  *     16     8  the subscriber, relaxed lost: messages that he was too slow for
+ *     24     8  the subscriber, release joined: his claim, once all that is published from then on is received
  */
 struct channel_seat {
 	_Atomic uint64_t claim;
 	_Atomic uint64_t member;
 	_Atomic uint64_t lost;
-	uint64_t unused[5];
+	_Atomic uint64_t joined;
+	uint64_t unused[4];
 };
+static_assert(offsetof(struct channel_seat, joined) == 24, "layout");
 static_assert(sizeof(struct channel_seat) == 64, "layout");
 
 /*

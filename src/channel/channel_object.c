@@ -24,7 +24,7 @@ static bool channel_check(const void *payload, size_t size)
 
 const struct object_kind channel_kind = {
 	.scheme = NONET_SCHEME_CHANNEL,
-	.number = 6,
+	.number = CHANNEL_KIND,
 	.layout = CHANNEL_LAYOUT,
 	.word = "channel",
 	.goes_on = true,
@@ -164,22 +164,35 @@ static bool channel_know(struct channel *channel)
 	return true;
 }
 
+static int channel_begin(struct channel *channel, struct channel *ret_channel, struct nonet_error *reterr)
+{
+	int error;
+
+	if (!channel_know(channel)) {
+		error = error_set(reterr, -EBADMSG,
+				  "%s is damaged: a member wrote over it, or cut it off; remove it and make another",
+				  channel->object.text);
+		object_close(&channel->object);
+		return error;
+	}
+	*ret_channel = *channel;
+	return 0;
+}
+
 int channel_open(const char *address, struct channel *ret_channel, struct nonet_error *reterr)
 {
 	struct channel channel = {0};
 	int error = object_open(address, &channel_kind, &channel.object, reterr);
 
-	if (error < 0)
-		return error;
-	if (!channel_know(&channel)) {
-		error = error_set(reterr, -EBADMSG,
-				  "%s is damaged: a member wrote over it, or cut it off; remove it and make another",
-				  channel.object.text);
-		object_close(&channel.object);
-		return error;
-	}
-	*ret_channel = channel;
-	return 0;
+	return error < 0 ? error : channel_begin(&channel, ret_channel, reterr);
+}
+
+int channel_observe(const char *address, struct channel *ret_channel, struct nonet_error *reterr)
+{
+	struct channel channel = {0};
+	int error = object_observe(address, &channel_kind, &channel.object, reterr);
+
+	return error < 0 ? error : channel_begin(&channel, ret_channel, reterr);
 }
 
 int channel_check_use(const struct channel *channel, bool for_calls, struct nonet_error *reterr)
@@ -219,9 +232,9 @@ void channel_close(struct channel *channel)
 
 uint64_t channel_place(const struct channel *channel, uint32_t lane)
 {
-	return channel->link ? 0
-			     : channel_rings(channel->all, channel->seats) +
-				       channel_number(channel, lane) * channel->ring;
+	return channel->link
+		       ? 0
+		       : channel_rings(channel->all, channel->seats) + channel_number(channel, lane) * channel->ring;
 }
 
 /* Whether the descriptor is still the file's: a daemon may have closed all that it doesn't know. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "domain/life.h"
 #include "domain/thread.h"
 #include "guard/whole.h"
 #include "sync/doorbell.h"
@@ -255,6 +256,23 @@ int nonet_publisher_send(struct nonet_publisher *publisher, const void *message,
 size_t nonet_publisher_limit(const struct nonet_publisher *publisher)
 {
 	return (size_t)publisher->most;
+}
+
+int nonet_publisher_subscribers(struct nonet_publisher *publisher)
+{
+	const struct channel *channel = &publisher->channel;
+	int count = publisher_check(publisher);
+
+	for (uint32_t number = 0; number < channel->seats && count >= 0; number++) {
+		const uint64_t claim =
+			atomic_load_explicit(&channel_seat(channel, number)->claim, memory_order_relaxed);
+
+		/* [CHANNEL-JOINED] One who is just joining may not yet receive what comes. pair: subscriber_join() */
+		if (atomic_load_explicit(&channel_seat(channel, number)->joined, memory_order_acquire) != claim)
+			continue;
+		count += !claim_is_free(claim) && !life_has_ended(channel->object.domain, claim);
+	}
+	return count;
 }
 
 /* A lane that no living process has: 0, or -EUSERS, ... */

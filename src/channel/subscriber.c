@@ -324,3 +324,16 @@ int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, 
 		return -EBADMSG;
 	return subscriber_received(subscriber, &found, buffer, ret_message);
 }
+
+int nonet_subscriber_message_size(struct nonet_subscriber *subscriber, nonet_time deadline, size_t *ret_size)
+{
+	struct subscriber_found found;
+	int error = subscriber_await(subscriber, deadline, &found);
+
+	if (error < 0)
+		return error;
+	/* The next call begins with this lane. */
+	subscriber->next = found.number;
+	*ret_size = (size_t)found.length;
+	return 0;
+}

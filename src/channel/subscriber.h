@@ -43,6 +43,7 @@ struct nonet_subscriber {
 	struct nonet_waitable waitable;
 	struct doorbell bell;
 	struct subscriber_lane *lanes;
+	struct subscriber_tap *tap; /* of one that only looks on, else NULL */
 };
 
 /* What was found: it is taken by moving the lane's head behind it. */
@@ -110,6 +111,19 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags);
 
 /* Close it and all that it has; what it is waited for by has ended. Return: NULL. */
 struct nonet_subscriber *subscriber_free(struct nonet_subscriber *subscriber);
+
+/* Whether publishers began or ended since the lanes were looked at, and whether there may be a record. Any thread. */
+bool subscriber_has_news(const struct nonet_subscriber *subscriber);
+bool subscriber_has_record(const struct nonet_subscriber *subscriber);
+
+/* Of one that only looks on: what stands for its seat and positions, its descriptor, its waiting. */
+int subscriber_tap_begin(struct nonet_subscriber *subscriber);
+void subscriber_tap_end(struct nonet_subscriber *subscriber);
+struct channel_position *subscriber_tap_position(const struct nonet_subscriber *subscriber, uint32_t lane);
+int subscriber_tap_start(struct nonet_subscriber *subscriber);
+int subscriber_tap_arm(struct nonet_subscriber *subscriber);
+void subscriber_tap_rest(struct nonet_subscriber *subscriber);
+int subscriber_tap_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found);
 
 /* Of its waitable: by doorbell, by socket. */
 int subscriber_arm(struct nonet_waitable *waitable);

@@ -14,6 +14,8 @@
  *                  looks at positions once more. A full fence between the two on both sides: so he sees us, and
  *                  overwrites nothing from there on, or we see that it was raised above us, and begin anew.
  *
+ * [CHANNEL-JOINED] Who sees that one has joined publishes behind where he reads from.
+ *
  * [CHANNEL-MARK]   Who sees the number of a mark sees the mark. It is written over only when the floor is far above.
  */
 
@@ -21,8 +23,8 @@ static const struct nonet_subscriber_options subscriber_defaults = {.size = size
 
 int subscriber_check_options(const struct nonet_subscriber_options *options, struct nonet_error *reterr)
 {
-	const uint32_t flags =
-		NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
+	const uint32_t flags = NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_END | NONET_SUBSCRIBER_POLL |
+			       NONET_SUBSCRIBER_SLEEP | NONET_SUBSCRIBER_TAP;
 	const uint32_t both = NONET_SUBSCRIBER_POLL | NONET_SUBSCRIBER_SLEEP;
 
 	if (options->size != sizeof(*options))
@@ -170,7 +172,11 @@ int subscriber_map(struct nonet_subscriber *subscriber)
 static int subscriber_take_seat(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
-	int error = domain_process_owner(channel->object.domain, &subscriber->owner);
+	int error;
+
+	if (channel->object.observed)
+		return subscriber_tap_begin(subscriber);
+	error = domain_process_owner(channel->object.domain, &subscriber->owner);
 
 	if (error < 0)
 		return error;
@@ -208,6 +214,7 @@ static void subscriber_leave(struct nonet_subscriber *subscriber)
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-WANTS] pair: publisher_sleep() */
 		subscriber_tell(subscriber, lane, atomic_load_explicit(&lane->wants, memory_order_relaxed));
 	}
+	atomic_store_explicit(&subscriber->seat->joined, 0, memory_order_relaxed);
 	channel_leave(&subscriber->seat->claim, &subscriber->seat->member);
 }
 
@@ -230,7 +237,8 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 		struct subscriber_lane *lane = &subscriber->lanes[number];
 
 		lane->lane = channel_lane(channel, number);
-		lane->position = channel_position(channel, number, subscriber->number);
+		lane->position = subscriber->tap ? subscriber_tap_position(subscriber, number)
+						 : channel_position(channel, number, subscriber->number);
 		error = subscriber_attach(subscriber, lane);
 	}
 	if (error == 0)
@@ -244,6 +252,9 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	}
 	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);
+	/* [CHANNEL-JOINED] pair: nonet_publisher_subscribers() */
+	if (error == 0)
+		atomic_store_explicit(&subscriber->seat->joined, subscriber->owner, memory_order_release);
 	return error;
 }
 
@@ -251,7 +262,11 @@ static void subscriber_rest(struct nonet_waitable *waitable)
 {
 	struct nonet_subscriber *subscriber = container_of(waitable, struct nonet_subscriber, waitable);
 
-	if (subscriber->channel.object.generation == sys_generation())
+	if (subscriber->channel.object.generation != sys_generation())
+		return;
+	if (subscriber->tap)
+		subscriber_tap_rest(subscriber);
+	else
 		doorbell_rest(&subscriber->bell);
 }
 
@@ -260,7 +275,9 @@ static void subscriber_end(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
 
-	if (subscriber->seat && subscriber->lanes && channel->object.generation == sys_generation())
+	if (subscriber->tap)
+		subscriber_tap_end(subscriber);
+	else if (subscriber->seat && subscriber->lanes && channel->object.generation == sys_generation())
 		subscriber_leave(subscriber);
 	for (uint32_t number = 0; subscriber->lanes && number < channel->lanes; number++)
 		channel_unmap(&subscriber->lanes[number].ring);
@@ -307,7 +324,8 @@ int nonet_subscriber_open(const char *address, const struct nonet_subscriber_opt
 	error = subscriber_check_options(options, reterr);
 	if (error < 0)
 		return error;
-	error = channel_open(address, &channel, reterr);
+	error = options->flags & NONET_SUBSCRIBER_TAP ? channel_observe(address, &channel, reterr)
+						      : channel_open(address, &channel, reterr);
 	if (error < 0)
 		return error;
 	error = channel_check_use(&channel, false, reterr);
@@ -339,7 +357,9 @@ static int subscriber_start(struct nonet_subscriber *subscriber)
 {
 	int error = object_check(&subscriber->channel.object);
 
-	if (error == 0 && subscriber->channel.link)
+	if (error == 0 && subscriber->tap)
+		error = subscriber_tap_start(subscriber);
+	else if (error == 0 && subscriber->channel.link)
 		error = subscriber->channel.link->fd;
 	else if (error == 0)
 		error = doorbell_start(&subscriber->bell);

@@ -53,15 +53,14 @@ void subscriber_tell(const struct nonet_subscriber *subscriber, struct channel_l
 		(void)channel_link_ring(subscriber->channel.link);
 }
 
-static bool wait_has_news(const struct nonet_subscriber *subscriber)
+bool subscriber_has_news(const struct nonet_subscriber *subscriber)
 {
 	/* [CHANNEL-NEWS] pair: publisher_news() */
 	return atomic_load_explicit(&channel_board(&subscriber->channel)->news, memory_order_acquire) !=
 	       atomic_load_explicit(&subscriber->news, memory_order_relaxed);
 }
 
-/* Whether there is anything to look at. By any thread. */
-static bool wait_has_record(const struct nonet_subscriber *subscriber)
+bool subscriber_has_record(const struct nonet_subscriber *subscriber)
 {
 	for (uint32_t number = 0; number < subscriber->channel.lanes; number++) {
 		const struct subscriber_lane *lane = &subscriber->lanes[number];
@@ -164,7 +163,7 @@ static int wait_asleep(struct nonet_subscriber *subscriber, bool soon_again, non
 	}
 	alive = wait_publishers(subscriber, owners, CHANNEL_PUBLISHERS);
 	words[0] = (struct sys_futex_word){news, atomic_load_explicit(&subscriber->news, memory_order_relaxed)};
-	if (wait_has_record(subscriber) || wait_has_news(subscriber))
+	if (subscriber_has_record(subscriber) || subscriber_has_news(subscriber))
 		return 0;
 	result = channel_sleep(&subscriber->channel, words, 1 + count, owners, alive, deadline);
 	return blind && result == -ETIMEDOUT ? 0 : result;
@@ -174,7 +173,7 @@ static int wait_asleep(struct nonet_subscriber *subscriber, bool soon_again, non
 static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks)
 {
 	for (uint32_t i = 0; i < looks; i++) {
-		if (wait_has_record(subscriber))
+		if (subscriber_has_record(subscriber))
 			return true;
 		pause_once();
 	}
@@ -240,7 +239,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	enum wait_end end;
 	int result = object_check(&subscriber->channel.object);
 
-	if (result == 0 && wait_has_news(subscriber))
+	if (result == 0 && subscriber_has_news(subscriber))
 		result = subscriber_map(subscriber);
 	if (result < 0)
 		return result;
@@ -251,7 +250,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	if (end == WAIT_OVER) {
 		/* What was published before the last one left. */
 		result = subscriber_find(subscriber, ret_found);
-		return result == 0 && !wait_has_news(subscriber) ? -EPIPE : result;
+		return result == 0 && !subscriber_has_news(subscriber) ? -EPIPE : result;
 	}
 	if (deadline == NONET_NOW) {
 		result = subscriber_find(subscriber, ret_found);
@@ -279,6 +278,8 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 	bool looked = wait_watches(subscriber);
 	int result = 0;
 
+	if (subscriber->tap)
+		return subscriber_tap_wait(subscriber, deadline, ret_found);
 	if (subscriber->channel.link)
 		subscriber->channel.link->polls = false;
 	/* A note may stand behind the last message. */
@@ -304,8 +305,8 @@ static int wait_bell_look(void *argument, uint64_t *owners, int room)
 {
 	const struct nonet_subscriber *subscriber = argument;
 
-	if (wait_has_record(subscriber) || wait_has_news(subscriber) || object_check(&subscriber->channel.object) < 0 ||
-	    object_check_shared(&subscriber->channel.object) < 0)
+	if (subscriber_has_record(subscriber) || subscriber_has_news(subscriber) ||
+	    object_check(&subscriber->channel.object) < 0 || object_check_shared(&subscriber->channel.object) < 0)
 		return DOORBELL_READY;
 	return wait_publishers(subscriber, owners, room);
 }
@@ -317,6 +318,8 @@ int subscriber_arm(struct nonet_waitable *waitable)
 	struct nonet_subscriber *subscriber = container_of(waitable, struct nonet_subscriber, waitable);
 	uint64_t owner = 0;
 
+	if (subscriber->tap)
+		return subscriber_tap_arm(subscriber);
 	doorbell_arm(&subscriber->bell);
 	(void)wait_arm(subscriber, NULL);
 	(void)wait_publishers(subscriber, &owner, 1);
@@ -336,5 +339,5 @@ int subscriber_arm_link(struct nonet_waitable *waitable)
 	if (channel_link_look(subscriber->channel.link))
 		return 1;
 	(void)wait_arm(subscriber, NULL);
-	return wait_has_record(subscriber) || object_check(&subscriber->channel.object) < 0;
+	return subscriber_has_record(subscriber) || object_check(&subscriber->channel.object) < 0;
 }

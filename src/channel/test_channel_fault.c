@@ -126,6 +126,32 @@ static int run_take(void *state, void *outputs)
 	return in_vain(nonet_subscriber_take(world.subscriber, nonet_after(NONET_MS(2)), &message));
 }
 
+/* One that only looks on. */
+static int run_tap(void *state, void *outputs)
+{
+	const struct nonet_subscriber_options options = {.size = sizeof(options), .flags = NONET_SUBSCRIBER_TAP};
+
+	(void)state;
+	return nonet_subscriber_open(CHANNEL, &options, outputs, NULL);
+}
+
+static int new_tap(void **ret_state)
+{
+	new_channel(ret_state);
+	test_check_equal(nonet_publisher_open(CHANNEL, &world.publisher, NULL), 0);
+	*ret_state = &world;
+	return run_tap(NULL, &world.subscriber);
+}
+
+static int run_size(void *state, void *outputs)
+{
+	size_t size;
+
+	(void)state;
+	(void)outputs;
+	return in_vain(nonet_subscriber_message_size(world.subscriber, nonet_after(NONET_MS(2)), &size));
+}
+
 static int run_loan(void *state, void *outputs)
 {
 	void *buffer;
@@ -202,6 +228,14 @@ static const struct test_operation operations[] = {
 	 .teardown = free_channel,
 	 A_POINTER},
 	{.name = "subscriber take in vain", .setup = new_world, .run = run_take, .teardown = free_world, SLEEPS},
+	{.name = "tap open",
+	 .setup = new_channel,
+	 .run = run_tap,
+	 .release = release_subscriber,
+	 .teardown = free_channel,
+	 A_POINTER},
+	{.name = "tap take in vain", .setup = new_tap, .run = run_size, .teardown = free_world, SLEEPS},
+	{.name = "tap arm", .setup = new_tap, .run = run_arm, .teardown = free_world},
 	{.name = "subscriber sees a lane", .setup = new_lane, .run = run_lane_appears, .teardown = free_lane},
 	{.name = "subscriber arm", .setup = new_world, .run = run_arm, .teardown = free_world},
 	{.name = "publisher send to sleepers", .setup = new_armed_world, .run = run_send, .teardown = free_world},

@@ -292,8 +292,8 @@ static int domain_map(struct domain *domain, int fd, struct nonet_error *reterr)
 	return domain_check_header(domain, reterr);
 }
 
-/* Where the directory is, for when the descriptor is gone: absolute, whatever the working directory will be. */
-static char *domain_find_path(int directory, const char *path)
+/* For when the descriptor is gone: absolute, whatever the working directory will be. */
+char *domain_find_path(int directory, const char *path)
 {
 	char link[SYS_FD_PATH_SIZE];
 	char found[4096];
@@ -404,8 +404,7 @@ static int domain_find_or_join(int directory, const char *path, bool make, struc
 	return error;
 }
 
-/* Return: the path that is meant, and whether it is the user's own by default. */
-static char *domain_path(const char *directory, bool *ret_default)
+char *domain_path(const char *directory, bool *ret_default)
 {
 	*ret_default = !directory && !secure_getenv("NONET_DOMAIN");
 	return directory ? sys_copy_string(directory) : domain_default_path();

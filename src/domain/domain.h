@@ -65,6 +65,25 @@ int domain_join(const char *directory, bool make, struct domain **ret_domain, st
 /* Its directory, for who isn't a member and needn't be. The errors of domain_join() that have to do with it. */
 int domain_find_directory(const char *directory, int *ret_fd, struct nonet_error *reterr);
 
+/*
+ * A domain, as who looks at it without being a member has it: no page of it is mapped, and no other process can tell.
+ * So nothing may be asked of it but its directory, domain_open_again() and domain_observe_life().
+ * @ret_domain: one of its own, until domain_unobserve(); its id is 0 where its file may not be read
+ *
+ * Return: as domain_join() that makes none.
+ */
+int domain_observe(const char *directory, struct domain **ret_domain, struct nonet_error *reterr);
+
+/* Takes NULL, which it returns. */
+struct domain *domain_unobserve(struct domain *domain);
+
+/*
+ * Of a domain that is observed: whether this generation of a member is there, or is just going.
+ *
+ * Return: 1, 0: gone with all of its threads; or -errno, nobody can be asked.
+ */
+int domain_observe_life(struct domain *domain, uint32_t member, uint32_t generation);
+
 /* The directory that is meant by NULL, freed with sys_free(); NULL: no memory. */
 char *domain_default_path(void);
 

@@ -11,4 +11,10 @@
  */
 int domain_member_take(struct domain *domain, int fd, struct nonet_error *reterr);
 
+/* Where a directory is, freed with sys_free(): absolute where /proc tells, else @path; NULL: no memory. */
+char *domain_find_path(int directory, const char *path);
+
+/* The path that is meant by @directory (NULL: the default), and whether it is the user's own by default. */
+char *domain_path(const char *directory, bool *ret_default);
+
 #endif

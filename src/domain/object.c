@@ -26,6 +26,7 @@ struct object_place {
 	struct nonet_address *address;
 	const char *text;
 	struct domain *domain;
+	bool observed;
 	int directory;
 	char file[ADDRESS_OBJECT_MAX + 16];
 };
@@ -38,6 +39,7 @@ static int object_read_address(struct object_place *place, const char *address, 
 	if (error < 0)
 		return error;
 	place->text = nonet_address_text(place->address);
+	place->observed = false;
 	if (nonet_address_scheme(place->address) != kind->scheme) {
 		error_set(reterr, -EINVAL, "%s isn't the address of a %s; write %s", place->text, kind->word,
 			  address_example(kind->scheme));
@@ -67,6 +69,16 @@ static int object_place(struct object_place *place, const char *address, const s
 	return error;
 }
 
+/* Who only looks may not be let into the domain, and so can't know which it is. */
+static bool object_is_of(const struct object *object, const struct domain *domain)
+{
+	const struct object_header *header = object_header(object);
+
+	if (object->observed && domain->id[0] == 0 && domain->id[1] == 0)
+		return true;
+	return header->domain[0] == domain->id[0] && header->domain[1] == domain->id[1];
+}
+
 static bool object_header_is_right(const struct object *object, size_t length)
 {
 	const struct object_header *header = object_header(object);
@@ -87,7 +99,7 @@ static int object_check_file(struct object *object, size_t length, struct nonet_
 				 "the file of %s isn't a %s's of this version of the library; use the same version, or "
 				 "remove it",
 				 object->text, object->kind->word);
-	if (header->domain[0] != object->domain->id[0] || header->domain[1] != object->domain->id[1])
+	if (!object_is_of(object, object->domain))
 		return error_set(reterr, -EXDEV,
 				 "%s was made in another domain: its file was copied or moved here; remove it",
 				 object->text);
@@ -102,7 +114,8 @@ static int object_check_file(struct object *object, size_t length, struct nonet_
 
 static int object_map(struct object *object, int fd, size_t length)
 {
-	int error = guard_map(&object->map, fd, 0, length, SYS_MAP_WRITE, DOMAIN_PAGE);
+	const unsigned how = object->observed ? 0 : SYS_MAP_WRITE;
+	int error = guard_map(&object->map, fd, 0, length, how, DOMAIN_PAGE);
 
 	if (error < 0)
 		return error;
@@ -158,7 +171,12 @@ static int object_attach(struct object *object, int fd, struct nonet_error *rete
 static int object_new(struct object *object, const struct object_place *place, const struct object_kind *kind,
 		      struct nonet_error *reterr)
 {
-	*object = (struct object){.kind = kind, .domain = place->domain, .generation = sys_generation()};
+	*object = (struct object){
+		.kind = kind,
+		.domain = place->domain,
+		.generation = sys_generation(),
+		.observed = place->observed,
+	};
 	object->fd = -1;
 	object->text = sys_copy_string(place->text);
 	return object->text ? 0 : error_set(reterr, -ENOMEM, "no memory for a handle of %s", place->text);
@@ -188,7 +206,8 @@ static int object_open_place(const struct object_place *place, const struct obje
 			     struct nonet_error *reterr)
 {
 	int error;
-	int fd = sys_open_at(place->directory, place->file, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	const int access = place->observed ? O_RDONLY : O_RDWR;
+	int fd = sys_open_at(place->directory, place->file, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 
 	if (fd == -ENOENT)
 		return error_set(reterr, fd, "there is no %s", place->text);
@@ -330,14 +349,41 @@ int object_again(const struct object *object, struct object *ret_object)
 	return 0;
 }
 
+int object_observe(const char *address, const struct object_kind *kind, struct object *ret_object,
+		   struct nonet_error *reterr)
+{
+	struct object_place place;
+	struct object object;
+	int error = object_read_address(&place, address, kind, reterr);
+
+	if (error < 0)
+		return error;
+	place.observed = true;
+	error = domain_observe(nonet_address_directory(place.address), &place.domain, reterr);
+	if (error == 0) {
+		place.directory = atomic_load_explicit(&place.domain->directory, memory_order_relaxed);
+		error = object_open_place(&place, kind, &object, reterr);
+		if (error < 0)
+			domain_unobserve(place.domain);
+		else
+			*ret_object = object;
+	}
+	nonet_address_free(place.address);
+	return error;
+}
+
 void object_close(struct object *object)
 {
-	if (!object->domain)
+	struct domain *domain = object->domain;
+
+	if (!domain)
 		return;
 	/* In a child the member isn't we. */
-	if (object->generation == sys_generation())
-		domain_member_removes(object->domain, object->number);
+	if (!object->observed && object->generation == sys_generation())
+		domain_member_removes(domain, object->number);
 	object_drop(object);
+	if (object->observed)
+		domain_unobserve(domain);
 }
 
 int object_unlink(const char *address, const struct object_kind *kind, struct nonet_error *reterr)
@@ -405,7 +451,8 @@ void object_explain(const struct object *object, int code, struct nonet_error *r
 
 int object_poison(const struct object *object)
 {
-	atomic_store_explicit(&object_header(object)->poisoned, 1, memory_order_relaxed);
+	if (!object->observed)
+		atomic_store_explicit(&object_header(object)->poisoned, 1, memory_order_relaxed);
 	return -EBADMSG;
 }
 

@@ -42,6 +42,7 @@ struct object {
 	struct domain *domain;
 	unsigned generation; /* of the process whose handle it is */
 	bool traced;
+	bool observed; /* mapped to read, by who isn't a member: object_observe() */
 	void *payload;
 	size_t size;
 	struct guard_map map;
@@ -75,6 +76,15 @@ int object_open(const char *address, const struct object_kind *kind, struct obje
  * Return: 0, or -ENOMEM, -EMFILE, -EBADF, -EAGAIN, -ENFILE, -ENODEV
  */
 int object_again(const struct object *object, struct object *ret_object);
+
+/*
+ * Open one to look at it alone: to read it is all that is needed, and no member sees it. Its domain is observed too: no
+ * claim's owner may be asked for, and nothing that would write is called on it but object_poison(), which doesn't.
+ *
+ * Return: as object_open(), from which domain it comes is checked where that may be known.
+ */
+int object_observe(const char *address, const struct object_kind *kind, struct object *ret_object,
+		   struct nonet_error *reterr);
 
 /* Takes a zeroed one too. */
 void object_close(struct object *object);
@@ -119,7 +129,7 @@ static inline int object_not_now(const struct object *object)
 /* What a slow path asks besides: whether a peer found it damaged. 0, -EBADMSG. */
 int object_check_shared(const struct object *object);
 
-/* It is damaged: nobody can use it any more. Return: -EBADMSG. */
+/* It is damaged: nobody can use it any more; who only looks says so to nobody else. Return: -EBADMSG. */
 int object_poison(const struct object *object);
 
 /* What a sleep on the object's memory came to: a page that isn't there, its own or the domain's, was cut off. */

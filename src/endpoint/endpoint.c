@@ -12,8 +12,8 @@
 
 static int endpoint_check_options(const struct nonet_endpoint_options *options, struct nonet_error *reterr)
 {
-	const uint32_t known =
-		NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE | NONET_ENDPOINT_LISTEN | NONET_ENDPOINT_WAIT;
+	const uint32_t known = NONET_ENDPOINT_SEND | NONET_ENDPOINT_RECEIVE | NONET_ENDPOINT_LISTEN |
+			       NONET_ENDPOINT_WAIT | NONET_ENDPOINT_HISTORY | NONET_ENDPOINT_END;
 
 	if (options->size != sizeof(*options))
 		return error_set(reterr, -EINVAL,
@@ -73,6 +73,11 @@ static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct n
 				 "messages of %s: have neither type nor priority: those of sysvmsg: have a type, those "
 				 "of posixmq: a priority",
 				 nonet_scheme_name(scheme));
+	if (scheme != NONET_SCHEME_CHANNEL && options->flags & (NONET_ENDPOINT_HISTORY | NONET_ENDPOINT_END))
+		return error_set(reterr, -EOPNOTSUPP,
+				 "%s: keeps no history, and tells its end unasked if it has one: those flags are for "
+				 "channel:",
+				 nonet_scheme_name(scheme));
 	switch (scheme) {
 	case NONET_SCHEME_FIFO:
 		return endpoint_open_fifo(endpoint, options, deadline, reterr);
@@ -94,17 +99,18 @@ static int endpoint_open_carrier(struct nonet_endpoint *endpoint, const struct n
 	case NONET_SCHEME_SYSVMSG:
 		return endpoint_open_queue(endpoint, options, deadline, reterr);
 	case NONET_SCHEME_CHANNEL:
+		return endpoint_open_channel(endpoint, options, deadline, reterr);
 	case NONET_SCHEME_QUEUE:
 		return error_set_at(
 			reterr, -EOPNOTSUPP, 0,
 			"this version of nonet can't send or receive over %s: yet; it can over fifo:, unix:, "
-			"unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd:",
+			"unix-seqpacket:, unix-dgram:, tcp:, udp:, icmp:, posixmq:, sysvmsg:, channel: and fd:",
 			nonet_scheme_name(scheme));
 	default:
 		return error_set_at(
 			reterr, -EOPNOTSUPP, 0,
 			"%s: names something that carries no messages; fifo:, unix:, unix-seqpacket:, unix-dgram:, "
-			"tcp:, udp:, icmp:, posixmq:, sysvmsg: and fd: do",
+			"tcp:, udp:, icmp:, posixmq:, sysvmsg:, channel: and fd: do",
 			nonet_scheme_name(scheme));
 	}
 }

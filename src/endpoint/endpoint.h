@@ -2,12 +2,17 @@
 #ifndef ENDPOINT_ENDPOINT_H
 #define ENDPOINT_ENDPOINT_H
 
+#include <stdbool.h>
+
 #include <nonet/address.h>
+#include <nonet/channel.h>
 #include <nonet/endpoint.h>
 #include <nonet/pipe.h>
 #include <nonet/queue.h>
 #include <nonet/socket.h>
 #include <nonet/unix.h>
+
+#include "waitable/waitable.h"
 
 struct nonet_endpoint;
 
@@ -30,6 +35,15 @@ struct endpoint_carrier {
 	void (*explain)(struct nonet_endpoint *endpoint, int code, struct nonet_error *ret_error);
 };
 
+/* Of a channel either may be NULL. */
+struct endpoint_channel {
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	struct nonet_waitable nothing; /* what one that only sends is waited for by: it can't be */
+	uint64_t lost;                 /* messages, since it was opened */
+	bool sent;                     /* the last call was one to send */
+};
+
 struct nonet_endpoint {
 	const struct endpoint_carrier *carrier;
 	struct nonet_address *address;
@@ -39,6 +53,7 @@ struct nonet_endpoint {
 		struct nonet_unix *socket;
 		struct nonet_socket *network;
 		struct nonet_queue *queue;
+		struct endpoint_channel channel;
 	} with;
 	uint32_t priority; /* of a queue's messages: see struct nonet_endpoint_options */
 	int64_t type;
@@ -53,6 +68,9 @@ int endpoint_open_socket(struct nonet_endpoint *endpoint, enum nonet_socket_type
 			 const struct nonet_endpoint_options *options, nonet_time deadline, struct nonet_error *reterr);
 int endpoint_open_queue(struct nonet_endpoint *endpoint, const struct nonet_endpoint_options *options,
 			nonet_time deadline, struct nonet_error *reterr);
+
+int endpoint_open_channel(struct nonet_endpoint *endpoint, const struct nonet_endpoint_options *options,
+			  nonet_time deadline, struct nonet_error *reterr);
 
 /* Of a descriptor of ours; consumed on success. -ENOTSUP: it isn't one of these. */
 int endpoint_take_pipe(struct nonet_endpoint *endpoint, int *fd, const struct nonet_endpoint_options *options,

@@ -89,7 +89,7 @@ static void options_are_checked_before_anything_is_done(void **state)
 	for (size_t i = 0; i < 7; i++)
 		bad[i] = good;
 	bad[0].size = sizeof(good) - 8;
-	bad[1].flags |= 16u;
+	bad[1].flags |= 64u;
 	bad[2].mode = 01000;
 	bad[3].priority = 32768;
 	bad[4].type = INT64_MIN;
@@ -112,7 +112,7 @@ static void options_are_checked_before_anything_is_done(void **state)
 
 static void what_carries_no_messages_is_refused_with_what_does(void **state)
 {
-	static const char *const later[] = {"channel:c", "queue:q"};
+	static const char *const later[] = {"queue:q"};
 	static const char *const never[] = {"pid:1",      "posixsem:/s",  "posixshm:/m", "sysvshm:1",   "sysvsem:1",
 					    "ofdlock:/f", "posixlock:/f", "flock:/f",    "file:/f",     "mutex:m",
 					    "rwlock:r",   "condition:c",  "event:e",     "semaphore:s", "log:l"};

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "domain/claim_layout.h"
 #include "inspect/own.h"
+#include "inspect/own_channel.h"
 #include "sys/memory.h"
 
 /* Of one of nonet's own objects all that can be known. */
@@ -93,14 +94,17 @@ static int state_look(struct nonet_inspect_state *state, nonet_time deadline, st
 		return error_set(
 			reterr, -EOPNOTSUPP,
 			"%s isn't one of nonet's own objects that can be looked at: mutex:, rwlock:, condition:, "
-			"event: and semaphore: are",
+			"event:, semaphore: and channel: are",
 			text);
 	error = state_open_domain(nonet_address_directory(state->address), deadline, &domain, reterr);
 	if (error < 0)
 		return error;
 	snprintf(file, sizeof(file), "%s.%s", nonet_address_name(state->address, NULL), kind->word);
-	error = own_look(&state->own, &domain, kind, file);
+	/* Who has no time at all gets what stands in the object's own pages. */
+	error = own_look(&state->own, &domain, kind, file, deadline == NONET_NOW ? nonet_clock() : deadline);
 	state->coverage.places = domain.is_cut_short;
+	if (error == 0 && state->own.channel)
+		state->coverage.places += state->own.channel->is_cut_short;
 	domain_look_close(&domain);
 	if (error == -ENOENT)
 		return error_set(reterr, error, "there is no %s", text);
@@ -149,6 +153,36 @@ const struct nonet_inspect_operation *nonet_inspect_state_operation(const struct
 								    size_t index)
 {
 	return index < state->operation_count ? &state->operations[index] : NULL;
+}
+
+const struct nonet_inspect_channel *nonet_inspect_state_channel(const struct nonet_inspect_state *state)
+{
+	return state->own.channel ? &state->own.channel->told : NULL;
+}
+
+const struct nonet_inspect_lane *nonet_inspect_state_lane(const struct nonet_inspect_state *state, size_t index)
+{
+	const struct own_channel *channel = state->own.channel;
+
+	return channel && index < channel->told.publishers ? &channel->lanes[index] : NULL;
+}
+
+const struct nonet_inspect_subscriber *nonet_inspect_state_subscriber(const struct nonet_inspect_state *state,
+								      size_t index)
+{
+	const struct own_channel *channel = state->own.channel;
+
+	return channel && index < channel->count ? &channel->subscribers[index] : NULL;
+}
+
+const struct nonet_inspect_lag *nonet_inspect_state_lag(const struct nonet_inspect_state *state, size_t lane,
+							size_t subscriber)
+{
+	const struct own_channel *channel = state->own.channel;
+
+	if (!channel || lane >= channel->told.publishers || subscriber >= channel->count)
+		return NULL;
+	return own_channel_reads(channel, lane, subscriber) ? own_channel_lag(channel, lane, subscriber) : NULL;
 }
 
 const struct nonet_inspect_coverage *nonet_inspect_state_coverage(const struct nonet_inspect_state *state)

@@ -52,7 +52,7 @@ static int look_at_file(struct domains *domains, const struct domain_look *domai
 		told->bytes += (uint64_t)status.st_blocks * 512;
 	if (!look_wants(look, kind->scheme))
 		return 0;
-	error = own_look(&own, domain, kind, file);
+	error = own_look(&own, domain, kind, file, NONET_NOW);
 	if (error < 0) {
 		look->list->coverage.places += error != -ENOENT;
 		return look_may_go_on(error) ? 0 : error;

@@ -9,14 +9,15 @@
 
 #include "domain/claim_layout.h"
 #include "inspect/list.h"
+#include "inspect/own_channel.h"
 #include "sync/doorbell_layout.h"
 #include "sys/files.h"
 #include "sys/look.h"
 #include "sys/memory.h"
 #include "sys/process.h"
 
-/* No kind has more. */
-#define PAYLOAD_MAX ((size_t)1 << 20)
+/* No kind has more: a channel with all places that there may be takes 1.1 MB. */
+#define PAYLOAD_MAX ((size_t)2 << 20)
 
 void own_home(char ret_path[OWN_HOME])
 {
@@ -199,6 +200,7 @@ static int look_add_users(struct own_look *look)
 static void look_is_bad(struct own_look *look)
 {
 	look->object.flags |= NONET_INSPECT_DAMAGED;
+	look->channel = own_channel_free(look->channel);
 }
 
 /* Whether it can be an object of this domain that this library knows. */
@@ -210,8 +212,10 @@ static bool look_is_good(const struct own_look *look, const struct stat *status)
 	       header->kind == look->kind->number &&
 	       (look->kind->layout == 0 || header->layout == look->kind->layout) &&
 	       header->size >= look->kind->size_min && header->size <= PAYLOAD_MAX &&
-	       status->st_size == (off_t)(OBJECT_PAYLOAD + header->size) && header->domain[0] == look->domain->id[0] &&
-	       header->domain[1] == look->domain->id[1] && !LOOK_FIELD(header->poisoned);
+	       (look->kind->look_on ? status->st_size >= (off_t)(OBJECT_PAYLOAD + header->size)
+				    : status->st_size == (off_t)(OBJECT_PAYLOAD + header->size)) &&
+	       header->domain[0] == look->domain->id[0] && header->domain[1] == look->domain->id[1] &&
+	       !LOOK_FIELD(header->poisoned);
 }
 
 static int look_read_payload(struct own_look *look, int fd)
@@ -230,7 +234,7 @@ static int look_read_payload(struct own_look *look, int fd)
 	return look->kind->look(look);
 }
 
-static int look_into_file(struct own_look *look, int fd)
+static int look_into_file(struct own_look *look, int fd, nonet_time deadline)
 {
 	struct stat status;
 	int size;
@@ -249,7 +253,10 @@ static int look_into_file(struct own_look *look, int fd)
 	look->object.known |= NONET_INSPECT_BYTES | NONET_INSPECT_CREATED;
 	look->object.bytes = (uint64_t)status.st_size;
 	look->object.created = look->header.made;
+	look->file = (uint64_t)status.st_size;
 	error = look_read_payload(look, fd);
+	if (error == 0 && look->kind->look_on && deadline != NONET_NOW)
+		error = look->kind->look_on(look, fd, deadline);
 	if (error < 0)
 		return error;
 	error = look_add_waiters(look);
@@ -265,7 +272,8 @@ static int look_into_file(struct own_look *look, int fd)
 	return error;
 }
 
-int own_look(struct own_look *ret_look, const struct domain_look *domain, const struct own_kind *kind, const char *file)
+int own_look(struct own_look *ret_look, const struct domain_look *domain, const struct own_kind *kind, const char *file,
+	     nonet_time deadline)
 {
 	struct own_look look = {.domain = domain, .kind = kind, .object = {.scheme = kind->scheme}};
 	/* O_NONBLOCK: should it be a FIFO, a device. */
@@ -274,7 +282,7 @@ int own_look(struct own_look *ret_look, const struct domain_look *domain, const 
 	struct stat status;
 
 	if (fd >= 0) {
-		error = look_into_file(&look, fd);
+		error = look_into_file(&look, fd, deadline);
 		sys_close(&fd);
 	} else if (fd == -ELOOP || fd == -ENXIO) {
 		error = -EBADMSG; /* a link, a socket */
@@ -297,6 +305,7 @@ void own_look_done(struct own_look *look)
 {
 	sys_free(look->members);
 	sys_free(look->payload);
+	look->channel = own_channel_free(look->channel);
 	look->members = NULL;
 	look->payload = NULL;
 }

@@ -28,6 +28,8 @@ struct own_kind {
 	const char *const *did; /* what the trace's numbers mean; NULL last */
 	/* Tell what @look->payload says. Return: 0, or -ENOMEM; -EBADMSG: it can't be one. */
 	int (*look)(struct own_look *look);
+	/* Of one whose file goes on behind that: what is there, for who wants to know all. The same; @fd: its file */
+	int (*look_on)(struct own_look *look, int fd, nonet_time deadline);
 };
 
 /* Ends with one without a word. */
@@ -45,19 +47,22 @@ struct own_look {
 	struct object_header header;
 	void *payload; /* a copy, of @size bytes */
 	size_t size;
+	uint64_t file;               /* how long its file is */
+	struct own_channel *channel; /* of a channel, else NULL */
 	struct nonet_inspect_member *members;
 	size_t count, capacity;
 };
 
 /*
  * Look at @file in @domain's directory.
+ * @deadline: look on, until then; NONET_NOW: don't
  *
  * Return: 0, also if it is damaged or may not be read: @object's flags and what is known tell; or
  *   -ENOENT      it isn't there
  *   others       as open(2); -ENOMEM
  */
-int own_look(struct own_look *ret_look, const struct domain_look *domain, const struct own_kind *kind,
-	     const char *file);
+int own_look(struct own_look *ret_look, const struct domain_look *domain, const struct own_kind *kind, const char *file,
+	     nonet_time deadline);
 void own_look_done(struct own_look *look);
 
 /* For the kinds: somebody holds it, by this claim, since then (0: not known). Return: 0 or -ENOMEM. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "channel/channel_layout.h"
 #include "domain/claim_layout.h"
 #include "inspect/own.h"
+#include "inspect/own_channel.h"
 #include "semaphore/semaphore_layout.h"
 #include "sync/condition_layout.h"
 #include "sync/event_layout.h"
@@ -157,6 +159,8 @@ static int semaphore_look(struct own_look *look)
 	return semaphore_look_at_turn(look, word);
 }
 
+static const char *const channel_did[] = {"", NULL};
+
 const struct own_kind own_kinds[] = {
 	{NONET_SCHEME_MUTEX, "mutex", MUTEX_KIND, MUTEX_LAYOUT, sizeof(struct mutex_shared), mutex_did, mutex_look},
 	{NONET_SCHEME_RWLOCK, "rwlock", RWLOCK_KIND, RWLOCK_LAYOUT, sizeof(struct rwlock_shared), rwlock_did,
@@ -166,5 +170,7 @@ const struct own_kind own_kinds[] = {
 	{NONET_SCHEME_EVENT, "event", EVENT_KIND, EVENT_LAYOUT, sizeof(struct event_shared), event_did, event_look},
 	{NONET_SCHEME_SEMAPHORE, "semaphore", SEMAPHORE_KIND, SEMAPHORE_LAYOUT, sizeof(struct semaphore_shared),
 	 semaphore_did, semaphore_look},
+	{NONET_SCHEME_CHANNEL, "channel", CHANNEL_KIND, CHANNEL_LAYOUT, sizeof(struct channel_board), channel_did,
+	 own_channel_look, own_channel_look_on},
 	{.word = NULL},
 };

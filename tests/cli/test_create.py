@@ -99,7 +99,7 @@ class Create(cli.Case):
 
     def test_what_no_verb_can_is_wrong_usage_and_says_what_it_can(self):
         self.refused("nonet recv --listen", "create", "unix:/x", status=2)
-        self.refused("can't be made: fifo:", "create", "channel:x", status=2)
+        self.refused("can't be made: fifo:", "create", "queue:x", status=2)
         self.refused("can't be removed: fifo:", "remove", "tcp:a:1", status=2)
         self.refused("nonet remove file:/x", "remove", "ofdlock:/x,0+5", status=2)
         self.refused("can't be shown", "show", "file:/x", status=2)

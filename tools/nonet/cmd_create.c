@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <nonet/address.h>
+#include <nonet/channel.h>
 #include <nonet/condition.h>
 #include <nonet/event.h>
 #include <nonet/filelock.h>
@@ -22,7 +24,8 @@
 static const char help[] =
 	"Usage: nonet create [OPTION]... ADDRESS\n"
 	"\n"
-	"Make a FIFO, queue, semaphore, mutex, rwlock, condition, event, shared memory, file to map, or file to lock.\n"
+	"Make a FIFO, queue, channel, semaphore, mutex, rwlock, condition, event, shared memory, file to map, or file\n"
+	"to lock.\n"
 	"It is whole, and has its mode whatever the umask, before anybody can use it; what is there already is never\n"
 	"changed.\n"
 	"\n"
@@ -39,6 +42,12 @@ static const char help[] =
 	"      --recursive      mutex: a thread that holds it may lock it again\n"
 	"      --readers N      rwlock: how many may read at once: 64 to 1024; 128 by default\n"
 	"      --set            event: it has happened already: who waits for it doesn't, until it is cleared\n"
+	"      --policy POLICY  channel: when a subscriber is slow: block (publishers wait; the default), refuse "
+	"(they\n"
+	"                       are told), or drop (the oldest messages are overwritten)\n"
+	"      --publishers N   channel: how many at once, to 63; 1 by default\n"
+	"      --subscribers N  channel: how many at once, to 256; 16 by default\n"
+	"      --lane SIZE      channel: room for each publisher's messages, a power of two from 64K; 1M by default\n"
 	"      --trace          mutex, rwlock, event: keep the last 64 operations for nonet show; costs some time\n"
 	"  -h, --help           print this\n"
 	"\n"
@@ -52,6 +61,9 @@ struct wish {
 	int has_value;
 	uint64_t rank, readers;
 	int recursive, trace, signals, set;
+	uint64_t publishers, subscribers, lane;
+	int has_policy;
+	uint32_t policy;
 };
 
 enum {
@@ -61,6 +73,10 @@ enum {
 	OPTION_MESSAGE_SIZE,
 	OPTION_VALUE,
 	OPTION_COUNT,
+	OPTION_LANE,
+	OPTION_POLICY,
+	OPTION_PUBLISHERS,
+	OPTION_SUBSCRIBERS,
 	OPTION_RANK,
 	OPTION_READERS,
 	OPTION_RECURSIVE,
@@ -77,6 +93,10 @@ static const struct option options[] = {
 	{"message-size", required_argument, NULL, OPTION_MESSAGE_SIZE},
 	{"value", required_argument, NULL, OPTION_VALUE},
 	{"count", required_argument, NULL, OPTION_COUNT},
+	{"lane", required_argument, NULL, OPTION_LANE},
+	{"policy", required_argument, NULL, OPTION_POLICY},
+	{"publishers", required_argument, NULL, OPTION_PUBLISHERS},
+	{"subscribers", required_argument, NULL, OPTION_SUBSCRIBERS},
 	{"rank", required_argument, NULL, OPTION_RANK},
 	{"readers", required_argument, NULL, OPTION_READERS},
 	{"recursive", no_argument, NULL, OPTION_RECURSIVE},
@@ -234,6 +254,37 @@ static int create_event(const struct wish *wish, struct nonet_error *reterr)
 	return r;
 }
 
+static int create_channel(const struct wish *wish, struct nonet_error *reterr)
+{
+	const struct nonet_channel_options channel_options = {
+		.size = sizeof(channel_options),
+		.mode = wish->mode,
+		.policy = wish->policy,
+		.publishers = (uint32_t)wish->publishers,
+		.subscribers = (uint32_t)wish->subscribers,
+		.lane = wish->lane,
+	};
+
+	return nonet_channel_create(wish->given, &channel_options, reterr);
+}
+
+/* Return: 0, or STATUS_USAGE. */
+static int take_policy(struct wish *wish)
+{
+	static const char *const policies[] = {
+		[NONET_CHANNEL_BLOCK] = "block",
+		[NONET_CHANNEL_REFUSE] = "refuse",
+		[NONET_CHANNEL_DROP] = "drop",
+		NULL,
+	};
+
+	wish->has_policy = 1;
+	for (wish->policy = 0; policies[wish->policy]; wish->policy++)
+		if (strcmp(policies[wish->policy], optarg) == 0)
+			return 0;
+	return say_usage("--policy is block, refuse or drop, not \"%s\"", optarg);
+}
+
 /* Which options mean something for a kind. */
 enum {
 	WITH_SIZE = 1, /* and it has to be said */
@@ -246,6 +297,7 @@ enum {
 	WITH_RECURSIVE = 128,
 	WITH_SIGNAL = 256,
 	WITH_SET = 512,
+	WITH_LANES = 1024,
 };
 
 static const struct kind {
@@ -263,6 +315,7 @@ static const struct kind {
 	{NONET_SCHEME_RWLOCK, WITH_RANK | WITH_READERS | WITH_TRACE, create_rwlock},
 	{NONET_SCHEME_CONDITION, 0, create_condition},
 	{NONET_SCHEME_EVENT, WITH_SET | WITH_TRACE, create_event},
+	{NONET_SCHEME_CHANNEL, WITH_LANES, create_channel},
 	{NONET_SCHEME_POSIXSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_SYSVSHM, WITH_SIZE, create_memory},
 	{NONET_SCHEME_FILE, WITH_SIZE, create_file},
@@ -294,8 +347,8 @@ static int refuse(const struct wish *wish)
 	default:
 		return say_usage(
 			"%s can't be made: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, semaphore:, mutex:, "
-			"rwlock:, condition:, event:, posixshm:, sysvshm:, file:, ofdlock:, posixlock: and "
-			"flock: can",
+			"rwlock:, condition:, event:, channel:, posixshm:, sysvshm:, file:, ofdlock:, "
+			"posixlock: and flock: can",
 			wish->given);
 	}
 }
@@ -305,6 +358,11 @@ static int check_options(const struct wish *wish, int with)
 {
 	const char *scheme = nonet_scheme_name(nonet_address_scheme(wish->address));
 
+	if (wish->size && with & WITH_LANES)
+		return say_usage("--size is for memory and files; of a channel --lane says how large each lane is");
+	if ((wish->has_policy || wish->publishers || wish->subscribers || wish->lane) && !(with & WITH_LANES))
+		return say_usage("--policy, --publishers, --subscribers and --lane are for channel:, not for %s:",
+				 scheme);
 	if (wish->size && !(with & WITH_SIZE))
 		return say_usage("--size is for memory and files: %s: has none", scheme);
 	if (!wish->size && (with & WITH_SIZE))
@@ -336,23 +394,12 @@ static int check_options(const struct wish *wish, int with)
 
 static int create(struct wish *wish)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
-						  NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM,
-						  NONET_SCHEME_FILE,
-						  NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_SYSVSHM,
-						  NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK,
-						  NONET_SCHEME_MUTEX,
-						  NONET_SCHEME_RWLOCK,
-						  NONET_SCHEME_CONDITION,
-						  NONET_SCHEME_SEMAPHORE,
-						  NONET_SCHEME_EVENT,
-						  0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,     NONET_SCHEME_POSIXMQ,   NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,      NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,   NONET_SCHEME_CONDITION, NONET_SCHEME_SEMAPHORE,
+						  NONET_SCHEME_EVENT,    NONET_SCHEME_CHANNEL,   0};
 	const struct kind *kind;
 	struct nonet_error error;
 	int status;
@@ -386,6 +433,16 @@ static int take_option(int option, void *request)
 	case OPTION_COUNT:
 		r = parse_count("--count", optarg, &wish->count);
 		break;
+	case OPTION_LANE:
+		return parse_size("--lane", optarg, INT64_MAX, &wish->lane);
+	case OPTION_POLICY:
+		return take_policy(wish);
+	case OPTION_PUBLISHERS:
+		r = parse_count("--publishers", optarg, &wish->publishers);
+		break;
+	case OPTION_SUBSCRIBERS:
+		r = parse_count("--subscribers", optarg, &wish->subscribers);
+		break;
 	case OPTION_RANK:
 		r = parse_count("--rank", optarg, &wish->rank);
 		break;
@@ -410,7 +467,7 @@ static int take_option(int option, void *request)
 		wish->has_value = 1;
 	}
 	if (r == 0 && (wish->depth > NUMBER_MAX || wish->count > NUMBER_MAX || wish->rank > NUMBER_MAX ||
-		       wish->readers > NUMBER_MAX))
+		       wish->readers > NUMBER_MAX || wish->publishers > NUMBER_MAX || wish->subscribers > NUMBER_MAX))
 		return say_usage("\"%s\" is too many", optarg);
 	return r;
 }
@@ -431,7 +488,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_create = {
 	.name = "create",
-	.summary = "make a FIFO, queue, semaphore, mutex, event, memory or file",
+	.summary = "make a FIFO, queue, channel, semaphore, mutex, event, memory or file",
 	.help = help,
 	.run = run,
 };

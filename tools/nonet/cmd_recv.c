@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +30,15 @@ static const char help[] =
 	"  -n, --count N        stop after N messages\n"
 	"      --max-size SIZE  largest message: 4096, 64K, 16M (the default), 1G\n"
 	"      --type N         sysvmsg: only messages of type N; with -N those up to N, the lowest first\n"
+	"      --history        channel: first what was published before, as far as it is still there\n"
+	"      --end            channel: end once nobody is left who publishes\n"
 	"      --json           print each message as a line of JSON\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"ADDRESS is fifo:PATH, unix:PATH, unix:@NAME, unix-seqpacket:, unix-dgram:, tcp:HOST:PORT, udp:HOST:PORT,\n"
-	"posixmq:/NAME, sysvmsg:KEY or fd:N; nonet(7) tells of each.\n"
+	"posixmq:/NAME, sysvmsg:KEY, channel:NAME or fd:N; nonet(7) tells of each. Messages of a channel that it was "
+	"too\n"
+	"slow for, if its policy is drop, are counted on standard error.\n"
 	"\n"
 	"Example: nonet recv --listen unix:/tmp/hello\n";
 
@@ -43,6 +48,7 @@ struct receiver {
 	struct nonet_wait_set *set;
 	struct output output;
 	struct space space;
+	uint64_t lost; /* of a channel, in all */
 };
 
 /* Return: what message_json_write() calls the label of a message, or NULL. */
@@ -61,13 +67,31 @@ static const char *label_of(struct receiver *receiver, const struct nonet_queue_
 	return "priority";
 }
 
+/* Said where it happened, between what was printed before and what comes. Return: 0, or as output_flush(). */
+static int say_what_is_lost(struct receiver *receiver)
+{
+	const uint64_t lost = nonet_endpoint_lost(receiver->endpoint);
+	int r = 0;
+
+	if (lost != receiver->lost) {
+		r = output_flush(&receiver->output);
+		progress_erase();
+		say_failure("%" PRIu64 " message%s lost: they were published faster than they were read here",
+			    lost - receiver->lost, lost - receiver->lost == 1 ? " was" : "s were");
+		receiver->lost = lost;
+	}
+	return r;
+}
+
 static int print_message(struct receiver *receiver, const struct nonet_queue_message *message)
 {
 	static const char separators[] = {[TRANSFER_LINES] = '\n', [TRANSFER_NULL] = '\0'};
 	enum transfer_format format = receiver->options->format;
 	const size_t size = (size_t)message->size;
-	int r;
+	int r = say_what_is_lost(receiver);
 
+	if (r < 0)
+		return r;
 	if (receiver->options->json) {
 		int64_t value;
 		const char *label = label_of(receiver, message, &value);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <nonet/address.h>
+#include <nonet/channel.h>
 #include <nonet/condition.h>
 #include <nonet/event.h>
 #include <nonet/mapfile.h>
@@ -24,7 +25,8 @@
 static const char help[] =
 	"Usage: nonet remove [--force] ADDRESS...\n"
 	"\n"
-	"Remove FIFOs, queues, semaphores, mutexes, events and the like, shared memory and files, and names of "
+	"Remove FIFOs, queues, channels, semaphores, mutexes, events and the like, shared memory and files, and names "
+	"of "
 	"sockets\n"
 	"that nobody has open any more.\n"
 	"Who has one open keeps it, but for System V queues and semaphores: those are gone at once.\n"
@@ -75,6 +77,11 @@ static int remove_event(const struct nonet_address *address, struct nonet_error 
 	return nonet_event_unlink(nonet_address_text(address), reterr);
 }
 
+static int remove_channel(const struct nonet_address *address, struct nonet_error *reterr)
+{
+	return nonet_channel_unlink(nonet_address_text(address), reterr);
+}
+
 static int remove_memory(const struct nonet_address *address, struct nonet_error *reterr)
 {
 	return nonet_memory_unlink(nonet_address_text(address), reterr);
@@ -117,6 +124,7 @@ static const struct kind {
 	{NONET_SCHEME_UNIX_DGRAM, remove_socket},   {NONET_SCHEME_MUTEX, remove_mutex},
 	{NONET_SCHEME_SEMAPHORE, remove_semaphore}, {NONET_SCHEME_RWLOCK, remove_rwlock},
 	{NONET_SCHEME_CONDITION, remove_condition}, {NONET_SCHEME_EVENT, remove_event},
+	{NONET_SCHEME_CHANNEL, remove_channel},
 };
 
 static int refuse(const struct nonet_address *address, const char *given)
@@ -130,7 +138,7 @@ static int refuse(const struct nonet_address *address, const char *given)
 			nonet_address_name(address, NULL));
 	default:
 		return say_usage("%s can't be removed: fifo:, posixmq:, sysvmsg:, posixsem:, sysvsem:, semaphore:, "
-				 "mutex:, rwlock:, condition:, event:, posixshm:, sysvshm:, file:, unix:, "
+				 "mutex:, rwlock:, condition:, event:, channel:, posixshm:, sysvshm:, file:, unix:, "
 				 "unix-seqpacket: and unix-dgram: can",
 				 given);
 	}
@@ -138,11 +146,11 @@ static int refuse(const struct nonet_address *address, const char *given)
 
 static int remove_one(const char *given, int force)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,     NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM,  NONET_SCHEME_POSIXSHM, NONET_SCHEME_FILE,
-						  NONET_SCHEME_SYSVMSG,   NONET_SCHEME_SYSVSEM,  NONET_SCHEME_SYSVSHM,
-						  NONET_SCHEME_MUTEX,     NONET_SCHEME_RWLOCK,   NONET_SCHEME_CONDITION,
-						  NONET_SCHEME_SEMAPHORE, NONET_SCHEME_EVENT,    0};
+	static const enum nonet_scheme takes[] = {
+		NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,  NONET_SCHEME_POSIXMQ, NONET_SCHEME_POSIXSEM,
+		NONET_SCHEME_POSIXSHM,  NONET_SCHEME_FILE,  NONET_SCHEME_SYSVMSG, NONET_SCHEME_SYSVSEM,
+		NONET_SCHEME_SYSVSHM,   NONET_SCHEME_MUTEX, NONET_SCHEME_RWLOCK,  NONET_SCHEME_CONDITION,
+		NONET_SCHEME_SEMAPHORE, NONET_SCHEME_EVENT, NONET_SCHEME_CHANNEL, 0};
 	struct nonet_address *address;
 	struct nonet_error error;
 	int status = STATUS_DONE, r;
@@ -192,7 +200,7 @@ static int run(int argc, char *argv[])
 
 const struct verb verb_remove = {
 	.name = "remove",
-	.summary = "remove FIFOs, queues, semaphores, mutexes, events, memory, files and stale sockets",
+	.summary = "remove FIFOs, queues, channels, semaphores, mutexes, events, memory, files and stale sockets",
 	.help = help,
 	.run = run,
 };

@@ -40,7 +40,9 @@ static const char help[] =
 	"  -h, --help           print this\n"
 	"\n"
 	"ADDRESS is fifo:PATH, unix:PATH, unix:@NAME, unix-seqpacket:, unix-dgram:, tcp:HOST:PORT, udp:HOST:PORT,\n"
-	"icmp:HOST, posixmq:/NAME, sysvmsg:KEY or fd:N; nonet(7) tells of each.\n"
+	"icmp:HOST, posixmq:/NAME, sysvmsg:KEY, channel:NAME or fd:N; nonet(7) tells of each. In a channel it "
+	"publishes\n"
+	"whether anybody reads or not; with --timeout once somebody does.\n"
 	"\n"
 	"Example: echo hello | nonet send unix:/tmp/hello\n"
 	"         printf 'PING\\r\\nQUIT\\r\\n' | nonet send --duplex --no-half-close unix:/run/redis/redis.sock\n";

@@ -13,19 +13,25 @@
 
 #include "objects.h"
 #include "output.h"
+#include "parse.h"
 #include "say.h"
+#include "show_channel.h"
 #include "show_lock.h"
 #include "show_own.h"
 #include "suggest.h"
 #include "verb.h"
 
 static const char help[] =
-	"Usage: nonet show [--json] ADDRESS\n"
+	"Usage: nonet show [OPTION]... ADDRESS\n"
 	"\n"
 	"Print what can be known of one object of interprocess communication without using it: owner, mode, size, "
 	"what is\n"
-	"queued, how many permits, whether it is set, who has it open, holds it or waits, age.\n"
+	"queued, how many permits, whether it is set, who has it open, holds it or waits, age; of a channel how much "
+	"was\n"
+	"published in each lane and how fast, and how far behind each subscriber is.\n"
 	"\n"
+	"      --interval TIME  channel: between the two looks of which rates are made (200ms by default); 0: look "
+	"once\n"
 	"      --json           print a JSON object\n"
 	"  -h, --help           print this\n"
 	"\n"
@@ -49,23 +55,12 @@ static int is_wanted(const struct wanted *wanted, const struct nonet_inspect_obj
 /* Return: 0, or the exit status. */
 static int want(const char *text, struct wanted *ret_wanted)
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
-						  NONET_SCHEME_UNIX,
-						  NONET_SCHEME_POSIXMQ,
-						  NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_POSIXSHM,
-						  NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_SYSVSEM,
-						  NONET_SCHEME_SYSVSHM,
-						  NONET_SCHEME_FLOCK,
-						  NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK,
-						  NONET_SCHEME_MUTEX,
-						  NONET_SCHEME_RWLOCK,
-						  NONET_SCHEME_CONDITION,
-						  NONET_SCHEME_EVENT,
-						  NONET_SCHEME_SEMAPHORE,
-						  0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,      NONET_SCHEME_POSIXMQ,
+						  NONET_SCHEME_POSIXSEM,  NONET_SCHEME_POSIXSHM,  NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_SYSVSEM,   NONET_SCHEME_SYSVSHM,   NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,   NONET_SCHEME_POSIXLOCK, NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,    NONET_SCHEME_CONDITION, NONET_SCHEME_EVENT,
+						  NONET_SCHEME_SEMAPHORE, NONET_SCHEME_CHANNEL,   0};
 	struct wanted wanted = {.id = -1, .index = -1};
 	struct nonet_error error;
 	const char *scheme;
@@ -196,8 +191,14 @@ static int show_object(const struct wanted *wanted, const struct nonet_inspect_o
 	return output_json(object->scheme == NONET_SCHEME_SYSVSEM ? add_permits(told, wanted, object) : told);
 }
 
-static int show_wanted(const struct wanted *wanted, int json)
+struct request {
+	int json;
+	nonet_time interval; /* a duration; -1: not given */
+};
+
+static int show_wanted(const struct wanted *wanted, const struct request *request)
 {
+	const int json = request->json;
 	const enum nonet_scheme scheme = nonet_address_scheme(wanted->address);
 	const struct nonet_inspect_object *object;
 	struct nonet_inspect_list *list;
@@ -209,6 +210,11 @@ static int show_wanted(const struct wanted *wanted, int json)
 		return say_usage("%s can't be shown: queues, semaphores, nonet's own objects, memory, FIFOs, UNIX "
 				 "sockets and locks can",
 				 nonet_address_text(wanted->address));
+	if (scheme == NONET_SCHEME_CHANNEL)
+		return show_channel(wanted->address, json,
+				    request->interval < 0 ? SHOW_CHANNEL_INTERVAL : request->interval);
+	if (request->interval >= 0)
+		return say_usage("--interval is for channel:, not for %s:", nonet_scheme_name(scheme));
 	if (object_kinds("domains") & NONET_INSPECT_SCHEME(scheme))
 		return show_own(wanted->address, json);
 	if (scheme == NONET_SCHEME_OFDLOCK || scheme == NONET_SCHEME_POSIXLOCK || scheme == NONET_SCHEME_FLOCK)
@@ -225,19 +231,43 @@ static int show_wanted(const struct wanted *wanted, int json)
 	return status;
 }
 
+enum {
+	OPTION_INTERVAL = PARSE_LONG,
+	OPTION_JSON,
+};
+
+static const struct option options[] = {
+	{"help", no_argument, NULL, PARSE_HELP},
+	{"interval", required_argument, NULL, OPTION_INTERVAL},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{NULL, 0, NULL, 0},
+};
+
+static int take_option(int option, void *argument)
+{
+	struct request *request = argument;
+
+	if (option == OPTION_INTERVAL)
+		return parse_duration("--interval", optarg, &request->interval);
+	request->json = 1;
+	return 0;
+}
+
 static int run(int argc, char *argv[])
 {
+	static const struct verb_options all = {.letters = ":h", .table = options, .take = take_option};
+	struct request request = {.interval = -1};
 	struct wanted wanted;
-	int status, json = 0;
+	int status;
 
-	if (!verb_read_options(&verb_show, &verb_options_json, argc, argv, &json, &status))
+	if (!verb_read_options(&verb_show, &all, argc, argv, &request, &status))
 		return status;
 	if (optind + 1 != argc)
 		return say_usage("needs one address, for example posixshm:/frames: nonet show ADDRESS");
 	status = want(argv[optind], &wanted);
 	if (status)
 		return status;
-	status = show_wanted(&wanted, json);
+	status = show_wanted(&wanted, &request);
 	nonet_address_free(wanted.address);
 	return status;
 }

@@ -21,9 +21,9 @@ static const char help[] =
 	"Usage: nonet wait [OPTION]... ADDRESS...\n"
 	"\n"
 	"Wait until something can be received from one of the addresses, or its other side has ended, or the process\n"
-	"of pid:N has; until an event is set, a semaphore has a permit, a mutex, rwlock or file lock is free; and\n"
-	"print that address. Nothing is taken; but a connection, or a FIFO that nobody else reads, is closed again at\n"
-	"the end.\n"
+	"of pid:N has; until a message is published in a channel from now on, an event is set, a semaphore has a\n"
+	"permit, a mutex, rwlock or file lock is free; and print that address. Nothing is taken; but a connection, or\n"
+	"a FIFO that nobody else reads, is closed again at the end.\n"
 	"\n"
 	"      --all            until each of them was ready, and print each when it is\n"
 	"  -t, --timeout TIME   give up after so long: 250ms, 1.5s, 2 (seconds); with it names need not be there "
@@ -172,12 +172,25 @@ static int wait_for_targets(struct waiter *waiter)
 
 static int take_addresses(struct waiter *waiter, char *addresses[])
 {
-	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,      NONET_SCHEME_UNIX,      NONET_SCHEME_PID,
-						  NONET_SCHEME_FD,        NONET_SCHEME_POSIXMQ,   NONET_SCHEME_SYSVMSG,
-						  NONET_SCHEME_TCP,       NONET_SCHEME_UDP,       NONET_SCHEME_POSIXSEM,
-						  NONET_SCHEME_SYSVSEM,   NONET_SCHEME_FLOCK,     NONET_SCHEME_OFDLOCK,
-						  NONET_SCHEME_POSIXLOCK, NONET_SCHEME_SEMAPHORE, NONET_SCHEME_MUTEX,
-						  NONET_SCHEME_RWLOCK,    NONET_SCHEME_EVENT,     0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,
+						  NONET_SCHEME_UNIX,
+						  NONET_SCHEME_PID,
+						  NONET_SCHEME_FD,
+						  NONET_SCHEME_POSIXMQ,
+						  NONET_SCHEME_SYSVMSG,
+						  NONET_SCHEME_TCP,
+						  NONET_SCHEME_UDP,
+						  NONET_SCHEME_POSIXSEM,
+						  NONET_SCHEME_SYSVSEM,
+						  NONET_SCHEME_FLOCK,
+						  NONET_SCHEME_OFDLOCK,
+						  NONET_SCHEME_POSIXLOCK,
+						  NONET_SCHEME_SEMAPHORE,
+						  NONET_SCHEME_MUTEX,
+						  NONET_SCHEME_RWLOCK,
+						  NONET_SCHEME_EVENT,
+						  NONET_SCHEME_CHANNEL,
+						  0};
 	struct nonet_error error;
 	size_t i;
 

@@ -45,7 +45,7 @@ static int put(const char *bytes, size_t size, void *data)
 	return sink->result;
 }
 
-int message_json_write(struct output *output, const char *message, size_t size, const char *label, int64_t value)
+static int write_object(struct output *output, const char *message, size_t size, const char *label, int64_t value)
 {
 	json_t *object = json_object(), *text = json_stringn(message, size);
 	struct sink sink = {.output = output, .result = -ENOMEM};
@@ -64,7 +64,7 @@ int message_json_write(struct output *output, const char *message, size_t size, 
 			goto out;
 	}
 	if (json_dump_callback(object, put, &sink, JSON_COMPACT | JSON_PRESERVE_ORDER) == 0)
-		sink.result = output_write(output, "\n", 1);
+		sink.result = 0;
 	else if (sink.result >= 0)
 		sink.result = -ENOMEM;
 out:
@@ -72,4 +72,16 @@ out:
 	json_decref(text);
 	json_decref(object);
 	return sink.result;
+}
+
+int message_json_write(struct output *output, const char *message, size_t size, const char *label, int64_t value)
+{
+	int r = write_object(output, message, size, label, value);
+
+	return r < 0 ? r : output_write(output, "\n", 1);
+}
+
+int message_json_object(struct output *output, const char *message, size_t size)
+{
+	return write_object(output, message, size, NULL, 0);
 }

@@ -13,4 +13,7 @@
  */
 int message_json_write(struct output *output, const char *message, size_t size, const char *label, int64_t value);
 
+/* The same without a label and the end of the line: part of another object. */
+int message_json_object(struct output *output, const char *message, size_t size);
+
 #endif

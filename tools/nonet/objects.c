@@ -15,7 +15,7 @@
 #define MEMORY     (BIT(POSIXSHM) | BIT(SYSVSHM))
 #define SOCKETS    (BIT(UNIX) | BIT(UNIX_SEQPACKET) | BIT(UNIX_DGRAM))
 #define LOCKS      (BIT(OFDLOCK) | BIT(POSIXLOCK) | BIT(FLOCK))
-#define OWN        (BIT(MUTEX) | BIT(RWLOCK) | BIT(CONDITION) | BIT(EVENT) | BIT(SEMAPHORE))
+#define OWN        (BIT(MUTEX) | BIT(RWLOCK) | BIT(CONDITION) | BIT(EVENT) | BIT(SEMAPHORE) | BIT(CHANNEL))
 #define LISTED     (QUEUES | SEMAPHORES | MEMORY | SOCKETS | LOCKS | OWN | BIT(FIFO))
 
 const char *const object_words[] = {"queues", "semaphores", "memory", "fifos", "sockets", "locks", "domains", NULL};
@@ -170,6 +170,12 @@ static void note_room(const struct nonet_inspect_object *object, char text[OBJEC
 		note(text, "%" PRIu64 " semaphores", object->room);
 }
 
+static void note_channel(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	note(text, "%" PRIu32 " publisher%s", object->publishers, object->publishers == 1 ? "" : "s");
+	note(text, "%" PRIu32 " subscriber%s", object->subscribers, object->subscribers == 1 ? "" : "s");
+}
+
 static void note_event(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
 {
 	note(text, "%s", object->flags & NONET_INSPECT_SET ? "set" : "not set");
@@ -221,6 +227,8 @@ const char *object_notes(const struct nonet_inspect_object *object, char text[OB
 		note(text, "only counts");
 	if (object->scheme == NONET_SCHEME_EVENT && knows(object, NONET_INSPECT_COUNT))
 		note_event(object, text);
+	if (knows(object, NONET_INSPECT_PLACES))
+		note_channel(object, text);
 	if (is(object, OWN) && knows(object, NONET_INSPECT_PID))
 		note(text, "held by %" PRId32, object->pid);
 	if (is(object, LOCKS))
@@ -367,6 +375,8 @@ json_t *object_json(const struct nonet_inspect_object *object)
 	r = r ? r
 	      : add_number(json, object, NONET_INSPECT_PID, is(object, LOCKS | OWN) ? "holder" : "creator",
 			   (uint64_t)object->pid);
+	r = r ? r : add_number(json, object, NONET_INSPECT_PLACES, "publishers", object->publishers);
+	r = r ? r : add_number(json, object, NONET_INSPECT_PLACES, "subscribers", object->subscribers);
 	r = r ? r : add_times(json, object);
 	r = r ? r : add_flags(json, object);
 	if (r == 0)

@@ -15,14 +15,12 @@
 #include "verb.h"
 
 /* A process calls itself what it likes. */
-#define NAME_TEXT sizeof(((struct nonet_inspect_member *)NULL)->name)
-
-static const char *name_text(const struct nonet_inspect_member *member, char text[NAME_TEXT])
+const char *show_name(const char name[SHOW_NAME], char text[SHOW_NAME])
 {
 	size_t i;
 
-	for (i = 0; i + 1 < NAME_TEXT && member->name[i]; i++)
-		text[i] = member->name[i] >= ' ' && member->name[i] <= '~' ? member->name[i] : '?';
+	for (i = 0; i + 1 < SHOW_NAME && name[i]; i++)
+		text[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
 	text[i] = '\0';
 	return text;
 }
@@ -34,7 +32,7 @@ static const char *what(const struct nonet_inspect_member *member)
 
 static void print_member(const struct nonet_inspect_member *member)
 {
-	char name[NAME_TEXT], age[OBJECT_TEXT];
+	char name[SHOW_NAME], age[OBJECT_TEXT];
 
 	printf("%-8s", what(member));
 	if (member->flags & NONET_INSPECT_DEAD && member->permits) {
@@ -52,7 +50,7 @@ static void print_member(const struct nonet_inspect_member *member)
 		printf("process %" PRId32 ", thread %" PRId32, member->pid, member->thread);
 	else
 		printf("process %" PRId32, member->pid);
-	printf(" (%s)", name_text(member, name));
+	printf(" (%s)", show_name(member->name, name));
 	if (member->permits)
 		printf(", %" PRIu32 " permit%s", member->permits, member->permits == 1 ? "" : "s");
 	if (member->since)
@@ -78,14 +76,14 @@ static void print_operation(const struct nonet_inspect_operation *operation)
 
 static json_t *member_json(const struct nonet_inspect_member *member)
 {
-	char name[NAME_TEXT];
+	char name[SHOW_NAME];
 	json_t *json = json_pack("{s:s}", "what", what(member));
 	int r = json ? 0 : -1;
 
 	if (r == 0 && member->flags & NONET_INSPECT_DEAD)
 		r = json_object_set_new(json, "dead", json_true());
 	else if (r == 0)
-		r = json_object_set_new(json, "name", json_string(name_text(member, name))) |
+		r = json_object_set_new(json, "name", json_string(show_name(member->name, name))) |
 		    json_object_set_new(json, "member", json_integer(member->member));
 	if (r == 0 && member->pid)
 		r = json_object_set_new(json, "pid", json_integer(member->pid));
@@ -107,7 +105,7 @@ static json_t *operation_json(const struct nonet_inspect_operation *operation)
 			 (json_int_t)operation->when, "pid", operation->pid, "what", operation->what);
 }
 
-static json_t *state_json(const struct nonet_inspect_state *state)
+json_t *show_state_json(const struct nonet_inspect_state *state)
 {
 	const struct nonet_inspect_member *member;
 	const struct nonet_inspect_operation *operation;
@@ -137,19 +135,26 @@ static int is_held(const struct nonet_inspect_object *object)
 	       (object->scheme == NONET_SCHEME_SEMAPHORE && !(object->flags & NONET_INSPECT_SIGNALS));
 }
 
-static int print_text(const struct nonet_inspect_state *state)
+void show_members(const struct nonet_inspect_state *state)
 {
-	const struct nonet_inspect_member *member;
-	const struct nonet_inspect_operation *operation;
 	const struct nonet_inspect_object *object = nonet_inspect_state_object(state);
+	const struct nonet_inspect_member *member;
 	size_t i;
 
-	print_object(object);
 	for (i = 0; (member = nonet_inspect_state_member(state, i)); i++) {
 		if (i == 0 && is_held(object) && !(member->flags & NONET_INSPECT_HOLDS))
 			printf("%-8snobody\n", "holder");
 		print_member(member);
 	}
+}
+
+static int print_text(const struct nonet_inspect_state *state)
+{
+	const struct nonet_inspect_operation *operation;
+	size_t i;
+
+	print_object(nonet_inspect_state_object(state));
+	show_members(state);
 	for (i = 0; (operation = nonet_inspect_state_operation(state, i)); i++)
 		print_operation(operation);
 	print_coverage(nonet_inspect_state_coverage(state));
@@ -164,7 +169,7 @@ int show_own(const struct nonet_address *address, int json)
 
 	if (nonet_inspect_state(nonet_address_text(address), NULL, nonet_after(OBJECTS_PATIENCE), &state, &error) < 0)
 		return say_error(&error, NULL);
-	status = output_finish_stdio(json ? output_json(state_json(state)) : print_text(state));
+	status = output_finish_stdio(json ? output_json(show_state_json(state)) : print_text(state));
 	nonet_inspect_state_free(state);
 	return status;
 }

@@ -217,6 +217,8 @@ static const struct target_kind *kind_of(enum nonet_scheme scheme)
 		return &target_rwlock;
 	case NONET_SCHEME_EVENT:
 		return &target_event;
+	case NONET_SCHEME_CHANNEL:
+		return &target_channel;
 	case NONET_SCHEME_OFDLOCK:
 	case NONET_SCHEME_POSIXLOCK:
 	case NONET_SCHEME_FLOCK:
@@ -246,7 +248,8 @@ int target_open(struct target *target, struct nonet_error *ret_error)
 		snprintf(ret_error->text, sizeof(ret_error->text),
 			 "nothing of %s: can be waited for; messages of fifo:, fd:, unix:, unix-seqpacket:, "
 			 "unix-dgram:, "
-			 "tcp:, udp:, posixmq: and sysvmsg: can, the end of pid:, permits of posixsem:, sysvsem: and "
+			 "tcp:, udp:, posixmq:, sysvmsg: and channel: can, the end of pid:, permits of posixsem:, "
+			 "sysvsem: and "
 			 "semaphore:, event: to happen, and mutex:, rwlock:, flock:, ofdlock: and posixlock: to be "
 			 "free",
 			 nonet_scheme_name(scheme));

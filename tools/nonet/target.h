@@ -29,7 +29,7 @@ struct target_kind {
 };
 
 /* target_own.c */
-extern const struct target_kind target_mutex, target_rwlock, target_event;
+extern const struct target_kind target_mutex, target_rwlock, target_event, target_channel;
 
 /* Without waiting. Return: 0, or what the object's own call says. */
 int target_open(struct target *target, struct nonet_error *ret_error);

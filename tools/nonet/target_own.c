@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <nonet/channel.h>
 #include <nonet/event.h>
 #include <nonet/mutex.h>
 #include <nonet/rwlock.h>
@@ -209,4 +210,53 @@ const struct target_kind target_event = {
 	.is_ready = event_is_ready,
 	.arm = event_arm,
 	.close = event_close,
+};
+
+/* It only looks on: nobody who publishes waits for it, however long the others are waited for. */
+static int channel_open(struct target *target, struct nonet_error *ret_error)
+{
+	const struct nonet_subscriber_options options = {.size = sizeof(options), .flags = NONET_SUBSCRIBER_TAP};
+	struct nonet_subscriber *subscriber;
+	int r = nonet_subscriber_open(target->given, &options, &subscriber, ret_error);
+
+	if (r == 0)
+		target->object = subscriber;
+	return r;
+}
+
+static struct nonet_waitable *channel_waitable(void *object)
+{
+	return nonet_subscriber_waitable(object);
+}
+
+static int channel_is_ready(void *object, struct nonet_error *ret_error)
+{
+	size_t size;
+	int r = nonet_subscriber_message_size(object, NONET_NOW, &size);
+
+	if (r < 0 && r != -EAGAIN)
+		nonet_subscriber_explain(object, r, ret_error);
+	return r == -EAGAIN ? 0 : r < 0 ? r : 1;
+}
+
+static int channel_arm(void *object, struct nonet_error *ret_error)
+{
+	int r = nonet_subscriber_arm(object);
+
+	if (r < 0)
+		nonet_subscriber_explain(object, r, ret_error);
+	return r;
+}
+
+static void channel_close(void *object)
+{
+	nonet_subscriber_close(object);
+}
+
+const struct target_kind target_channel = {
+	.open = channel_open,
+	.waitable = channel_waitable,
+	.is_ready = channel_is_ready,
+	.arm = channel_arm,
+	.close = channel_close,
 };

@@ -154,8 +154,10 @@ static int check_options(const struct transfer_options *options, enum nonet_sche
 		return say_usage("--priority is for posixmq:, not for %s:", name);
 	if (options->type && scheme != NONET_SCHEME_SYSVMSG)
 		return say_usage("--type is for sysvmsg:, not for %s:", name);
-	if (options->duplex &&
-	    (scheme == NONET_SCHEME_FIFO || scheme == NONET_SCHEME_POSIXMQ || scheme == NONET_SCHEME_SYSVMSG))
+	if ((options->history || options->end) && scheme != NONET_SCHEME_CHANNEL)
+		return say_usage("--history and --end are for channel:, not for %s:", name);
+	if (options->duplex && (scheme == NONET_SCHEME_FIFO || scheme == NONET_SCHEME_POSIXMQ ||
+				scheme == NONET_SCHEME_SYSVMSG || scheme == NONET_SCHEME_CHANNEL))
 		return say_usage("--duplex is for what goes both ways, as unix: and tcp: do, not for %s:", name);
 	return 0;
 }
@@ -168,6 +170,9 @@ static int say_why_not_opened(const struct transfer_options *options, const stru
 	const char *path = nonet_address_name(address, NULL);
 	int64_t id;
 
+	if (scheme == NONET_SCHEME_CHANNEL && error->code == -ENOENT)
+		return say_failure("%s; --listen makes it, and so does \"nonet create %s\"", error->text,
+				   options->address);
 	/* The kernel gives ids, and PATH#PROJ needs its file: --listen makes no queue of those. */
 	if ((scheme == NONET_SCHEME_SYSVMSG && path && access(path, F_OK) < 0) || error->code != -ENOENT ||
 	    (scheme != NONET_SCHEME_POSIXMQ && scheme != NONET_SCHEME_SYSVMSG) ||
@@ -186,9 +191,9 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 		.message_size = options->message_size,
 		.type = options->type,
 	};
-	static const enum nonet_scheme takes[] = {
-		NONET_SCHEME_FIFO,    NONET_SCHEME_UNIX, NONET_SCHEME_FD,  NONET_SCHEME_POSIXMQ,
-		NONET_SCHEME_SYSVMSG, NONET_SCHEME_TCP,  NONET_SCHEME_UDP, 0};
+	static const enum nonet_scheme takes[] = {NONET_SCHEME_FIFO,    NONET_SCHEME_UNIX,    NONET_SCHEME_FD,
+						  NONET_SCHEME_POSIXMQ, NONET_SCHEME_SYSVMSG, NONET_SCHEME_TCP,
+						  NONET_SCHEME_UDP,     NONET_SCHEME_CHANNEL, 0};
 	nonet_time deadline = opening_deadline(options);
 	struct nonet_address *address;
 	enum nonet_scheme scheme;
@@ -202,6 +207,12 @@ int transfer_open(const struct transfer_options *options, uint32_t flags, struct
 		endpoint_options.flags |= NONET_ENDPOINT_LISTEN;
 	else if (options->timeout >= 0)
 		endpoint_options.flags |= NONET_ENDPOINT_WAIT;
+	if (options->listen && options->timeout >= 0 && nonet_address_scheme(address) == NONET_SCHEME_CHANNEL)
+		endpoint_options.flags |= NONET_ENDPOINT_WAIT;
+	if (options->history)
+		endpoint_options.flags |= NONET_ENDPOINT_HISTORY;
+	if (options->end)
+		endpoint_options.flags |= NONET_ENDPOINT_END;
 	scheme = nonet_address_scheme(address);
 	r = check_options(options, scheme);
 	if (r)

@@ -24,6 +24,7 @@ struct transfer_options {
 	int no_half_close; /* with duplex only */
 	int listen;
 	int json;
+	int history, end;      /* recv only */
 	int priority;          /* 0: not given */
 	int type;              /* 0: not given */
 	uint32_t mode;         /* 0: not given */

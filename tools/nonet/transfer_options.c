@@ -23,29 +23,41 @@ enum {
 	OPTION_WHOLE,
 	OPTION_DUPLEX,
 	OPTION_NO_HALF_CLOSE,
+	OPTION_HISTORY,
+	OPTION_END,
 };
 
 /* The highest of a POSIX queue, mq_overview(7). */
 #define PRIORITY_MAX 32767
 
-/* The first are send's alone: recv's table begins after them. */
-#define OPTIONS_OF_SEND 3
+/* What both have, in the middle of each one's table. */
+/* clang-format off */
+#define COMMON_OPTIONS                                    \
+	{"bytes", no_argument, NULL, OPTION_BYTES},       \
+	{"count", required_argument, NULL, OPTION_COUNT}, \
+	{"help", no_argument, NULL, PARSE_HELP},          \
+	{"json", no_argument, NULL, OPTION_JSON},         \
+	{"listen", no_argument, NULL, OPTION_LISTEN},     \
+	{"max-size", required_argument, NULL, OPTION_MAX_SIZE}, \
+	{"mode", required_argument, NULL, OPTION_MODE},   \
+	{"null", no_argument, NULL, OPTION_NULL},         \
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT}, \
+	{"type", required_argument, NULL, OPTION_TYPE},   \
+	{"whole", no_argument, NULL, OPTION_WHOLE}
+/* clang-format on */
 
-static const struct option all_options[] = {
+static const struct option send_options[] = {
 	{"duplex", no_argument, NULL, OPTION_DUPLEX},
 	{"no-half-close", no_argument, NULL, OPTION_NO_HALF_CLOSE},
 	{"priority", required_argument, NULL, OPTION_PRIORITY},
-	{"bytes", no_argument, NULL, OPTION_BYTES},
-	{"count", required_argument, NULL, OPTION_COUNT},
-	{"help", no_argument, NULL, PARSE_HELP},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"listen", no_argument, NULL, OPTION_LISTEN},
-	{"max-size", required_argument, NULL, OPTION_MAX_SIZE},
-	{"mode", required_argument, NULL, OPTION_MODE},
-	{"null", no_argument, NULL, OPTION_NULL},
-	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
-	{"type", required_argument, NULL, OPTION_TYPE},
-	{"whole", no_argument, NULL, OPTION_WHOLE},
+	COMMON_OPTIONS,
+	{NULL, 0, NULL, 0},
+};
+
+static const struct option recv_options[] = {
+	{"end", no_argument, NULL, OPTION_END},
+	{"history", no_argument, NULL, OPTION_HISTORY},
+	COMMON_OPTIONS,
 	{NULL, 0, NULL, 0},
 };
 
@@ -74,6 +86,12 @@ static int take_option(int option, void *argument)
 		return set_format(options, TRANSFER_BYTES);
 	case OPTION_NO_HALF_CLOSE:
 		options->no_half_close = 1;
+		return 0;
+	case OPTION_HISTORY:
+		options->history = 1;
+		return 0;
+	case OPTION_END:
+		options->end = 1;
 		return 0;
 	case OPTION_JSON:
 		options->json = 1;
@@ -121,7 +139,7 @@ int transfer_parse(const struct verb *verb, int argc, char *argv[], struct trans
 {
 	const struct verb_options read = {
 		.letters = ":0hln:t:",
-		.table = verb == &verb_send ? all_options : all_options + OPTIONS_OF_SEND,
+		.table = verb == &verb_send ? send_options : recv_options,
 		.take = take_option,
 	};
 	struct transfer_options options = {.timeout = -1};

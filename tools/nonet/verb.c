@@ -10,9 +10,9 @@
 #include "say.h"
 
 const struct verb *const verbs[] = {
-	&verb_tour,   &verb_send,   &verb_recv,    &verb_call,   &verb_reply,  &verb_wait, &verb_lock,
-	&verb_post,   &verb_signal, &verb_stop,    &verb_create, &verb_remove, &verb_ls,   &verb_show,
-	&verb_doctor, &verb_bench,  &verb_version, &verb_help,   NULL,
+	&verb_tour, &verb_send,   &verb_recv,   &verb_tap,     &verb_call,   &verb_reply,  &verb_wait,
+	&verb_lock, &verb_post,   &verb_signal, &verb_stop,    &verb_create, &verb_remove, &verb_ls,
+	&verb_show, &verb_doctor, &verb_bench,  &verb_version, &verb_help,   NULL,
 };
 
 int verb_sigpipe_was_ignored;

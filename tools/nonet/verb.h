@@ -36,6 +36,7 @@ extern const struct verb verb_send;
 extern const struct verb verb_show;
 extern const struct verb verb_signal;
 extern const struct verb verb_stop;
+extern const struct verb verb_tap;
 extern const struct verb verb_tour;
 extern const struct verb verb_version;
 extern const struct verb verb_wait;
