@@ -343,9 +343,12 @@ DOMAIN_TEST(the_end_of_the_killed_is_told_by_descriptor)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(as_many_as_there_may_be),          test_case(messages_of_nothing_and_of_the_most),
-		test_case(a_lane_without_memory_is_refused), test_case(one_who_is_stopped_is_slow),
-		test_case(one_who_joins_takes_no_room),      test_case(nobody_joins_below_the_floor),
+		test_case(as_many_as_there_may_be),
+		test_case(messages_of_nothing_and_of_the_most),
+		test_case(a_lane_without_memory_is_refused),
+		test_case(one_who_is_stopped_is_slow),
+		test_case(one_who_joins_takes_no_room),
+		test_case(nobody_joins_below_the_floor),
 		test_case(the_end_of_the_killed_is_told_by_descriptor),
 	};
 	return test_main(tests);
