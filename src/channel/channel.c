@@ -96,7 +96,7 @@ void channel_news(const struct channel *channel)
 {
 	_Atomic uint32_t *news = &channel_board(channel)->news;
 
-	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: wait_has_news() */
+	atomic_fetch_add_explicit(news, 1, memory_order_seq_cst); /* [CHANNEL-NEWS] pair: subscriber_has_news() */
 	(void)sys_futex_wake(news, SYS_FUTEX_ALL);
 	/* Those who wait by descriptor aren't asleep on the news, and have armed no lane that they don't know. */
 	doorbell_ring(&channel->object);

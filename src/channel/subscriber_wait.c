@@ -212,7 +212,8 @@ enum wait_end {
 	WAIT_OVER,
 };
 
-static enum wait_end wait_end(const struct nonet_subscriber *subscriber)
+/* @ret_owner: WAIT_ENDING: who was killed */
+static enum wait_end wait_end(const struct nonet_subscriber *subscriber, uint64_t *ret_owner)
 {
 	const struct channel *channel = &subscriber->channel;
 	uint64_t owner;
@@ -224,9 +225,14 @@ static enum wait_end wait_end(const struct nonet_subscriber *subscriber)
 	    atomic_load_explicit(&channel_board(channel)->lives, memory_order_relaxed) == 0 ||
 	    wait_publishers(subscriber, &owner, 1) > 0)
 		return WAIT_ON;
-	for (uint32_t number = 0; number < channel->lanes; number++)
-		if (!channel_is_left(channel, channel_lane(channel, number)))
+	for (uint32_t number = 0; number < channel->lanes; number++) {
+		const struct channel_lane *lane = channel_lane(channel, number);
+
+		if (!channel_is_left(channel, lane)) {
+			*ret_owner = atomic_load_explicit(&lane->claim, memory_order_relaxed) & CLAIM_OWNER;
 			return WAIT_ENDING;
+		}
+	}
 	return WAIT_OVER;
 }
 
@@ -237,6 +243,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	const bool polls = subscriber->flags & NONET_SUBSCRIBER_POLL;
 	const bool sleeps = subscriber->flags & NONET_SUBSCRIBER_SLEEP || !pause_helps();
 	enum wait_end end;
+	uint64_t owner;
 	int result = object_check(&subscriber->channel.object);
 
 	if (result == 0 && subscriber_has_news(subscriber))
@@ -246,7 +253,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	/* Who sleeps is told. */
 	if (subscriber->channel.link && (polls || deadline == NONET_NOW))
 		(void)channel_link_look(subscriber->channel.link);
-	end = wait_end(subscriber);
+	end = wait_end(subscriber, &owner);
 	if (end == WAIT_OVER) {
 		/* What was published before the last one left. */
 		result = subscriber_find(subscriber, ret_found);
@@ -301,14 +308,33 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 	return result;
 }
 
+/* Whether there is something to be told. By any thread. */
+static bool wait_has_word(const struct nonet_subscriber *subscriber)
+{
+	return subscriber_has_record(subscriber) || subscriber_has_news(subscriber) ||
+	       object_check(&subscriber->channel.object) < 0 || object_check_shared(&subscriber->channel.object) < 0;
+}
+
 static int wait_bell_look(void *argument, uint64_t *owners, int room)
 {
 	const struct nonet_subscriber *subscriber = argument;
+	uint64_t owner;
+	int count;
 
-	if (subscriber_has_record(subscriber) || subscriber_has_news(subscriber) ||
-	    object_check(&subscriber->channel.object) < 0 || object_check_shared(&subscriber->channel.object) < 0)
+	if (wait_has_word(subscriber))
 		return DOORBELL_READY;
-	return wait_publishers(subscriber, owners, room);
+	count = wait_publishers(subscriber, owners, room);
+	if (count > 0)
+		return count;
+	/* Who was killed doesn't ring. */
+	switch (wait_end(subscriber, &owner)) {
+	case WAIT_OVER:
+		return DOORBELL_READY;
+	case WAIT_ENDING:
+		return DOORBELL_SOON;
+	default:
+		return 0;
+	}
 }
 
 const struct doorbell_job subscriber_bell = {.look = wait_bell_look};
@@ -323,7 +349,8 @@ int subscriber_arm(struct nonet_waitable *waitable)
 	doorbell_arm(&subscriber->bell);
 	(void)wait_arm(subscriber, NULL);
 	(void)wait_publishers(subscriber, &owner, 1);
-	if (wait_bell_look(subscriber, &owner, 0) == DOORBELL_READY || wait_end(subscriber) == WAIT_OVER) {
+	/* Where one is ending, the helper is told of him as if he weren't dead, and looks. */
+	if (wait_has_word(subscriber) || wait_end(subscriber, &owner) == WAIT_OVER) {
 		doorbell_disarm(&subscriber->bell);
 		return 1;
 	}

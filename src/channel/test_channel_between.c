@@ -289,6 +289,65 @@ DOMAIN_TEST(deadlines_hold_whatever_is_in_the_ring)
 	return 0;
 }
 
+/* One thread of a killed publisher may still write, here one of ours: his lane is nobody's before that is gone. */
+DOMAIN_TEST(the_lane_of_one_who_may_still_write_isnt_taken)
+{
+	struct nonet_publisher *publisher;
+	struct nonet_publisher *other = NULL;
+	struct test_child *child;
+	struct words words;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 2);
+	words = words_map();
+	publisher = words_publish();
+	child = test_child_until(publish_until_killed, NULL);
+	atomic_store(&words.lane[1].member, atomic_load(&words.lane[0].member));
+	test_kill(child);
+	test_check_equal(nonet_publisher_open(WORDS_CHANNEL, &other, NULL), -EUSERS);
+	atomic_store(&words.lane[1].member, CHANNEL_NOBODY);
+	nonet_publisher_close(words_publish());
+	nonet_publisher_close(publisher);
+	words_unmap(&words);
+	return 0;
+}
+
+/* A length that no message can have, a number that isn't the next one's: it is told, whoever reads or publishes. */
+DOMAIN_TEST(what_a_header_says_is_no_bound)
+{
+	static const uint64_t headers[] = {
+		(WORDS_LANE / 2 + 8) | CHANNEL_VALID,
+		CHANNEL_LENGTH | CHANNEL_VALID,
+		8 | CHANNEL_VALID | UINT64_C(1) << CHANNEL_SEQUENCE_SHIFT,
+		8,
+	};
+
+	(void)side;
+	(void)argument;
+	for (size_t i = 0; i < 2 * sizeof(headers) / sizeof(headers[0]); i++) {
+		struct nonet_subscriber *subscriber = NULL;
+		struct nonet_publisher *publisher = NULL;
+		struct nonet_message message;
+		struct words words;
+
+		words_make(NONET_CHANNEL_BLOCK, 1);
+		nonet_publisher_close(words_publish());
+		words = words_map();
+		memcpy(words.ring, &headers[i / 2], sizeof(headers[0]));
+		/* Each for himself: once it is found, all others are told. */
+		if (i % 2) {
+			subscriber = words_subscribe(NONET_SUBSCRIBER_HISTORY);
+			test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EBADMSG);
+		}
+		test_check_equal(nonet_publisher_open(WORDS_CHANNEL, &publisher, NULL), -EBADMSG);
+		nonet_subscriber_close(subscriber);
+		words_unmap(&words);
+		test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+	}
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +358,8 @@ int main(void)
 		test_case(the_last_release_makes_all_room),
 		test_case(a_batch_that_is_too_large_ends),
 		test_case(deadlines_hold_whatever_is_in_the_ring),
+		test_case(the_lane_of_one_who_may_still_write_isnt_taken),
+		test_case(what_a_header_says_is_no_bound),
 	};
 	return test_main(tests);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
 #include <nonet/channel.h>
 
 #include "channel/test_channel_words.h"
+#include "harness/deadline.h"
 #include "harness/domain.h"
+#include "harness/process.h"
 #include "harness/test.h"
 
 /* Channels at their limits: the most and the least of everything, no memory, and one who is stopped. */
@@ -258,12 +261,95 @@ DOMAIN_TEST(nobody_joins_below_the_floor)
 	return 0;
 }
 
+static int publish_and_hang(struct test_child_side *side, void *argument)
+{
+	(void)argument;
+	(void)words_publish();
+	test_report(side, "ready");
+	test_await(side, "never");
+	return 0;
+}
+
+/* How long after @begin the descriptor told of it, that is of the end. */
+static nonet_time await_the_end(struct nonet_subscriber *subscriber, nonet_time begin)
+{
+	struct pollfd poll_fd = {nonet_subscriber_fd(subscriber), POLLIN, 0};
+	struct nonet_message message;
+	int result;
+
+	test_check_equal(test_poll(&poll_fd, 1, test_deadline()), 1);
+	begin = test_clock() - begin;
+	while ((result = nonet_subscriber_take(subscriber, NONET_NOW, &message)) == -EAGAIN)
+		if (nonet_subscriber_arm(subscriber) == 0)
+			test_check_equal(test_poll(&poll_fd, 1, test_deadline()), 1);
+	test_check_equal(result, -EPIPE);
+	return begin;
+}
+
+/* From a publisher's death to when its subscriber's descriptor tells. */
+static nonet_time be_told(struct nonet_subscriber *subscriber, struct words *words, bool last_thread)
+{
+	struct nonet_publisher *publisher = words_publish();
+	struct test_child *child = test_child_until(publish_and_hang, NULL);
+	struct nonet_message message;
+	nonet_time begin;
+
+	if (last_thread) {
+		/* As if he were one of ours, who live. */
+		atomic_store(&words->lane[1].member, atomic_load(&words->lane[0].member));
+		test_kill(child);
+	}
+	nonet_publisher_close(publisher);
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
+	test_check_equal(nonet_subscriber_arm(subscriber), 0);
+	test_threads_settle(); /* the helper has looked */
+	begin = test_clock();
+	if (last_thread)
+		atomic_store(&words->lane[1].member, CHANNEL_NOBODY);
+	else
+		test_kill(child);
+	return await_the_end(subscriber, begin);
+}
+
+/* Who is killed rings nobody, and raises no news; nor does his last thread, which may go some time after the first. */
+DOMAIN_TEST(the_end_of_the_killed_is_told_by_descriptor)
+{
+	struct nonet_subscriber *subscriber;
+	struct words words;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 2);
+	words = words_map();
+	subscriber = words_subscribe(NONET_SUBSCRIBER_END);
+	for (int last_thread = 0; last_thread < 2; last_thread++) {
+		nonet_time least = NONET_FOREVER;
+
+		/* Not by the look that comes every 100 ms: a busy machine is late once. */
+		for (int round = 0; round < 8 && least > NONET_MS(20); round++) {
+			const nonet_time took = be_told(subscriber, &words, last_thread);
+
+			least = took < least ? took : least;
+		}
+		test_note("%s: told by descriptor after %lld us", last_thread ? "its last thread gone" : "killed",
+			  (long long)(least / 1000));
+		test_check(least < NONET_MS(20) * (nonet_time)test_slowness());
+	}
+	words_unmap(&words);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test_case(as_many_as_there_may_be),          test_case(messages_of_nothing_and_of_the_most),
-		test_case(a_lane_without_memory_is_refused), test_case(one_who_is_stopped_is_slow),
-		test_case(one_who_joins_takes_no_room),      test_case(nobody_joins_below_the_floor),
+		test_case(as_many_as_there_may_be),
+		test_case(messages_of_nothing_and_of_the_most),
+		test_case(a_lane_without_memory_is_refused),
+		test_case(one_who_is_stopped_is_slow),
+		test_case(one_who_joins_takes_no_room),
+		test_case(nobody_joins_below_the_floor),
+		test_case(the_end_of_the_killed_is_told_by_descriptor),
 	};
 	return test_main(tests);
 }

@@ -110,7 +110,7 @@ static int walk_past(struct walk *walk, uint64_t header)
 /* Something is wrong with the record here: is it that, or was it overwritten? */
 static int walk_doubt(struct walk *walk, uint64_t *ret_header)
 {
-	uint64_t floor;
+	uint64_t floor = 0;
 	/* Part of a larger read it may be older than what was read before it. */
 	int error = walk_word(walk, true, ret_header);
 

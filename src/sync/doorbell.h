@@ -33,11 +33,12 @@ struct doorbell_job {
 	/*
 	 * By the helper, which may not wait: whether the object may be ready; else whose deaths would make it so.
 	 *
-	 * Return: DOORBELL_READY, or how many @owners were filled in.
+	 * Return: DOORBELL_READY; DOORBELL_SOON: not yet, and nobody will ring; or how many @owners were filled in.
 	 */
 	int (*look)(void *argument, uint64_t *owners, int room);
 };
 #define DOORBELL_READY (-1)
+#define DOORBELL_SOON  (-2)
 
 /* One of a handle: zeroed memory with the lock initialised is one that wasn't made yet. */
 struct doorbell {

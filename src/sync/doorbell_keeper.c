@@ -19,11 +19,15 @@
  *   - In a domain that was removed nobody may be left who rings: all bells there are rung, and who calls then is told
  *     -ESTALE.
  *
- * It sleeps for good while none is armed. Looking takes no system call; a whole interval without a wake asks about the
- * owners by their life locks too, and every KEEPER_ASKS the domains are looked for.
+ * It sleeps for good while none is armed, and KEEPER_SOON while a job says so. Looking takes no system call, but where
+ * who was killed isn't gone yet; a whole interval without a wake asks about the owners by their life locks too, and
+ * every KEEPER_ASKS the domains are looked for.
  */
 
 #define KEEPER_ASKS NONET_S(1)
+
+/* Where what is waited for wakes nobody: how long not to look. */
+#define KEEPER_SOON NONET_MS(1)
 
 /* What a look finds: whose life is slept on. The first word of the sleep is the helper's own. */
 #define KEEPER_OWNERS (SYS_FUTEX_MANY - 1)
@@ -110,12 +114,12 @@ static void keeper_ask_domains(void)
 	}
 }
 
-/* Under the lock. Return: how many @owners have what is waited for; *@ret_armed: how many bells are. */
-static int keeper_look(struct keeper_owner *owners, unsigned *ret_armed)
+/* Under the lock. Return: how many @owners have what is waited for; *@ret_interval: when to look again. */
+static int keeper_look(struct keeper_owner *owners, nonet_time *ret_interval)
 {
 	uint64_t found[KEEPER_OWNERS];
+	nonet_time interval = NONET_FOREVER;
 	struct list *node;
-	unsigned armed = 0;
 	int count = 0;
 
 	for (node = keeper_bells.next; node != &keeper_bells; node = node->next) {
@@ -131,12 +135,13 @@ static int keeper_look(struct keeper_owner *owners, unsigned *ret_armed)
 			keeper_ring(bell);
 			continue;
 		}
-		armed++;
+		if (interval == NONET_FOREVER || result == DOORBELL_SOON)
+			interval = result == DOORBELL_SOON ? KEEPER_SOON : DOMAIN_INTERVAL;
 		bell->watched = result > 0 ? found[0] : 0;
 		for (int i = 0; i < result; i++)
 			owners[count++] = (struct keeper_owner){bell->object->domain, found[i]};
 	}
-	*ret_armed = armed;
+	*ret_interval = interval;
 	return count;
 }
 
@@ -156,11 +161,11 @@ static void keeper_pass_on(const struct keeper_owner *owners, int count)
 }
 
 /* Under the lock, which is let go meanwhile. */
-static void keeper_sleep(const struct keeper_owner *owners, int count, bool armed)
+static void keeper_sleep(const struct keeper_owner *owners, int count, nonet_time interval)
 {
 	struct sys_futex_word words[SYS_FUTEX_MANY] = {
 		{&keeper_word, atomic_load_explicit(&keeper_word, memory_order_relaxed)}};
-	const nonet_time until = armed ? nonet_after(DOMAIN_INTERVAL) : NONET_FOREVER;
+	const nonet_time until = nonet_after(interval);
 	int result;
 
 	keeper_add_words(owners, count, words + 1);
@@ -168,13 +173,13 @@ static void keeper_sleep(const struct keeper_owner *owners, int count, bool arme
 	for (int i = 0; i < count; i++)
 		if (life_has_ended(owners[i].domain, owners[i].owner))
 			return;
-	keeper_rests = !armed;
+	keeper_rests = interval == NONET_FOREVER;
 	pthread_mutex_unlock(&keeper_lock);
 	result = sys_futex_wait_many(words, count + 1, until);
 	/* Filtered (seccomp(2)), or no memory: without the lives. */
 	if (result < 0 && result != -ETIMEDOUT)
 		result = sys_futex_wait(words[0].word, words[0].value, until);
-	if (result == -ETIMEDOUT)
+	if (result == -ETIMEDOUT && interval == DOMAIN_INTERVAL)
 		keeper_ask(owners, count);
 	keeper_pass_on(owners, count);
 	pthread_mutex_lock(&keeper_lock);
@@ -184,7 +189,7 @@ static void keeper_sleep(const struct keeper_owner *owners, int count, bool arme
 static void *keeper_run(void *argument)
 {
 	struct keeper_owner owners[KEEPER_OWNERS];
-	unsigned armed;
+	nonet_time interval;
 	int count;
 
 	(void)argument;
@@ -192,8 +197,8 @@ static void *keeper_run(void *argument)
 	pthread_mutex_lock(&keeper_lock);
 	for (;;) {
 		keeper_ask_domains();
-		count = keeper_look(owners, &armed);
-		keeper_sleep(owners, count, armed > 0);
+		count = keeper_look(owners, &interval);
+		keeper_sleep(owners, count, interval);
 	}
 	return NULL;
 }

@@ -42,10 +42,9 @@ const char *sys_program_name(void)
 
 int sys_processors(void)
 {
-	cpu_set_t set;
+	const long number = sysconf(_SC_NPROCESSORS_ONLN);
 
-	/* EINVAL: there are more CPUs than the set has bits. */
-	return sched_getaffinity(0, sizeof(set), &set) < 0 ? CPU_SETSIZE : CPU_COUNT(&set);
+	return number > 0 ? (int)number : 1;
 }
 
 uid_t sys_effective_user(void)

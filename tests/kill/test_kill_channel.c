@@ -15,6 +15,7 @@
 
 #include "harness/domain.h"
 #include "harness/kill.h"
+#include "harness/prove.h"
 #include "harness/random.h"
 #include "harness/test.h"
 
@@ -259,6 +260,7 @@ static void run(uint32_t policy)
 		  policy == NONET_CHANNEL_DROP ? "drop" : "block", (unsigned long long)kills,
 		  (unsigned long long)atomic_load(&board->streams), (unsigned long long)count_sent(board),
 		  (unsigned long long)atomic_load(&board->read), (unsigned long long)atomic_load(&board->lost));
+	test_prove("channel-send", 5, kills, 0);
 	test_must(munmap(board, sizeof(*board)));
 }
 

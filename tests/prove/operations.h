@@ -6,6 +6,24 @@
 
 /* The library's operations that change what processes share: object_operations.c each. */
 
+extern const struct prove_operation prove_channel_send;
+extern const struct prove_operation prove_channel_loan;
+extern const struct prove_operation prove_channel_publish;
+extern const struct prove_operation prove_channel_abort;
+extern const struct prove_operation prove_channel_send_wait;
+extern const struct prove_operation prove_channel_send_crowd;
+extern const struct prove_operation prove_publisher_open;
+extern const struct prove_operation prove_publisher_close;
+extern const struct prove_operation prove_channel_create;
+extern const struct prove_operation prove_channel_unlink;
+extern const struct prove_operation prove_channel_meet;
+extern const struct prove_operation prove_channel_meet_receive;
+extern const struct prove_operation prove_channel_meet_release;
+extern const struct prove_operation prove_channel_meet_close;
+extern const struct prove_operation prove_channel_meet_open;
+extern const struct prove_operation prove_channel_meet_send;
+extern const struct prove_operation prove_channel_take_wait;
+extern const struct prove_operation prove_channel_arm;
 extern const struct prove_operation prove_mapfile_create;
 extern const struct prove_operation prove_mutex_lock;
 extern const struct prove_operation prove_mutex_try;

@@ -238,7 +238,8 @@ bool prove_is_news(const struct prove_sweep *sweep, size_t index)
 	if (sweep->options->sample == 0 || step->distinct)
 		return true;
 	/* Where each point is stepped to, or waits for who looks after an interval, these would take minutes. */
-	return !operation->threads && operation->bound < PROVE_BOUND_WATCHER && step->occurrence <= ROUNDS;
+	return !operation->threads && !operation->distinct_only && operation->bound < PROVE_BOUND_WATCHER &&
+	       step->occurrence <= ROUNDS;
 }
 
 void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor)
