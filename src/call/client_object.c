@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "call/client.h"
+#include "sys/membarrier.h"
 #include "sys/memory.h"
 
 /* Becoming a client, waiting by descriptor, and saying what went wrong. */
@@ -57,6 +58,8 @@ int nonet_client_open(const char *address, const struct nonet_call_options *opti
 
 	if (!client)
 		return error_set(reterr, -ENOMEM, "no memory for a client's handle");
+	/* Before the domain's helper thread is there, which makes it slow. */
+	(void)sys_membarrier_register();
 	error = call_open(address, options, flags, &client->flags, &channel, reterr);
 	if (error < 0) {
 		sys_free(client);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -104,6 +105,17 @@ static_assert(offsetof(struct channel_board, clients) == 20, "layout");
 static_assert(offsetof(struct channel_board, lives) == 64, "layout");
 static_assert(offsetof(struct channel_board, news) == 128, "layout");
 static_assert(sizeof(struct channel_board) == 192, "layout");
+
+/* Whether it has as many places as it may; one for calls has what its clients need. */
+static inline bool channel_has_places(const struct channel_board *board)
+{
+	if (board->clients)
+		return board->clients <= CHANNEL_CLIENTS && board->policy == CHANNEL_BLOCK &&
+		       board->lanes == CHANNEL_CALL_LANES(board->clients) &&
+		       board->seats == CHANNEL_CALL_SEATS(board->clients);
+	return board->lanes >= 1 && board->lanes <= CHANNEL_PUBLISHERS && board->seats >= 1 &&
+	       board->seats <= CHANNEL_SUBSCRIBERS;
+}
 
 /*
  * A place in a lane where a record begins.

@@ -129,16 +129,6 @@ int nonet_channel_unlink(const char *address, struct nonet_error *reterr)
 	return object_unlink(address, &channel_kind, reterr);
 }
 
-static bool channel_has_places(const struct channel_board *board)
-{
-	if (board->clients)
-		return board->clients <= CHANNEL_CLIENTS && board->policy == CHANNEL_BLOCK &&
-		       board->lanes == CHANNEL_CALL_LANES(board->clients) &&
-		       board->seats == CHANNEL_CALL_SEATS(board->clients);
-	return board->lanes >= 1 && board->lanes <= CHANNEL_PUBLISHERS && board->seats >= 1 &&
-	       board->seats <= CHANNEL_SUBSCRIBERS;
-}
-
 /* Copied once, and checked: from here on nothing that a peer writes is a bound. */
 static bool channel_know(struct channel *channel)
 {

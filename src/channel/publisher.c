@@ -360,7 +360,6 @@ int publisher_new(struct channel *channel, struct nonet_publisher **ret_publishe
 
 	if (!publisher)
 		return -ENOMEM;
-	/* Before the domain's helper thread is there, which makes it slow. */
 	publisher->can_unfence = sys_membarrier_register() == 0;
 	publisher->channel = *channel;
 	doorbell_ring_prepare();
@@ -379,8 +378,11 @@ int publisher_new(struct channel *channel, struct nonet_publisher **ret_publishe
 int nonet_publisher_open(const char *address, struct nonet_publisher **ret_publisher, struct nonet_error *reterr)
 {
 	struct channel channel;
-	int error = channel_open(address, &channel, reterr);
+	int error;
 
+	/* Before the domain's helper thread is there, which makes it slow; publisher_new() asks whether it could be. */
+	(void)sys_membarrier_register();
+	error = channel_open(address, &channel, reterr);
 	if (error < 0)
 		return error;
 	error = channel_check_use(&channel, false, reterr);

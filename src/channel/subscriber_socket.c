@@ -136,6 +136,11 @@ int nonet_subscriber_take_socket(struct nonet_unix **socket, const struct nonet_
 	error = subscriber_check_options(options, reterr);
 	if (error < 0)
 		return error;
+	if (options->flags & NONET_SUBSCRIBER_TAP)
+		return error_set(
+			reterr, -EINVAL,
+			"over a socket there is one subscriber, and nothing to look on; tap a channel that has "
+			"a name");
 	subscriber = sys_allocate(sizeof(*subscriber));
 	if (!subscriber)
 		return error_set(reterr, -ENOMEM, "no memory for a subscriber's handle");

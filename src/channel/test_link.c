@@ -361,7 +361,10 @@ static void an_option_that_makes_no_sense_is_refused(void **state)
 		{.size = sizeof(bad[0]), .policy = 3},
 		{.size = sizeof(bad[0]), .reserved = {1}},
 	};
-	const struct nonet_subscriber_options worse = {.size = sizeof(worse), .flags = 1u << 20};
+	const struct nonet_subscriber_options worse[] = {
+		{.size = sizeof(worse[0]), .flags = 1u << 20},
+		{.size = sizeof(worse[0]), .flags = NONET_SUBSCRIBER_TAP},
+	};
 	const struct nonet_channel_options named = {.size = sizeof(named), .flags = NONET_CHANNEL_HUGE};
 	struct nonet_publisher *publisher = NULL;
 	struct nonet_subscriber *subscriber = NULL;
@@ -376,7 +379,8 @@ static void an_option_that_makes_no_sense_is_refused(void **state)
 		test_check_equal(nonet_publisher_take_socket(&a, &bad[i], NONET_NOW, &publisher, &error), -EINVAL);
 		test_check(error.text[0] != '\0' && a != NULL && publisher == NULL);
 	}
-	test_check_equal(nonet_subscriber_take_socket(&b, &worse, NONET_NOW, &subscriber, NULL), -EINVAL);
+	for (size_t i = 0; i < 2; i++)
+		test_check_equal(nonet_subscriber_take_socket(&b, &worse[i], NONET_NOW, &subscriber, NULL), -EINVAL);
 	nonet_unix_close(a);
 	nonet_unix_close(b);
 	link_pair(NONET_UNIX_DATAGRAM, &a, &b);

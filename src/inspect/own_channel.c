@@ -27,8 +27,7 @@ static bool channel_is_good(const struct own_look *look)
 	const struct channel_board *board = look->payload;
 	uint64_t end;
 
-	if (board->lanes < 1 || board->lanes > CHANNEL_PUBLISHERS || board->seats < 1 ||
-	    board->seats > CHANNEL_SUBSCRIBERS || !channel_is_power(board->ring) || board->ring < CHANNEL_LANE_LEAST ||
+	if (!channel_has_places(board) || !channel_is_power(board->ring) || board->ring < CHANNEL_LANE_LEAST ||
 	    board->ring > CHANNEL_LANE_MOST || board->policy > CHANNEL_DROP || look->size != channel_size(board))
 		return false;
 	end = OBJECT_PAYLOAD + channel_size(board);

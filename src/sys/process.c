@@ -43,11 +43,9 @@ const char *sys_program_name(void)
 int sys_processors(void)
 {
 	cpu_set_t set;
-	/* EINVAL: there are more CPUs than the set has bits. */
-	const int ours = sched_getaffinity(0, sizeof(set), &set) < 0 ? CPU_SETSIZE : CPU_COUNT(&set);
 
-	/* It reads a file, which a filter may forbid: only for who is bound to one. */
-	return ours > 1 ? ours : (int)sysconf(_SC_NPROCESSORS_ONLN);
+	/* EINVAL: there are more CPUs than the set has bits. */
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? CPU_SETSIZE : CPU_COUNT(&set);
 }
 
 uid_t sys_effective_user(void)

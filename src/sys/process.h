@@ -25,7 +25,7 @@ uint64_t sys_pid_namespace(void);
 /* What the program is called: the last part of argv[0]. */
 const char *sys_program_name(void);
 
-/* How many CPUs the calling thread may run on; if that is one, how many there are, on which its partners may. */
+/* How many CPUs the calling thread may run on. */
 int sys_processors(void);
 
 /* As the kernel counts permissions. */

@@ -44,6 +44,14 @@ class Call(cli.Case):
         self.assertEqual(json.loads(done.stdout), {"size": 4, "text": "JSON", "code": 0})
         self.assertEqual(self.finish(server), (0, b"", b""))
 
+    def test_its_channel_is_shown_and_listed(self):
+        self.reply("cat", options=("--clients", "40"))
+        shown = self.nonet("show", "--json", self.channel)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertEqual(len(json.loads(shown.stdout)["lanes"]), 81)
+        listed = self.nonet("ls", "channel", environment={"NONET_DOMAIN": self.domain})
+        self.assertIn(b"channel:", listed.stdout)
+
     def test_what_goes_wrong_is_told(self):
         self.reply("sh", "-c", "read word; echo $word; exit $word")
         self.failed(3, b"3\n", "3\n")

@@ -18,6 +18,11 @@ def status_field(pid, key):
         return re.search(rf"^{key}:\s*(\S+)", file.read(), re.MULTILINE)[1]
 
 
+def has_arguments(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read() != b""
+
+
 class Processes(cli.Case):
     def setUp(self):
         super().setUp()
@@ -28,6 +33,8 @@ class Processes(cli.Case):
         process = subprocess.Popen([name or self.name, *(arguments or ("100",))], executable=program,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         self.addCleanup(self.end, process)
+        # What starts it goes on while the kernel is still about to give it its arguments.
+        self.until(lambda: process.poll() is not None or has_arguments(process.pid), "it has a name")
         return process
 
     def shell(self, script):
