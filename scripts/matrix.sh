@@ -35,8 +35,8 @@ variant() {
 }
 
 variant gcc gcc --
-variant clang clang -- --suite unit --suite conform
-variant sanitize clang -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all -- \
+variant clang clang -Dbench=false -- --suite unit --suite conform
+variant sanitize clang -Dbench=false -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all -- \
 	--no-suite lint --no-suite model --no-suite rows --timeout-multiplier 3
 
 python3 scripts/summary.py "${logs[@]}"

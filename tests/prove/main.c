@@ -35,7 +35,7 @@ static size_t task_count;
 static size_t operation_count;
 static struct board *board;
 static struct prove_options options = {
-	.failures_max = 3, .sample = 200, .until = NONET_FOREVER, .patience = NONET_S(3)};
+	.failures_max = 3, .sample = 200, .singles = 1, .until = NONET_FOREVER, .patience = NONET_S(3)};
 
 static const char usage[] =
 	"usage: prove [OPTION...] [OPERATION...]\n"
@@ -47,6 +47,7 @@ static const char usage[] =
 	"  --with O[,O...]   only these as the second of a pair\n"
 	"  --full            every pair, not a sample\n"
 	"  --sample N        about so many doubles and pairs per operation, state and partner (200)\n"
+	"  --singles N       rows 1 and 12: of the steps that aren't distinct each N-th (1)\n"
 	"  --seconds N       how long row 5 kills at random, in all (100 times NONET_SCALE)\n"
 	"  --time SECONDS    begin no run after that; status 3 if some were left\n"
 	"  --failures N      give up an operation's row after so many failures (3)\n"
@@ -60,15 +61,25 @@ static const char usage[] =
 	"Status: 0 no failure, 1 failures, 2 wrong usage, 3 the machine itself can't run here.\n";
 
 static const struct option long_options[] = {
-	{"list", no_argument, NULL, 'l'},           {"row", required_argument, NULL, 'r'},
-	{"full", no_argument, NULL, 'F'},           {"time", required_argument, NULL, 'T'},
-	{"state", required_argument, NULL, 'a'},    {"with", required_argument, NULL, 'i'},
-	{"sample", required_argument, NULL, 'n'},   {"seconds", required_argument, NULL, 't'},
-	{"failures", required_argument, NULL, 'f'}, {"patience", required_argument, NULL, 'p'},
-	{"seed", required_argument, NULL, 's'},     {"point", required_argument, NULL, 'o'},
-	{"workers", required_argument, NULL, 'w'},  {"library", required_argument, NULL, 'L'},
-	{"json", required_argument, NULL, 'j'},     {"show", required_argument, NULL, 'S'},
-	{"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+	{"list", no_argument, NULL, 'l'},
+	{"row", required_argument, NULL, 'r'},
+	{"full", no_argument, NULL, 'F'},
+	{"time", required_argument, NULL, 'T'},
+	{"state", required_argument, NULL, 'a'},
+	{"with", required_argument, NULL, 'i'},
+	{"sample", required_argument, NULL, 'n'},
+	{"singles", required_argument, NULL, 'g'},
+	{"seconds", required_argument, NULL, 't'},
+	{"failures", required_argument, NULL, 'f'},
+	{"patience", required_argument, NULL, 'p'},
+	{"seed", required_argument, NULL, 's'},
+	{"point", required_argument, NULL, 'o'},
+	{"workers", required_argument, NULL, 'w'},
+	{"library", required_argument, NULL, 'L'},
+	{"json", required_argument, NULL, 'j'},
+	{"show", required_argument, NULL, 'S'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static _Noreturn void wrong(const char *why, const char *what)
@@ -301,6 +312,11 @@ static void take(int option, struct command *command)
 		break;
 	case 'n':
 		options.sample = number(optarg);
+		break;
+	case 'g':
+		options.singles = number(optarg);
+		if (options.singles == 0)
+			wrong("--singles has to be 1 or more", "");
 		break;
 	case 't':
 		options.random = seconds(optarg);

@@ -58,6 +58,7 @@ class Prove:
         command += ["--full"] if self.args.full else []
         command += ["--row", self.args.row] if self.args.row else []
         command += ["--time", str(self.args.time)] if self.args.time else []
+        command += ["--singles", str(self.args.singles)] if self.args.singles else []
         status = subprocess.run(command, cwd=ROOT, stdout=None, check=False).returncode
         # 3 with a table: the time was up before all was played.
         cut = self.args.time and status == 3 and made.exists()
@@ -226,6 +227,7 @@ def main():
     parser.add_argument("--markdown", action="store_true", help="do nothing, print the table of what was done last")
     parser.add_argument("--row")
     parser.add_argument("--time", type=int, help="begin no run of the sweeps after so many seconds")
+    parser.add_argument("--singles", type=int, help="rows 1 and 12: of steps that aren't distinct each so-many-th")
     parser.add_argument("--no-mutants", action="store_true")
     parser.add_argument("--no-others", action="store_true", help="only what this sweeps itself")
     parser.add_argument("--rows", default=str(HERE / "rows.toml"))

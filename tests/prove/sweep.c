@@ -237,6 +237,9 @@ bool prove_is_news(const struct prove_sweep *sweep, size_t index)
 
 	if (sweep->options->sample == 0 || step->distinct)
 		return true;
+	/* Beginning anywhere. One point alone is asked for by its name. */
+	if (!sweep->options->only && (index + sweep->options->seed) % sweep->options->singles != 0)
+		return false;
 	/* Where each point is stepped to, or waits for who looks after an interval, these would take minutes. */
 	return !operation->threads && !operation->distinct_only && operation->bound < PROVE_BOUND_WATCHER &&
 	       step->occurrence <= ROUNDS;

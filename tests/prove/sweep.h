@@ -11,6 +11,7 @@ struct prove_options {
 	uint64_t seed;
 	const char *only;      /* one point, as a failure names it; NULL: all */
 	uint64_t sample;       /* doubles and pairs per operation, state and partner; 0: all */
+	uint64_t singles;      /* rows 1 and 12: of steps that aren't distinct each so-many-th */
 	uint64_t failures_max; /* after so many an operation's row is given up */
 	nonet_time patience;   /* how long a process may take before it hangs */
 	nonet_time until;      /* no point is begun after that */
@@ -71,7 +72,10 @@ bool prove_enough(const struct prove_sweep *sweep);
 /* The way of the first, alone, into .path. False: it failed, and that has been told. */
 bool prove_sweep_record(struct prove_sweep *sweep);
 
-/* Rows 1 and 12: not the fifth round of a loop in which nothing shared changes; all of them where all is played. */
+/*
+ * Rows 1 and 12: not the fifth round of a loop in which nothing shared changes, and of the others that aren't distinct
+ * those of the sample; all of them where all is played.
+ */
 bool prove_is_news(const struct prove_sweep *sweep, size_t index);
 /*
  * Rows 2 and 3, of the first's distinct step @first: whether it is in the sample. Each costs a recording of the
