@@ -208,7 +208,7 @@ inline publish()
 	rings = 0;
 }
 
-/* publisher_news() */
+/* channel_news() */
 inline tell_news()
 {
 #ifdef NO_NEWS

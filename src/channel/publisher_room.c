@@ -12,8 +12,9 @@
  *
  * [CHANNEL-FLOOR]  We store the floor, then look at positions once more; who joins stores his position, the floor or
  *                  above, then looks at the floor. A full fence between the two on both sides: so we see him there,
- *                  and wait for him, or he sees that the floor was raised above him, and begins anew. With CHANNEL_DROP
- * a reader who has seen a byte that we overwrote sees the floor that we had stored before.
+ *                  and wait for him, or he sees that the floor was raised above him, and begins anew.
+ *                  With CHANNEL_DROP a reader who has seen a byte that we overwrote sees the floor that we had
+ *                  stored before.
  *
  * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
  * it is at, or a later one, and goes on from there.
@@ -227,7 +228,6 @@ int publisher_room(struct nonet_publisher *publisher, uint64_t bytes, nonet_time
 
 	if (channel->link && channel_link_look(channel->link))
 		return -EPIPE;
-
 	if (publisher->tail - publisher_last_mark(publisher)->position >= publisher->channel.ring / CHANNEL_STEPS)
 		publisher_add_mark(publisher);
 	error = publisher_wait(publisher, all, deadline);

@@ -147,7 +147,7 @@ static int subscriber_attach(struct nonet_subscriber *subscriber, struct subscri
 int subscriber_map(struct nonet_subscriber *subscriber)
 {
 	const struct channel *channel = &subscriber->channel;
-	/* [CHANNEL-NEWS] pair: publisher_news() */
+	/* [CHANNEL-NEWS] pair: channel_news() */
 	const uint32_t news = atomic_load_explicit(&channel_board(channel)->news, memory_order_acquire);
 	int error = 0;
 

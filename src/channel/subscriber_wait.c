@@ -55,7 +55,7 @@ void subscriber_tell(const struct nonet_subscriber *subscriber, struct channel_l
 
 bool subscriber_has_news(const struct nonet_subscriber *subscriber)
 {
-	/* [CHANNEL-NEWS] pair: publisher_news() */
+	/* [CHANNEL-NEWS] pair: channel_news() */
 	return atomic_load_explicit(&channel_board(&subscriber->channel)->news, memory_order_acquire) !=
 	       atomic_load_explicit(&subscriber->news, memory_order_relaxed);
 }
