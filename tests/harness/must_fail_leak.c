@@ -3,6 +3,7 @@
 #include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/leak.h"
 #include "harness/must_fail.h"
 #include "harness/test.h"
 
@@ -31,6 +33,40 @@ static void closes_a_descriptor_that_is_not_its_own(void **state)
 	(void)state;
 	if (planted)
 		close(STDIN_FILENO);
+}
+
+static atomic_bool helper_ends;
+
+/* As one of the library's: it runs while it has a descriptor, and has none while it sleeps. */
+static void *help(void *argument)
+{
+	while (!atomic_load(&helper_ends)) {
+		const int fd = (int)test_must(open("/dev/null", O_RDONLY | O_CLOEXEC));
+		const nonet_time until = test_after(NONET_US(100));
+
+		while (test_clock() < until)
+			;
+		close(fd);
+		test_poll(NULL, 0, test_after(NONET_US(100)));
+	}
+	return argument;
+}
+
+static void leaves_a_descriptor_beside_a_helper(void **state)
+{
+	pthread_t helper;
+
+	(void)state;
+	test_must(-pthread_create(&helper, NULL, help, NULL));
+	for (int i = 0; i < 200; i++) {
+		struct test_leak *leak = test_leak_begin();
+
+		if (planted && i == 100)
+			test_must(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+		test_leak_end(leak);
+	}
+	atomic_store(&helper_ends, true);
+	pthread_join(helper, NULL);
 }
 
 static _Noreturn void idle(void)
@@ -216,6 +252,7 @@ static void leaves_a_thread(void **state)
 
 const struct must_fail must_fail_leak[] = {
 	{"descriptor", leaves_a_descriptor, "leaked descriptor "},
+	{"descriptor-helper", leaves_a_descriptor_beside_a_helper, "leaked descriptor "},
 	{"descriptor-closed", closes_a_descriptor_that_is_not_its_own, "descriptor 0, open before, was closed"},
 	{"child", leaves_a_child, "still running"},
 	{"zombie", leaves_a_zombie, "ended but not reaped"},
