@@ -6,7 +6,7 @@
 
 /* Looking again without sleeping. */
 
-/* Whether anybody else could get on meanwhile: not on one CPU. Found out once. */
+/* Whether anybody else could get on meanwhile: not where there is one CPU (sys_processors()). Found out once. */
 bool pause_helps(void);
 
 /* Between two looks: lets the core's other thread run, and the line be somebody else's. */

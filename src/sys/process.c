@@ -42,10 +42,15 @@ const char *sys_program_name(void)
 
 int sys_processors(void)
 {
-	cpu_set_t set;
+	cpu_set_t ours;
+	cpu_set_t all;
 
 	/* EINVAL: there are more CPUs than the set has bits. */
-	return sched_getaffinity(0, sizeof(set), &set) < 0 ? CPU_SETSIZE : CPU_COUNT(&set);
+	if (sched_getaffinity(0, sizeof(ours), &ours) < 0)
+		return CPU_SETSIZE;
+	if (sched_getaffinity(1, sizeof(all), &all) == 0)
+		CPU_OR(&ours, &ours, &all);
+	return CPU_COUNT(&ours);
 }
 
 uid_t sys_effective_user(void)

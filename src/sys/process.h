@@ -25,7 +25,10 @@ uint64_t sys_pid_namespace(void);
 /* What the program is called: the last part of argv[0]. */
 const char *sys_program_name(void);
 
-/* How many CPUs the calling thread may run on. */
+/*
+ * How many CPUs those may run on who talk with us: the calling thread's, and those of the process that began its PID
+ * namespace, which tell what a container or a machine has. Who was bound to one CPU has partners on others.
+ */
 int sys_processors(void);
 
 /* As the kernel counts permissions. */

@@ -2,9 +2,14 @@
 #include "prove/channel_scene.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness/deadline.h"
@@ -43,14 +48,29 @@ void channel_make(struct prove_run *run)
 	prove_require(run, nonet_channel_create(text, &options, &error) == 0, "%s", error.text);
 }
 
-/* Where it can't get on by looking it doesn't look often, which would be stepped through: on one processor. */
+/*
+ * Where it can't get on by looking it doesn't look often, which would be stepped through: on the one processor that
+ * there is. So it is bound to one, and learns of no others (sys_processors()).
+ */
 static void stay_here(struct prove_run *run)
 {
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_getaffinity, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(sched_getcpu(), &set);
-	prove_require(run, sched_setaffinity(0, sizeof(set), &set) == 0, "can't stay on one processor");
+	prove_require(run,
+		      sched_setaffinity(0, sizeof(set), &set) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+			      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0,
+		      "can't stay on one processor");
 }
 
 struct nonet_publisher *channel_publish(struct prove_run *run)
@@ -174,8 +194,10 @@ static void publish_and_stay(struct prove_run *run)
 
 struct nonet_subscriber *channel_prepare(struct prove_run *run)
 {
-	const bool stays = prove_state_is(run, "full") || prove_state_is(run, "refuse");
+	const bool refuses = prove_state_is(run, "refuse");
+	const bool stays = prove_state_is(run, "full") || refuses;
 	struct nonet_publisher *publisher;
+	struct nonet_publisher *second;
 	struct nonet_subscriber *subscriber = NULL;
 
 	channel_make(run);
@@ -194,6 +216,12 @@ struct nonet_subscriber *channel_prepare(struct prove_run *run)
 		fill(run, publisher, 3 * CHANNEL_LANE - 64 - 24);
 	else
 		channel_send(run, publisher, 3);
+	/* Of two each is to be refused. */
+	if (refuses) {
+		second = channel_publish(run);
+		fill(run, second, FULL);
+		nonet_publisher_close(second);
+	}
 	nonet_publisher_close(publisher);
 	if (prove_state_is(run, "dead-publisher"))
 		prove_accompany(run, publish_and_stay);
