@@ -32,6 +32,7 @@ struct channel {
 /* A lane's ring, mapped twice in a row. */
 struct channel_ring {
 	uint8_t *base;
+	size_t shown; /* so far behind is what a subscriber's messages are shown in */
 	struct guard_map map;
 };
 

@@ -159,6 +159,9 @@ int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_t
 			return error;
 	}
 	publisher->loaned = size + 1;
+	/* What may be written over. */
+	if (publisher->tail + channel_record(size) > publisher->cleared)
+		publisher->cleared = 0;
 	*ret_buffer = publisher_place(publisher);
 	return 0;
 }
@@ -174,8 +177,24 @@ static inline uint64_t publisher_go_on(struct nonet_publisher *publisher, size_t
 
 	publisher->tail = end;
 	publisher->sequence++;
-	publisher_clear(publisher, end);
+	if (__builtin_expect(end != publisher->cleared, 0))
+		publisher_clear(publisher, end);
 	return header | size | CHANNEL_VALID;
+}
+
+/*
+ * The header behind the next message, should that be as long as the last, is cleared now: its line is had from whoever
+ * read it a lap ago while nobody waits for us.
+ */
+static inline void publisher_clear_ahead(struct nonet_publisher *publisher, size_t size)
+{
+	const uint64_t next = publisher->tail + channel_record(size);
+
+	publisher->cleared = 0;
+	if (__builtin_expect(next + CHANNEL_HEADER <= publisher->limit, 1)) {
+		publisher_clear(publisher, next);
+		publisher->cleared = next;
+	}
 }
 
 /* Among those that are kept back. */
@@ -203,6 +222,7 @@ static inline int publisher_finish(struct nonet_publisher *publisher, size_t siz
 
 	publisher->loaned = 0;
 	publisher_show_here(publisher, position, publisher_go_on(publisher, size));
+	publisher_clear_ahead(publisher, size);
 	return __builtin_expect(guard_map_is_poisoned(&publisher->ring.map), 0) ? -EBADMSG : 0;
 }
 

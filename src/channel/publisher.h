@@ -25,6 +25,7 @@ struct nonet_publisher {
 	uint64_t tail;  /* where the next record goes */
 	uint64_t limit; /* the next record, and the header behind it, end here or before: else publisher_room() */
 	uint64_t sequence;
+	uint64_t cleared; /* a position behind the tail whose header is cleared already; 0: none */
 	struct channel_lane *lane;
 	uint32_t bell;   /* as in the lane */
 	uint32_t quiet;  /* messages since it rang; PUBLISHER_QUIET: it is unfenced */

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "sync/pause.h"
+
 /*
  * Reading. channel_layout.h has the ring.
  *
@@ -145,7 +147,7 @@ static inline void subscriber_pass(struct nonet_subscriber *subscriber, const st
 static inline void subscriber_describe(const struct subscriber_found *found, struct nonet_message *ret_message)
 {
 	*ret_message = (struct nonet_message){
-		.data = found->data,
+		.data = found->data + found->lane->ring.shown,
 		.size = (size_t)found->length,
 		.sequence = found->lane->sequence,
 		.lost = found->lane->lost,
@@ -157,8 +159,8 @@ static inline void subscriber_describe(const struct subscriber_found *found, str
 }
 
 /* The next message, waited for: whatever isn't each message's. */
-static __attribute__((noinline)) int subscriber_await(struct nonet_subscriber *subscriber, nonet_time deadline,
-						      struct subscriber_found *ret_found)
+static int subscriber_await(struct nonet_subscriber *subscriber, nonet_time deadline,
+			    struct subscriber_found *ret_found)
 {
 	int result = object_check(&subscriber->channel.object);
 
@@ -170,65 +172,85 @@ static __attribute__((noinline)) int subscriber_await(struct nonet_subscriber *s
 	return result < 0 ? result : 0;
 }
 
-/* Whether a message, no note and nothing damaged, is the next one of the lane whose turn it is. */
-static inline bool subscriber_is_ahead(const struct nonet_subscriber *subscriber, struct subscriber_found *ret_found)
+/* Look for some microseconds at a header that isn't there. */
+static inline uint64_t subscriber_watch(const _Atomic uint64_t *place)
+{
+	uint64_t header = 0;
+
+	for (uint32_t i = 0; header == 0 && i < SUBSCRIBER_LOOKS; i++) {
+		pause_once();
+		header = atomic_load_explicit(place,
+					      memory_order_acquire); /* [CHANNEL-RECORD] pair: publisher_show_here() */
+	}
+	return header;
+}
+
+/*
+ * Whether a message, no note and nothing damaged, is the next one of the lane whose turn it is; where all come in one
+ * lane it is waited for a while. Whatever is to be known of it is known before it comes.
+ */
+static inline bool subscriber_comes(const struct nonet_subscriber *subscriber, nonet_time deadline,
+				    struct subscriber_found *ret_found)
 {
 	struct subscriber_lane *lane = &subscriber->lanes[subscriber->next];
 	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+	const uint64_t expected = (lane->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID;
 	uint8_t *base = atomic_load_explicit(&lane->base, memory_order_relaxed);
+	const _Atomic uint64_t *place;
 	uint64_t header;
-	uint64_t length;
 
 	if (!object_is_surely_fine(&subscriber->channel.object) || __builtin_expect(!base, 0))
 		return false;
-	/* [CHANNEL-RECORD] pair: publisher_show_here() */
-	header = atomic_load_explicit(channel_header(base, subscriber->mask, head), memory_order_acquire);
-	length = header & CHANNEL_LENGTH;
+	place = channel_header(base, subscriber->mask, head);
 	*ret_found = (struct subscriber_found){
 		.lane = lane,
 		.number = subscriber->next,
 		.position = head,
-		.length = length,
-		.data = base + (head & subscriber->mask) + CHANNEL_HEADER,
+		.data = (const uint8_t *)place + CHANNEL_HEADER,
 	};
-	return __builtin_expect(header - length ==
-					((lane->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID),
-				1) &&
-	       __builtin_expect(length < subscriber->most, 1);
+	header = atomic_load_explicit(place, memory_order_acquire); /* [CHANNEL-RECORD] pair: publisher_show_here() */
+	if (header == 0 && subscriber->watches && deadline != NONET_NOW)
+		header = subscriber_watch(place);
+	ret_found->length = header - expected;
+	return __builtin_expect(ret_found->length < subscriber->most, 1);
 }
 
-/* The same; and where all come in one lane it is waited for a while. */
-static inline bool subscriber_comes(const struct nonet_subscriber *subscriber, nonet_time deadline,
-				    struct subscriber_found *ret_found)
+/* A message that was found is held from now on. */
+static inline int subscriber_hold(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
+				  struct nonet_message *ret_message)
 {
-	return subscriber_is_ahead(subscriber, ret_found) ||
-	       (deadline != NONET_NOW && subscriber_watch(subscriber) && subscriber_is_ahead(subscriber, ret_found));
+	struct subscriber_lane *lane = found->lane;
+
+	if (__builtin_expect(lane->last - lane->first == NONET_CHANNEL_TAKEN, 0))
+		return -ENOBUFS;
+	subscriber_describe(found, ret_message);
+	lane->begins[lane->last % NONET_CHANNEL_TAKEN] = found->position;
+	lane->ends[lane->last % NONET_CHANNEL_TAKEN] = found->position + channel_record(found->length);
+	lane->last++;
+	subscriber_pass(subscriber, found);
+	return 0;
+}
+
+static __attribute__((noinline)) int subscriber_take_any(struct nonet_subscriber *subscriber, nonet_time deadline,
+							 struct nonet_message *ret_message)
+{
+	struct subscriber_found found;
+	int error = subscriber_await(subscriber, deadline, &found);
+
+	return error < 0 ? error : subscriber_hold(subscriber, &found, ret_message);
 }
 
 int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadline, struct nonet_message *ret_message)
 {
 	struct subscriber_found found;
-	struct subscriber_lane *lane;
 
-	if (!subscriber_comes(subscriber, deadline, &found)) {
-		int error = subscriber_await(subscriber, deadline, &found);
-
-		if (error < 0)
-			return error;
-	}
-	lane = found.lane;
-	if (lane->last - lane->first == NONET_CHANNEL_TAKEN)
-		return -ENOBUFS;
-	subscriber_describe(&found, ret_message);
-	lane->begins[lane->last % NONET_CHANNEL_TAKEN] = found.position;
-	lane->ends[lane->last % NONET_CHANNEL_TAKEN] = found.position + channel_record(found.length);
-	lane->last++;
-	subscriber_pass(subscriber, &found);
-	return 0;
+	if (!subscriber_comes(subscriber, deadline, &found))
+		return subscriber_take_any(subscriber, deadline, ret_message);
+	return subscriber_hold(subscriber, &found, ret_message);
 }
 
 /* As far as messages were released without a gap, they are read. */
-static inline void subscriber_advance(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
+static void subscriber_advance(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
 {
 	do {
 		lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
@@ -258,7 +280,11 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 	    lane->begins[number % NONET_CHANNEL_TAKEN] != message->position ||
 	    lane->released >> (number % NONET_CHANNEL_TAKEN) & 1)
 		return -EINVAL;
-	if (number == lane->first)
+	if (__builtin_expect(number == lane->first && number + 1 == lane->last, 1)) {
+		/* No other is held, and none was released before it. */
+		lane->first++;
+		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
+	} else if (number == lane->first)
 		subscriber_advance(subscriber, lane);
 	else
 		lane->released |= UINT64_C(1) << (number % NONET_CHANNEL_TAKEN);

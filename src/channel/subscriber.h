@@ -34,6 +34,7 @@ struct nonet_subscriber {
 	struct channel channel;
 	uint64_t mask;
 	uint64_t most; /* bytes of the largest message, and 1; 0: CHANNEL_DROP, where looking takes more */
+	bool watches;  /* there is one lane, and who takes the next message looks at it for a while */
 	unsigned flags;
 	uint32_t next;         /* the lane to look at first */
 	_Atomic uint32_t news; /* as the board had them when the lanes were looked at */
@@ -54,6 +55,9 @@ struct subscriber_found {
 	uint64_t length;
 	const uint8_t *data;
 };
+
+/* Looks without sleeping, where one may come soon. */
+#define SUBSCRIBER_LOOKS 2000u
 
 /* What others change while we look is looked at so often, and then it is damaged, or later's business. */
 #define SUBSCRIBER_TRIES 100000u
@@ -86,13 +90,6 @@ bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position);
 
 /* How far the lane was read: whoever waits for room is told. */
 void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position);
-
-/*
- * Before waiting: look for some microseconds, if there is but one lane. It saves what one does who can wait for several
- * and for their ends: half of the time that a message takes.
- * Return: whether there is something.
- */
-bool subscriber_watch(const struct nonet_subscriber *subscriber);
 
 /* Wait for a message: 1; or as nonet_subscriber_take(). */
 int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found);

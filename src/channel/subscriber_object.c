@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "channel/subscriber.h"
 #include "domain/thread.h"
+#include "sync/pause.h"
 #include "sys/memory.h"
 
 /*
@@ -225,6 +226,8 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 
 	subscriber->mask = channel->ring - 1;
 	subscriber->most = channel->policy == CHANNEL_DROP ? 0 : channel->ring / 2 + 1;
+	subscriber->watches = channel->lanes == 1 && channel->policy != CHANNEL_DROP &&
+			      !(flags & NONET_SUBSCRIBER_SLEEP) && (flags & NONET_SUBSCRIBER_POLL || pause_helps());
 	subscriber->flags = flags;
 	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
 	if (!subscriber->lanes)

@@ -29,8 +29,6 @@
  * isn't the one that he sleeps on.
  */
 
-/* Looks without sleeping: some microseconds. */
-#define WAIT_LOOKS 2000u
 /* Polling: looks between two at the clock, and at whether all is as it should be. */
 #define WAIT_POLLS 1000u
 
@@ -180,31 +178,6 @@ static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks
 	return false;
 }
 
-/* Only where that is all there is to look at: not where messages may have been overwritten. */
-static bool wait_watches(const struct nonet_subscriber *subscriber)
-{
-	return subscriber->channel.lanes == 1 && subscriber->channel.policy != CHANNEL_DROP &&
-	       atomic_load_explicit(&subscriber->lanes->base, memory_order_relaxed) &&
-	       !(subscriber->flags & NONET_SUBSCRIBER_SLEEP) && pause_helps();
-}
-
-bool subscriber_watch(const struct nonet_subscriber *subscriber)
-{
-	const struct subscriber_lane *lane = subscriber->lanes;
-	const _Atomic uint64_t *header;
-
-	if (!wait_watches(subscriber))
-		return false;
-	header = channel_header(atomic_load_explicit(&lane->base, memory_order_relaxed), subscriber->mask,
-				atomic_load_explicit(&lane->head, memory_order_relaxed));
-	for (uint32_t i = 0; i < WAIT_LOOKS; i++) {
-		if (atomic_load_explicit(header, memory_order_relaxed) != 0)
-			return true;
-		pause_once();
-	}
-	return false;
-}
-
 /* All was read: is that the end? */
 enum wait_end {
 	WAIT_ON,     /* somebody publishes, or it wasn't asked for */
@@ -266,7 +239,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	if (polls) {
 		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 			return -ETIMEDOUT;
-	} else if (looked || sleeps || !wait_awake(subscriber, WAIT_LOOKS)) {
+	} else if (looked || sleeps || !wait_awake(subscriber, SUBSCRIBER_LOOKS)) {
 		return wait_asleep(subscriber, end == WAIT_ENDING, deadline);
 	}
 	return 0;
@@ -281,8 +254,8 @@ int subscriber_is_late(nonet_time deadline)
 
 int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, struct subscriber_found *ret_found)
 {
-	/* subscriber_watch() has. */
-	bool looked = wait_watches(subscriber);
+	/* Whoever tried to take one has. */
+	bool looked = subscriber->watches;
 	int result = 0;
 
 	if (subscriber->tap)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <nonet/channel.h>
 
@@ -90,6 +92,90 @@ DOMAIN_TEST(messages_are_written_and_read_in_place)
 	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &messages[0]), 0);
 	test_check_equal(messages[0].sequence, 3);
 	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &messages[1]), -EAGAIN);
+	nonet_subscriber_close(subscriber);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
+/* The header behind the next message is cleared early: a loan may be written over it. */
+DOMAIN_TEST(a_loan_may_be_larger_than_its_message)
+{
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	void *buffer;
+
+	(void)side;
+	(void)argument;
+	make(NULL);
+	publisher = publish();
+	subscriber = subscribe(0);
+	for (size_t larger = 8; larger <= 64; larger += 8) {
+		send_number(publisher, 1);
+		test_check_equal(nonet_publisher_loan(publisher, larger, NONET_NOW, &buffer), 0);
+		memset(buffer, 0xff, larger);
+		if (larger % 16 == 0)
+			test_check_equal(nonet_publisher_abort(publisher), 0);
+		else
+			test_check_equal(nonet_publisher_publish(publisher, 8, 0), 0);
+		send_number(publisher, 2);
+		test_check_equal(next_number(subscriber, NONET_NOW), 1);
+		if (larger % 16 != 0)
+			test_check_equal(next_number(subscriber, NONET_NOW), UINT64_MAX);
+		test_check_equal(next_number(subscriber, NONET_NOW), 2);
+		test_check_equal(nonet_subscriber_receive(subscriber, &larger, sizeof(larger), NONET_NOW, NULL),
+				 -EAGAIN);
+	}
+	nonet_subscriber_close(subscriber);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
+/* The same where the ring is full: the first message that is unread stands where the one behind the next would. */
+DOMAIN_TEST(what_is_unread_is_not_cleared)
+{
+	const struct nonet_channel_options options = {.size = sizeof(options), .lane = 65536};
+	/* Behind the note of 64 bytes; and one more, so that the first 64 bytes of the ring are left to the next. */
+	const uint64_t count = (65536 - 8 - 72 - 64) / 16;
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	char last[64] = "last";
+
+	(void)side;
+	(void)argument;
+	make(&options);
+	publisher = publish();
+	subscriber = subscribe(0);
+	for (uint64_t number = 0; number < count; number++)
+		send_number(publisher, number);
+	test_check_equal(nonet_publisher_send(publisher, last, sizeof(last), NONET_NOW), 0);
+	test_check_equal(nonet_publisher_send(publisher, last, 1, NONET_NOW), -EAGAIN);
+	for (uint64_t number = 0; number < count; number++)
+		test_check_equal(next_number(subscriber, NONET_NOW), number);
+	test_check_equal(nonet_subscriber_receive(subscriber, last, sizeof(last), NONET_NOW, NULL), 64);
+	nonet_subscriber_close(subscriber);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
+/* What one is given to read isn't his to write, not even by the kernel. */
+DOMAIN_TEST(a_message_that_is_taken_cannot_be_written)
+{
+	const int zero = (int)test_must(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	struct nonet_message message;
+
+	(void)side;
+	(void)argument;
+	make(NULL);
+	publisher = publish();
+	subscriber = subscribe(0);
+	send_number(publisher, 7);
+	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), 0);
+	test_check_equal(read(zero, (void *)(uintptr_t)message.data, message.size), -1);
+	test_check_equal(errno, EFAULT);
+	test_check_equal(*(const uint64_t *)message.data, 7);
+	close(zero);
 	nonet_subscriber_close(subscriber);
 	nonet_publisher_close(publisher);
 	return 0;
@@ -332,6 +418,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_case(a_message_reaches_all_who_read),
 		test_case(messages_are_written_and_read_in_place),
+		test_case(a_loan_may_be_larger_than_its_message),
+		test_case(what_is_unread_is_not_cleared),
+		test_case(a_message_that_is_taken_cannot_be_written),
 		test_case(one_who_holds_too_many_is_told),
 		test_case(the_ring_goes_round),
 		test_case(a_slow_subscriber_is_waited_for_or_loses),
