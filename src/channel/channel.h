@@ -117,14 +117,14 @@ static inline size_t channel_payload(uint32_t lanes, uint32_t seats)
  * Copy a message. A call of memcpy(3) and its choice among ways take as long as all else that is done for a message of
  * a line: those are copied here, in two halves that overlap.
  */
-static inline void channel_copy(void *to, const void *from, size_t size)
+#define CHANNEL_SMALL 64u
+
+static inline void channel_copy_small(void *to, const void *from, size_t size)
 {
 	uint8_t *const begin = to;
 	const uint8_t *const source = from;
 
-	if (size > 64) {
-		memcpy(begin, source, size);
-	} else if (size >= 32) {
+	if (size >= 32) {
 		memcpy(begin, source, 32);
 		memcpy(begin + size - 32, source + size - 32, 32);
 	} else if (size >= 16) {
@@ -133,9 +133,18 @@ static inline void channel_copy(void *to, const void *from, size_t size)
 	} else if (size >= 8) {
 		memcpy(begin, source, 8);
 		memcpy(begin + size - 8, source + size - 8, 8);
-	} else if (size > 0) {
-		memcpy(begin, source, size);
+	} else {
+		for (size_t i = 0; i < size; i++)
+			begin[i] = source[i];
 	}
+}
+
+static inline void channel_copy(void *to, const void *from, size_t size)
+{
+	if (size > CHANNEL_SMALL)
+		memcpy(to, from, size);
+	else
+		channel_copy_small(to, from, size);
 }
 
 /* The bytes of a record with a message of so many. */

@@ -90,23 +90,30 @@ static __attribute__((noinline)) void publisher_shown_fenced(struct nonet_publis
 		publisher_unfence(publisher);
 }
 
-static inline void publisher_show_here(struct nonet_publisher *publisher, uint64_t position, uint64_t header)
+/* Of a header that was stored: whoever may sleep on it. */
+static __attribute__((noinline)) void publisher_tell(struct nonet_publisher *publisher)
 {
-	/* [CHANNEL-RECORD] pair: subscriber_look() */
-	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
-			      memory_order_release);
-	if (__builtin_expect(publisher->quiet < PUBLISHER_QUIET, 0)) {
+	if (publisher->quiet < PUBLISHER_QUIET)
 		publisher_shown_fenced(publisher);
-		return;
-	}
-	atomic_signal_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] the subscriber's membarrier(2) does it */
-	if (__builtin_expect(publisher_is_armed(publisher), 0))
+	else if (publisher_is_armed(publisher))
 		publisher_ring(publisher);
+}
+
+/* Whether a header that was just stored has to be told of. */
+static inline bool publisher_has_to_tell(const struct nonet_publisher *publisher)
+{
+	atomic_signal_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] the subscriber's membarrier(2) does it */
+	return __builtin_expect(publisher->quiet < PUBLISHER_QUIET, 0) ||
+	       __builtin_expect(publisher_is_armed(publisher), 0);
 }
 
 void publisher_show(struct nonet_publisher *publisher, uint64_t position, uint64_t header)
 {
-	publisher_show_here(publisher, position, header);
+	/* [CHANNEL-RECORD] pair: subscriber_look() */
+	atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
+			      memory_order_release);
+	if (publisher_has_to_tell(publisher))
+		publisher_tell(publisher);
 }
 
 /* 0, or the error of a handle that can't be used. */
@@ -135,8 +142,7 @@ static inline uint8_t *publisher_place(const struct nonet_publisher *publisher)
 }
 
 /* Whatever isn't each message's: a new part of the ring, an error. */
-static __attribute__((noinline)) int publisher_prepare(struct nonet_publisher *publisher, size_t size,
-						       nonet_time deadline)
+static int publisher_prepare(struct nonet_publisher *publisher, size_t size, nonet_time deadline)
 {
 	int error = publisher_check(publisher);
 
@@ -150,14 +156,8 @@ static __attribute__((noinline)) int publisher_prepare(struct nonet_publisher *p
 		       : publisher_room(publisher, channel_record(size) + CHANNEL_HEADER, deadline);
 }
 
-int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_time deadline, void **ret_buffer)
+static inline int publisher_lend(struct nonet_publisher *publisher, size_t size, void **ret_buffer)
 {
-	if (!publisher_is_ready(publisher, size)) {
-		int error = publisher_prepare(publisher, size, deadline);
-
-		if (error < 0)
-			return error;
-	}
 	publisher->loaned = size + 1;
 	/* What may be written over. */
 	if (publisher->tail + channel_record(size) > publisher->cleared)
@@ -166,44 +166,36 @@ int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_t
 	return 0;
 }
 
-/*
- * The record of a message that is written is followed by another, which isn't there yet; then its own header may be
- * stored. Return: that.
- */
-static inline uint64_t publisher_go_on(struct nonet_publisher *publisher, size_t size)
+static __attribute__((noinline)) int publisher_loan_any(struct nonet_publisher *publisher, size_t size,
+							nonet_time deadline, void **ret_buffer)
 {
-	const uint64_t end = publisher->tail + channel_record(size);
-	const uint64_t header = (publisher->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT;
+	int error = publisher_prepare(publisher, size, deadline);
 
-	publisher->tail = end;
-	publisher->sequence++;
-	if (__builtin_expect(end != publisher->cleared, 0))
-		publisher_clear(publisher, end);
-	return header | size | CHANNEL_VALID;
+	return error < 0 ? error : publisher_lend(publisher, size, ret_buffer);
 }
 
-/*
- * The header behind the next message, should that be as long as the last, is cleared now: its line is had from whoever
- * read it a lap ago while nobody waits for us.
- */
-static inline void publisher_clear_ahead(struct nonet_publisher *publisher, size_t size)
+int nonet_publisher_loan(struct nonet_publisher *publisher, size_t size, nonet_time deadline, void **ret_buffer)
 {
-	const uint64_t next = publisher->tail + channel_record(size);
-
-	publisher->cleared = 0;
-	if (__builtin_expect(next + CHANNEL_HEADER <= publisher->limit, 1)) {
-		publisher_clear(publisher, next);
-		publisher->cleared = next;
-	}
+	if (!publisher_is_ready(publisher, size))
+		return publisher_loan_any(publisher, size, deadline, ret_buffer);
+	return publisher_lend(publisher, size, ret_buffer);
 }
 
-/* Among those that are kept back. */
-static __attribute__((noinline)) void publisher_finish_held(struct nonet_publisher *publisher, size_t size, bool more)
+static inline uint64_t publisher_header(uint64_t sequence, size_t size)
+{
+	return (sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | size | CHANNEL_VALID;
+}
+
+/* A message that is written goes among those that are kept back: the record behind it isn't there yet. */
+static void publisher_hold(struct nonet_publisher *publisher, size_t size)
 {
 	const uint64_t position = publisher->tail;
-	const uint64_t header = publisher_go_on(publisher, size);
+	const uint64_t header = publisher_header(publisher->sequence, size);
 
 	publisher->loaned = 0;
+	publisher->tail = position + channel_record(size);
+	publisher->sequence++;
+	publisher_clear(publisher, publisher->tail);
 	if (publisher->held) {
 		atomic_store_explicit(channel_header(publisher->ring.base, publisher->mask, position), header,
 				      memory_order_relaxed);
@@ -211,37 +203,70 @@ static __attribute__((noinline)) void publisher_finish_held(struct nonet_publish
 		publisher->held = position + 1;
 		publisher->held_header = header;
 	}
-	if (!more)
-		(void)nonet_publisher_abort(publisher);
 }
 
-/* A record that is written can be read. Return: 0; -EBADMSG: what was written to wasn't there. */
+static __attribute__((noinline)) int publisher_finish_told(struct nonet_publisher *publisher)
+{
+	publisher_tell(publisher);
+	return publisher_check(publisher);
+}
+
+/*
+ * A record that is written can be read: the record behind it isn't there yet, so its own header may be stored. Then the
+ * header behind the next one, should that be as long, is cleared, while nobody waits for us (docs/adr/0014).
+ *
+ * What is known of the publisher is read before anything is written: for all that the compiler knows the ring might be
+ * where it stands. Return: 0; -EBADMSG: what was written to wasn't there.
+ */
 static inline int publisher_finish(struct nonet_publisher *publisher, size_t size)
 {
+	uint8_t *const base = publisher->ring.base;
+	const uint64_t mask = publisher->mask;
 	const uint64_t position = publisher->tail;
+	const uint64_t end = position + channel_record(size);
+	const uint64_t next = end + channel_record(size);
+	const uint64_t header = publisher_header(publisher->sequence, size);
+	const bool is_cleared = end == publisher->cleared;
+	const bool clears = next + CHANNEL_HEADER <= publisher->limit;
 
 	publisher->loaned = 0;
-	publisher_show_here(publisher, position, publisher_go_on(publisher, size));
-	publisher_clear_ahead(publisher, size);
+	publisher->tail = end;
+	publisher->sequence++;
+	publisher->cleared = clears ? next : 0;
+	if (__builtin_expect(!is_cleared, 0))
+		atomic_store_explicit(channel_header(base, mask, end), 0, memory_order_relaxed);
+	/* [CHANNEL-RECORD] pair: subscriber_look(), subscriber_comes() */
+	atomic_store_explicit(channel_header(base, mask, position), header, memory_order_release);
+	if (__builtin_expect(clears, 1))
+		atomic_store_explicit(channel_header(base, mask, next), 0, memory_order_relaxed);
+	if (publisher_has_to_tell(publisher))
+		return publisher_finish_told(publisher);
 	return __builtin_expect(guard_map_is_poisoned(&publisher->ring.map), 0) ? -EBADMSG : 0;
 }
 
-int nonet_publisher_publish(struct nonet_publisher *publisher, size_t size, unsigned flags)
+static __attribute__((noinline)) int publisher_publish_any(struct nonet_publisher *publisher, size_t size,
+							   unsigned flags)
 {
-	if (!object_is_surely_fine(&publisher->channel.object)) {
-		int error = publisher_check(publisher);
+	int error = publisher_check(publisher);
 
-		if (error < 0)
-			return error;
-	}
-	if (__builtin_expect(size < publisher->loaned && !publisher->held && !flags, 1))
-		return publisher_finish(publisher, size);
+	if (error < 0)
+		return error;
 	if (publisher->loaned == 0 || flags & ~NONET_CHANNEL_MORE)
 		return -EINVAL;
 	if (size >= publisher->loaned)
 		return -EMSGSIZE;
-	publisher_finish_held(publisher, size, flags & NONET_CHANNEL_MORE);
-	return publisher_check(publisher);
+	if (!publisher->held && !flags)
+		return publisher_finish(publisher, size);
+	publisher_hold(publisher, size);
+	return flags & NONET_CHANNEL_MORE ? publisher_check(publisher) : nonet_publisher_abort(publisher);
+}
+
+int nonet_publisher_publish(struct nonet_publisher *publisher, size_t size, unsigned flags)
+{
+	if (!object_is_surely_fine(&publisher->channel.object) || __builtin_expect(size >= publisher->loaned, 0) ||
+	    __builtin_expect(publisher->held || flags, 0))
+		return publisher_publish_any(publisher, size, flags);
+	return publisher_finish(publisher, size);
 }
 
 int nonet_publisher_abort(struct nonet_publisher *publisher)
@@ -258,19 +283,36 @@ int nonet_publisher_abort(struct nonet_publisher *publisher)
 	return publisher_check(publisher);
 }
 
+static __attribute__((noinline)) int publisher_send_any(struct nonet_publisher *publisher, const void *message,
+							size_t size, nonet_time deadline)
+{
+	int error = publisher_prepare(publisher, size, deadline);
+
+	if (error < 0)
+		return error;
+	channel_copy(publisher_place(publisher), message, size);
+	if (!publisher->held)
+		return publisher_finish(publisher, size);
+	publisher_hold(publisher, size);
+	return nonet_publisher_abort(publisher);
+}
+
+/* The same for one that is more than a line or two, where nothing else is to be done. */
+static __attribute__((noinline)) int publisher_send_large(struct nonet_publisher *publisher, const void *message,
+							  size_t size)
+{
+	memcpy(publisher_place(publisher), message, size);
+	return publisher_finish(publisher, size);
+}
+
 int nonet_publisher_send(struct nonet_publisher *publisher, const void *message, size_t size, nonet_time deadline)
 {
-	if (!publisher_is_ready(publisher, size)) {
-		int error = publisher_prepare(publisher, size, deadline);
-
-		if (error < 0)
-			return error;
-	}
-	channel_copy(publisher_place(publisher), message, size);
-	if (__builtin_expect(!publisher->held, 1))
-		return publisher_finish(publisher, size);
-	publisher_finish_held(publisher, size, false);
-	return publisher_check(publisher);
+	if (!publisher_is_ready(publisher, size) || __builtin_expect(publisher->held != 0, 0))
+		return publisher_send_any(publisher, message, size, deadline);
+	if (size > CHANNEL_SMALL)
+		return publisher_send_large(publisher, message, size);
+	channel_copy_small(publisher_place(publisher), message, size);
+	return publisher_finish(publisher, size);
 }
 
 size_t nonet_publisher_limit(const struct nonet_publisher *publisher)

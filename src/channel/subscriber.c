@@ -5,8 +5,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "sync/pause.h"
-
 /*
  * Reading. channel_layout.h has the ring.
  *
@@ -132,12 +130,30 @@ int subscriber_find(struct nonet_subscriber *subscriber, struct subscriber_found
 	return 0;
 }
 
+/*
+ * Behind a message that was found. Most are as long as the one before. A processor guesses that, where we ask, and so
+ * fetches the next message before it has this one's length; from the length it would have to wait for it.
+ */
+static inline uint64_t subscriber_behind(const struct subscriber_found *found)
+{
+	struct subscriber_lane *lane = found->lane;
+	uint64_t record = lane->record;
+
+	if (__builtin_expect(found->length != lane->length, 0)) {
+		record = channel_record(found->length);
+		lane->length = found->length;
+		lane->record = record;
+	}
+	return found->position + record;
+}
+
 /* A message that is known to be there is taken: the head goes behind it. */
-static inline void subscriber_pass(struct nonet_subscriber *subscriber, const struct subscriber_found *found)
+static inline void subscriber_pass(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
+				   uint64_t behind)
 {
 	struct subscriber_lane *lane = found->lane;
 
-	atomic_store_explicit(&lane->head, found->position + channel_record(found->length), memory_order_relaxed);
+	atomic_store_explicit(&lane->head, behind, memory_order_relaxed);
 	lane->sequence++;
 	lane->lost = 0;
 	/* The next lane's turn. */
@@ -173,10 +189,12 @@ static int subscriber_await(struct nonet_subscriber *subscriber, nonet_time dead
 }
 
 /* Look for some microseconds at a header that isn't there. */
-static inline uint64_t subscriber_watch(const _Atomic uint64_t *place)
+static inline uint64_t subscriber_watch(struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
+					const _Atomic uint64_t *place)
 {
 	uint64_t header = 0;
 
+	subscriber_waits(subscriber, lane->sequence);
 	for (uint32_t i = 0; header == 0 && i < SUBSCRIBER_LOOKS; i++) {
 		pause_once();
 		header = atomic_load_explicit(place,
@@ -189,7 +207,7 @@ static inline uint64_t subscriber_watch(const _Atomic uint64_t *place)
  * Whether a message, no note and nothing damaged, is the next one of the lane whose turn it is; where all come in one
  * lane it is waited for a while. Whatever is to be known of it is known before it comes.
  */
-static inline bool subscriber_comes(const struct nonet_subscriber *subscriber, nonet_time deadline,
+static inline bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_time deadline,
 				    struct subscriber_found *ret_found)
 {
 	struct subscriber_lane *lane = &subscriber->lanes[subscriber->next];
@@ -210,7 +228,7 @@ static inline bool subscriber_comes(const struct nonet_subscriber *subscriber, n
 	};
 	header = atomic_load_explicit(place, memory_order_acquire); /* [CHANNEL-RECORD] pair: publisher_show_here() */
 	if (header == 0 && subscriber->watches && deadline != NONET_NOW)
-		header = subscriber_watch(place);
+		header = subscriber_watch(subscriber, lane, place);
 	ret_found->length = header - expected;
 	return __builtin_expect(ret_found->length < subscriber->most, 1);
 }
@@ -220,14 +238,16 @@ static inline int subscriber_hold(struct nonet_subscriber *subscriber, const str
 				  struct nonet_message *ret_message)
 {
 	struct subscriber_lane *lane = found->lane;
+	uint64_t behind;
 
 	if (__builtin_expect(lane->last - lane->first == NONET_CHANNEL_TAKEN, 0))
 		return -ENOBUFS;
+	behind = subscriber_behind(found);
 	subscriber_describe(found, ret_message);
 	lane->begins[lane->last % NONET_CHANNEL_TAKEN] = found->position;
-	lane->ends[lane->last % NONET_CHANNEL_TAKEN] = found->position + channel_record(found->length);
+	lane->ends[lane->last % NONET_CHANNEL_TAKEN] = behind;
 	lane->last++;
-	subscriber_pass(subscriber, found);
+	subscriber_pass(subscriber, found, behind);
 	return 0;
 }
 
@@ -262,17 +282,15 @@ static void subscriber_advance(struct nonet_subscriber *subscriber, struct subsc
 						  : lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
 }
 
-int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct nonet_message *message)
+static __attribute__((noinline)) int subscriber_release_any(struct nonet_subscriber *subscriber,
+							    const struct nonet_message *message)
 {
-	struct subscriber_lane *lane;
 	const uint32_t number = message->reserved;
+	struct subscriber_lane *lane;
+	int error = object_check(&subscriber->channel.object);
 
-	if (!object_is_surely_fine(&subscriber->channel.object)) {
-		int error = object_check(&subscriber->channel.object);
-
-		if (error < 0)
-			return error;
-	}
+	if (error < 0)
+		return error;
 	if (message->lane >= subscriber->channel.lanes)
 		return -EINVAL;
 	lane = &subscriber->lanes[message->lane];
@@ -280,17 +298,30 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 	    lane->begins[number % NONET_CHANNEL_TAKEN] != message->position ||
 	    lane->released >> (number % NONET_CHANNEL_TAKEN) & 1)
 		return -EINVAL;
-	if (__builtin_expect(number == lane->first && number + 1 == lane->last, 1)) {
-		/* No other is held, and none was released before it. */
-		lane->first++;
-		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
-	} else if (number == lane->first)
+	if (number == lane->first)
 		subscriber_advance(subscriber, lane);
 	else
 		lane->released |= UINT64_C(1) << (number % NONET_CHANNEL_TAKEN);
 	if (guard_map_is_poisoned(&lane->ring.map))
 		return -EBADMSG;
 	return subscriber->channel.policy == CHANNEL_DROP && subscriber_is_over(lane, message->position) ? -ESTALE : 0;
+}
+
+int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct nonet_message *message)
+{
+	const uint32_t number = message->reserved;
+	struct subscriber_lane *lane = &subscriber->lanes[message->lane];
+
+	/* The only one that is held: so none was released before it. */
+	if (!object_is_surely_fine(&subscriber->channel.object) ||
+	    __builtin_expect(message->lane >= subscriber->channel.lanes, 0) ||
+	    __builtin_expect(subscriber->most == 0, 0) || __builtin_expect(number != lane->first, 0) ||
+	    __builtin_expect(number + 1 != lane->last, 0) ||
+	    __builtin_expect(lane->begins[number % NONET_CHANNEL_TAKEN] != message->position, 0))
+		return subscriber_release_any(subscriber, message);
+	lane->first = number + 1;
+	subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
+	return __builtin_expect(guard_map_is_poisoned(&lane->ring.map), 0) ? -EBADMSG : 0;
 }
 
 /* Without waiting: copies of messages that are overwritten meanwhile. */
@@ -300,14 +331,16 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 static inline int subscriber_received(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
 				      const void *buffer, struct nonet_message *ret_message)
 {
+	const uint64_t behind = subscriber_behind(found);
+
 	if (ret_message) {
 		subscriber_describe(found, ret_message);
 		ret_message->data = buffer;
 	}
-	subscriber_pass(subscriber, found);
+	subscriber_pass(subscriber, found, behind);
 	/* What is held from before stays. */
 	if (found->lane->first == found->lane->last)
-		subscriber_move(subscriber, found->lane, found->position + channel_record(found->length));
+		subscriber_move(subscriber, found->lane, behind);
 	return (int)found->length;
 }
 
@@ -337,6 +370,25 @@ static __attribute__((noinline)) int subscriber_receive_any(struct nonet_subscri
 	}
 }
 
+/* The same for one that is more than a line or two. */
+static __attribute__((noinline)) int subscriber_receive_large(struct nonet_subscriber *subscriber, void *buffer,
+							      struct subscriber_lane *lane, uint64_t length,
+							      struct nonet_message *ret_message)
+{
+	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+	const struct subscriber_found found = {
+		.lane = lane,
+		.number = subscriber->next,
+		.position = head,
+		.length = length,
+		.data = lane->ring.base + (head & subscriber->mask) + CHANNEL_HEADER,
+	};
+
+	memcpy(buffer, found.data, (size_t)length);
+	return guard_map_is_poisoned(&lane->ring.map) ? -EBADMSG
+						      : subscriber_received(subscriber, &found, buffer, ret_message);
+}
+
 int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, size_t size, nonet_time deadline,
 			     struct nonet_message *ret_message)
 {
@@ -345,7 +397,9 @@ int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, 
 	if (!subscriber_comes(subscriber, deadline, &found) || __builtin_expect(found.length > size, 0) ||
 	    __builtin_expect(found.length > INT_MAX, 0))
 		return subscriber_receive_any(subscriber, buffer, size, deadline, ret_message);
-	channel_copy(buffer, found.data, (size_t)found.length);
+	if (found.length > CHANNEL_SMALL)
+		return subscriber_receive_large(subscriber, buffer, found.lane, found.length, ret_message);
+	channel_copy_small(buffer, found.data, (size_t)found.length);
 	if (__builtin_expect(guard_map_is_poisoned(&found.lane->ring.map), 0))
 		return -EBADMSG;
 	return subscriber_received(subscriber, &found, buffer, ret_message);

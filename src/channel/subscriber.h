@@ -6,6 +6,7 @@
 
 #include "channel/channel.h"
 #include "sync/doorbell.h"
+#include "sync/pause.h"
 #include "waitable/waitable.h"
 
 /*
@@ -16,6 +17,8 @@ struct subscriber_lane {
 	_Atomic(uint8_t *) base; /* of the ring; NULL: it has none yet */
 	_Atomic uint64_t head;   /* the next record */
 	uint64_t sequence;       /* of the next message */
+	uint64_t length;         /* of the last message, */
+	uint64_t record;         /* and what it took in the ring */
 	uint64_t lost;           /* messages since the last that was taken */
 	uint64_t life;           /* the publisher whose messages follow */
 	struct channel_lane *lane;
@@ -33,8 +36,9 @@ struct subscriber_lane {
 struct nonet_subscriber {
 	struct channel channel;
 	uint64_t mask;
-	uint64_t most; /* bytes of the largest message, and 1; 0: CHANNEL_DROP, where looking takes more */
-	bool watches;  /* there is one lane, and who takes the next message looks at it for a while */
+	uint64_t most;   /* bytes of the largest message, and 1; 0: CHANNEL_DROP, where looking takes more */
+	bool watches;    /* there is one lane, and who takes the next message looks at it for a while */
+	uint64_t waited; /* the sequence of all that was read, when one was waited for last */
 	unsigned flags;
 	uint32_t next;         /* the lane to look at first */
 	_Atomic uint32_t news; /* as the board had them when the lanes were looked at */
@@ -58,6 +62,23 @@ struct subscriber_found {
 
 /* Looks without sleeping, where one may come soon. */
 #define SUBSCRIBER_LOOKS 2000u
+
+/*
+ * Who has read so many without waiting has caught up with a publisher who goes on. Each look would take the line from
+ * him that he is writing, and he would get it back for each message: so for about a microsecond nobody looks, and then
+ * there are many. @sequence: of all that was read
+ */
+#define SUBSCRIBER_RUN  8u
+#define SUBSCRIBER_REST 64u
+
+void subscriber_hang_back(void);
+
+static inline void subscriber_waits(struct nonet_subscriber *subscriber, uint64_t sequence)
+{
+	if (__builtin_expect(sequence - subscriber->waited >= SUBSCRIBER_RUN, 0))
+		subscriber_hang_back();
+	subscriber->waited = sequence;
+}
 
 /* What others change while we look is looked at so often, and then it is damaged, or later's business. */
 #define SUBSCRIBER_TRIES 100000u

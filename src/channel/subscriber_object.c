@@ -5,7 +5,6 @@
 #include "base/list.h"
 #include "channel/subscriber.h"
 #include "domain/thread.h"
-#include "sync/pause.h"
 #include "sys/memory.h"
 
 /*
@@ -225,9 +224,6 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	int error;
 
 	subscriber->mask = channel->ring - 1;
-	subscriber->most = channel->policy == CHANNEL_DROP ? 0 : channel->ring / 2 + 1;
-	subscriber->watches = channel->lanes == 1 && channel->policy != CHANNEL_DROP &&
-			      !(flags & NONET_SUBSCRIBER_SLEEP) && (flags & NONET_SUBSCRIBER_POLL || pause_helps());
 	subscriber->flags = flags;
 	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
 	if (!subscriber->lanes)
@@ -236,10 +232,15 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	error = subscriber->seat ? 0 : subscriber_take_seat(subscriber);
 	if (error < 0)
 		return error;
+	/* To one who only looks on all is as with CHANNEL_DROP, whatever the channel's policy. */
+	subscriber->most = channel->policy == CHANNEL_DROP ? 0 : channel->ring / 2 + 1;
+	subscriber->watches = channel->lanes == 1 && channel->policy != CHANNEL_DROP &&
+			      !(flags & NONET_SUBSCRIBER_SLEEP) && (flags & NONET_SUBSCRIBER_POLL || pause_helps());
 	for (uint32_t number = 0; number < channel->lanes && error == 0; number++) {
 		struct subscriber_lane *lane = &subscriber->lanes[number];
 
 		lane->lane = channel_lane(channel, number);
+		lane->record = channel_record(lane->length);
 		lane->position = subscriber->tap ? subscriber_tap_position(subscriber, number)
 						 : channel_position(channel, number, subscriber->number);
 		error = subscriber_attach(subscriber, lane);

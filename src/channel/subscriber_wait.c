@@ -4,7 +4,6 @@
 #include "base/list.h"
 #include "channel/subscriber.h"
 #include "domain/life.h"
-#include "sync/pause.h"
 #include "sys/membarrier.h"
 
 /*
@@ -178,6 +177,12 @@ static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks
 	return false;
 }
 
+void subscriber_hang_back(void)
+{
+	for (uint32_t i = 0; i < SUBSCRIBER_REST; i++)
+		pause_once();
+}
+
 /* All was read: is that the end? */
 enum wait_end {
 	WAIT_ON,     /* somebody publishes, or it wasn't asked for */
@@ -256,6 +261,7 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 {
 	/* Whoever tried to take one has. */
 	bool looked = subscriber->watches;
+	uint64_t sequence = 0;
 	int result = 0;
 
 	if (subscriber->tap)
@@ -266,9 +272,12 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 	for (uint32_t number = 0; number < subscriber->channel.lanes; number++) {
 		struct subscriber_lane *lane = &subscriber->lanes[number];
 
+		sequence += lane->sequence;
 		if (lane->first == lane->last)
 			subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	}
+	if (deadline != NONET_NOW && !subscriber->watches)
+		subscriber_waits(subscriber, sequence);
 	while (result == 0) {
 		result = wait_turn(subscriber, deadline, looked, ret_found);
 		looked = true;
