@@ -227,7 +227,7 @@ static inline int publisher_finish(struct nonet_publisher *publisher, size_t siz
 	const uint64_t next = end + channel_record(size);
 	const uint64_t header = publisher_header(publisher->sequence, size);
 	const bool is_cleared = end == publisher->cleared;
-	const bool clears = next + CHANNEL_HEADER <= publisher->limit;
+	const bool clears = next + CHANNEL_HEADER <= publisher->full;
 
 	publisher->loaned = 0;
 	publisher->tail = end;

@@ -24,6 +24,7 @@ struct nonet_publisher {
 	uint64_t most;  /* bytes of the largest message */
 	uint64_t tail;  /* where the next record goes */
 	uint64_t limit; /* the next record, and the header behind it, end here or before: else publisher_room() */
+	uint64_t full;  /* from here on somebody would be overwritten, when that was looked at last */
 	uint64_t sequence;
 	uint64_t cleared; /* a position behind the tail whose header is cleared already; 0: none */
 	struct channel_lane *lane;
@@ -39,7 +40,6 @@ struct nonet_publisher {
 	uint64_t owner;
 	uint64_t life;
 	uint64_t floor;
-	uint64_t full; /* from here on somebody would be overwritten, when that was looked at last */
 	uint64_t floor_mark;
 	uint64_t marked; /* marks so far, as in the lane */
 	struct publisher_mark marks[CHANNEL_MARKS];

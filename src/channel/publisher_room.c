@@ -230,6 +230,11 @@ int publisher_room(struct nonet_publisher *publisher, uint64_t bytes, nonet_time
 		return -EPIPE;
 	if (publisher->tail - publisher_last_mark(publisher)->position >= publisher->channel.ring / CHANNEL_STEPS)
 		publisher_add_mark(publisher);
+	/* It was looked for already, and only a mark was due. */
+	if (publisher->begun && !channel->link && publisher->tail + bytes <= publisher->full) {
+		publisher_set_limit(publisher, bytes);
+		return 0;
+	}
 	error = publisher_wait(publisher, all, deadline);
 	/* There is room where nobody reads. */
 	if (channel->link && channel_link_is_over(channel->link))
