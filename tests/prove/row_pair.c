@@ -112,6 +112,8 @@ static bool record(struct prove_sweep *sweep, size_t step)
 void prove_row_pair(struct prove_sweep *sweep)
 {
 	static const char *const variants[] = {"first", "second", "neither"};
+	const struct prove_operation *later = sweep->other ? sweep->other : sweep->operation;
+	const nonet_time bounds[] = {PROVE_BOUND_WATCHER, PROVE_BOUND_WATCHER, PROVE_BOUND + later->patience};
 	uint64_t every;
 
 	if (!prove_sweep_record(sweep))
@@ -128,7 +130,7 @@ void prove_row_pair(struct prove_sweep *sweep)
 			for (size_t k = 0; k < sizeof(variants) / sizeof(variants[0]); k++) {
 				point.variant = variants[k];
 				/* Who watched may have died. */
-				sweep->bound = k < 2 ? PROVE_BOUND_WATCHER : PROVE_BOUND;
+				sweep->bound = bounds[k];
 				if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
 					prove_point(sweep, play, &point);
 			}

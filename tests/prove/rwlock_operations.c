@@ -296,7 +296,7 @@ static void survivor(struct prove_run *run)
 	result = nonet_rwlock_read_lock(rwlock, NONET_NOW);
 	/* The others who came may be about to write. */
 	prove_require(run, result == 0 || (result == -EAGAIN && prove_state_is(run, "intent")),
-		      "it works once, and no longer");
+		      "it works once, and no longer: nonet_rwlock_read_lock() says %d", result);
 }
 
 static void forked(struct prove_run *run)

@@ -181,12 +181,14 @@ static void try_some(struct prove_run *run)
 }
 
 /* It gets one of two, and gives up at its deadline. */
+#define PATIENCE NONET_MS(40)
+
 static void wait_in_vain(struct prove_run *run)
 {
 	int result;
 
 	parents = semaphore_join(run, false);
-	result = wait_by(run, 2, nonet_after(NONET_MS(40)));
+	result = wait_by(run, 2, nonet_after(PATIENCE));
 	prove_require(run, result == -ETIMEDOUT, "nonet_semaphore_wait() says %d", result);
 }
 
@@ -478,6 +480,7 @@ const struct prove_operation prove_semaphore_wait_in_vain = {
 	.release = keep,
 	.victim = wait_in_vain,
 	.survivor = survivor_of_rest,
+	.patience = PATIENCE,
 };
 
 const struct prove_operation prove_semaphore_post = {
