@@ -27,7 +27,8 @@
  *   bit  61     a note of the channel's own: see below. Its number is that of the message that comes next
  *
  * and then the message. Publishing is one store, of the record's header; before, the header of the next record was
- * cleared, so that whoever has read a record finds the next one, or zero.
+ * cleared, so that whoever has read a record finds the next one, or zero. Behind the tail the publisher may have
+ * cleared one more; it says so nowhere, and whoever goes on in its lane clears again.
  *
  *   a position              how many bytes were ever written before it; 64 bits of them don't run out
  *   floor <= position       of whatever can be read: what is below may be overwritten

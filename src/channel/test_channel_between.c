@@ -11,7 +11,9 @@
 
 #include "channel/test_channel_words.h"
 #include "harness/domain.h"
+#include "harness/process.h"
 #include "harness/test.h"
+#include "sys/fault.h"
 
 /*
  * What is between two steps: of one publisher, instruction by instruction, and what the dead leave there. Words that
@@ -196,6 +198,52 @@ DOMAIN_TEST(a_lane_that_is_new_is_told_by_descriptor)
 	return 0;
 }
 
+/*
+ * Where membarrier(2) is forbidden a publisher without a fence may not see that one has armed. This one never does: the
+ * helper looks each millisecond instead of ten times a second.
+ */
+DOMAIN_TEST(who_may_not_make_fences_is_told_soon)
+{
+	struct nonet_subscriber *subscriber;
+	struct nonet_publisher *publisher;
+	struct pollfd bell = {.events = POLLIN};
+	nonet_time fastest = NONET_FOREVER;
+	struct words words;
+
+	(void)side;
+	(void)argument;
+	words_make(NONET_CHANNEL_BLOCK, 1);
+	subscriber = words_subscribe(0);
+	publisher = words_publish();
+	words = words_map();
+	for (int i = 0; i < 1100; i++) {
+		test_check_equal(send_bytes(publisher), 0);
+		test_check_equal(nonet_subscriber_receive(subscriber, bytes, sizeof(bytes), NONET_NOW, NULL), 1000);
+	}
+	test_check_equal(atomic_load(&words.lane->unfenced), 1);
+	bell.fd = nonet_subscriber_fd(subscriber);
+	sys_fault_arm_kind(SYS_CALL_MEMBARRIER, EPERM);
+	for (int i = 0; i < 5; i++) {
+		nonet_time begin;
+
+		test_check_equal(nonet_subscriber_arm(subscriber), 0);
+		/* The helper has had its look. */
+		test_threads_settle();
+		atomic_store(&words.lane->armed, atomic_load(&words.lane->bell) - 1);
+		begin = test_clock();
+		test_check_equal(send_bytes(publisher), 0);
+		test_check_equal(poll(&bell, 1, 10000), 1);
+		fastest = test_clock() - begin < fastest ? test_clock() - begin : fastest;
+		test_check_equal(nonet_subscriber_receive(subscriber, bytes, sizeof(bytes), NONET_NOW, NULL), 1000);
+	}
+	sys_fault_disarm();
+	test_check(fastest < NONET_MS(50));
+	words_unmap(&words);
+	nonet_publisher_close(publisher);
+	nonet_subscriber_close(subscriber);
+	return 0;
+}
+
 /* What was held and what was copied is all read: nobody is waited for who has nothing. */
 DOMAIN_TEST(the_last_release_makes_all_room)
 {
@@ -355,6 +403,7 @@ int main(void)
 		test_case(the_overtaken_look_at_any_moment),
 		test_case(who_is_below_the_floor_isnt_overwritten),
 		test_case(a_lane_that_is_new_is_told_by_descriptor),
+		test_case(who_may_not_make_fences_is_told_soon),
 		test_case(the_last_release_makes_all_room),
 		test_case(a_batch_that_is_too_large_ends),
 		test_case(deadlines_hold_whatever_is_in_the_ring),
