@@ -51,8 +51,8 @@ void test_domain_run_at(const char *file, int line, const char *name, test_child
 
 	/* The test as a whole is the watchdog's to bound. */
 	(void)test_poll(&ended, 1, NONET_FOREVER);
-	status = test_child_join_at(file, line, child);
-
+	/* First, since a child that failed ends the test here. */
 	test_domain_free(directory);
+	status = test_child_join_at(file, line, child);
 	test_check_equal(status, 0);
 }
