@@ -18,7 +18,7 @@ struct line {
 double line_ask(struct line *line);
 void line_answer(struct line *line);
 
-/* "near" or "far". */
+/* "near" or "far"; NULL: somebody else had a core. */
 const char *line_class(double hand_over);
 
 #endif

@@ -243,6 +243,14 @@ static int measure_run(struct measure *measure, enum bench_metric metric, size_t
 	return 0;
 }
 
+/* Both ways are played in turns: who has to wait for a core has to in both. */
+static const char *measure_class(double hand_over)
+{
+	const char *class = line_class(hand_over);
+
+	return class ? class : "far";
+}
+
 /* A run between two readings of the line. Return: 0, or 1 if the cores were moved, or a negative errno. */
 static int measure_gated(struct measure *measure, enum bench_metric metric, size_t count, double ret_value[WAYS],
 			 double ret_tail[WAYS], const char **ret_class, double *ret_line)
@@ -264,9 +272,9 @@ static int measure_gated(struct measure *measure, enum bench_metric metric, size
 		error = partner_line(&measure->partner, &after);
 	if (error < 0)
 		return error;
-	*ret_class = line_class(before);
+	*ret_class = measure_class(before);
 	*ret_line = (before + after) / 2;
-	return line_class(after) != *ret_class;
+	return measure_class(after) != *ret_class;
 }
 
 static void measure_sum_up(struct measure_runs *runs, struct bench_result *result)

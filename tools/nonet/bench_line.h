@@ -19,7 +19,8 @@ struct bench_line {
 double bench_line_ask(struct bench_line *line);
 void bench_line_answer(struct bench_line *line);
 
-/* Whether cores between which that takes so long aren't neighbours. */
+/* Of a reading: whether somebody else had a core; and else, whether the cores aren't neighbours. */
+int bench_line_is_busy(double hand_over);
 int bench_line_is_far(double hand_over);
 
 /* Between two looks: lets the core's other thread run, and the line be somebody else's. */
