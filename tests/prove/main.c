@@ -394,6 +394,8 @@ int main(int argc, char **argv)
 	command.wishes.operations = argv + optind;
 	command.wishes.full = options.sample == 0;
 	task_count = prove_plan(&command.wishes, tasks);
+	if (options.until != NONET_FOREVER)
+		prove_plan_shuffle(tasks, task_count, options.seed);
 	make_board();
 	if (command.workers == 0 || command.workers > WORKERS_MAX)
 		command.workers = processors();

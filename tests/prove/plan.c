@@ -157,3 +157,16 @@ size_t prove_plan(const struct prove_wishes *wishes, struct prove_task ret_tasks
 	}
 	return plan.count;
 }
+
+void prove_plan_shuffle(struct prove_task *tasks, size_t count, uint64_t seed)
+{
+	struct test_random random = test_random_init(seed, count);
+
+	for (size_t i = count; i > 1; i--) {
+		const size_t other = (size_t)test_random_between(&random, 0, i - 1);
+		const struct prove_task task = tasks[i - 1];
+
+		tasks[i - 1] = tasks[other];
+		tasks[other] = task;
+	}
+}

@@ -37,6 +37,9 @@ struct prove_wishes {
 /* Return: how many. */
 size_t prove_plan(const struct prove_wishes *wishes, struct prove_task ret_tasks[PROVE_TASKS_MAX]);
 
+/* In an order by the seed: where the time is up before all was played, it is another part that is left each time. */
+void prove_plan_shuffle(struct prove_task *tasks, size_t count, uint64_t seed);
+
 /* Print what there is. */
 void prove_plan_list(void);
 
