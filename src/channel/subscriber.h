@@ -45,7 +45,6 @@ struct nonet_subscriber {
 	uint32_t number;
 	uint64_t owner;
 	struct channel_seat *seat;
-	_Atomic bool blind; /* who publishes may not see that it has armed its descriptor: membarrier(2) is forbidden */
 	struct nonet_waitable waitable;
 	struct doorbell bell;
 	struct subscriber_lane *lanes;

@@ -305,8 +305,6 @@ static int wait_bell_look(void *argument, uint64_t *owners, int room)
 
 	if (wait_has_word(subscriber))
 		return DOORBELL_READY;
-	if (atomic_load_explicit(&subscriber->blind, memory_order_relaxed))
-		return DOORBELL_SOON;
 	count = wait_publishers(subscriber, owners, room);
 	if (count > 0)
 		return count;
@@ -331,8 +329,8 @@ int subscriber_arm(struct nonet_waitable *waitable)
 	if (subscriber->tap)
 		return subscriber_tap_arm(subscriber);
 	doorbell_arm(&subscriber->bell);
-	if (wait_arm(subscriber, NULL) < 0)
-		atomic_store_explicit(&subscriber->blind, true, memory_order_relaxed);
+	/* Where membarrier(2) is forbidden who publishes may not see it. */
+	doorbell_watch_closely(&subscriber->bell, wait_arm(subscriber, NULL) < 0);
 	(void)wait_publishers(subscriber, &owner, 1);
 	/* Where one is ending, the helper is told of him as if he weren't dead, and looks. */
 	if (wait_has_word(subscriber) || wait_end(subscriber, &owner) == WAIT_OVER) {

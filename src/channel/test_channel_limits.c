@@ -11,6 +11,7 @@
 #include "harness/domain.h"
 #include "harness/process.h"
 #include "harness/test.h"
+#include "sys/fault.h"
 
 /* Channels at their limits: the most and the least of everything, no memory, and one who is stopped. */
 
@@ -286,9 +287,17 @@ static nonet_time await_the_end(struct nonet_subscriber *subscriber, nonet_time 
 	return begin;
 }
 
+enum death {
+	DEATH,
+	DEATH_OF_LAST_THREAD, /* who was killed is seen to be, and may still publish for a while */
+	DEATH_UNSEEN,         /* membarrier(2) is forbidden */
+	DEATHS,
+};
+
 /* From a publisher's death to when its subscriber's descriptor tells. */
-static nonet_time be_told(struct nonet_subscriber *subscriber, struct words *words, bool last_thread)
+static nonet_time be_told(struct nonet_subscriber *subscriber, struct words *words, enum death death)
 {
+	const bool last_thread = death == DEATH_OF_LAST_THREAD;
 	struct nonet_publisher *publisher = words_publish();
 	struct test_child *child = test_child_until(publish_and_hang, NULL);
 	struct nonet_message message;
@@ -301,7 +310,12 @@ static nonet_time be_told(struct nonet_subscriber *subscriber, struct words *wor
 	}
 	nonet_publisher_close(publisher);
 	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), -EAGAIN);
+	if (death == DEATH_UNSEEN) {
+		atomic_store(&words->lane[1].unfenced, 1);
+		sys_fault_arm_kind(SYS_CALL_MEMBARRIER, EPERM);
+	}
 	test_check_equal(nonet_subscriber_arm(subscriber), 0);
+	sys_fault_disarm();
 	test_threads_settle(); /* the helper has looked */
 	begin = test_clock();
 	if (last_thread)
@@ -314,6 +328,7 @@ static nonet_time be_told(struct nonet_subscriber *subscriber, struct words *wor
 /* Who is killed rings nobody, and raises no news; nor does his last thread, which may go some time after the first. */
 DOMAIN_TEST(the_end_of_the_killed_is_told_by_descriptor)
 {
+	static const char *const names[] = {"killed", "its last thread gone", "killed, without fences"};
 	struct nonet_subscriber *subscriber;
 	struct words words;
 
@@ -322,17 +337,16 @@ DOMAIN_TEST(the_end_of_the_killed_is_told_by_descriptor)
 	words_make(NONET_CHANNEL_BLOCK, 2);
 	words = words_map();
 	subscriber = words_subscribe(NONET_SUBSCRIBER_END);
-	for (int last_thread = 0; last_thread < 2; last_thread++) {
+	for (enum death death = DEATH; death < DEATHS; death++) {
 		nonet_time least = NONET_FOREVER;
 
 		/* Not by the look that comes every 100 ms: a busy machine is late once. */
 		for (int round = 0; round < 8 && least > NONET_MS(20); round++) {
-			const nonet_time took = be_told(subscriber, &words, last_thread);
+			const nonet_time took = be_told(subscriber, &words, death);
 
 			least = took < least ? took : least;
 		}
-		test_note("%s: told by descriptor after %lld us", last_thread ? "its last thread gone" : "killed",
-			  (long long)(least / 1000));
+		test_note("%s: told by descriptor after %lld us", names[death], (long long)(least / 1000));
 		test_check(least < NONET_MS(20) * (nonet_time)test_slowness());
 	}
 	words_unmap(&words);

@@ -56,6 +56,7 @@ struct doorbell {
 	bool armed;
 	uint32_t place;   /* in the table, where it was entered last */
 	uint64_t watched; /* the first of those whose death the helper looks out for */
+	bool closely;     /* who makes the object ready may not see that it is armed */
 };
 
 void doorbell_init(struct doorbell *bell, const struct object *object, const struct doorbell_job *job, void *argument);
@@ -75,6 +76,8 @@ void doorbell_disarm(struct doorbell *bell);
 void doorbell_rest(struct doorbell *bell);
 /* It is armed, and the object is held by @owner (0: by nobody), whose death would make it ready. */
 void doorbell_watch(struct doorbell *bell, uint64_t owner);
+/* Whether the helper is to look each millisecond while it is armed, since nobody may ring. */
+void doorbell_watch_closely(struct doorbell *bell, bool closely);
 
 /* Close and remove it. In a child the parent's stays. */
 void doorbell_done(struct doorbell *bell);

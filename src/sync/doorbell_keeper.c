@@ -19,9 +19,9 @@
  *   - In a domain that was removed nobody may be left who rings: all bells there are rung, and who calls then is told
  *     -ESTALE.
  *
- * It sleeps for good while none is armed, and KEEPER_SOON while a job says so. Looking takes no system call, but where
- * who was killed isn't gone yet; a whole interval without a wake asks about the owners by their life locks too, and
- * every KEEPER_ASKS the domains are looked for.
+ * It sleeps for good while none is armed, and KEEPER_SOON while a job or a bell says so. Looking takes no system call,
+ * but where who was killed isn't gone yet; who isn't woken for an interval asks about the owners by their life locks
+ * too, and every KEEPER_ASKS the domains are looked for.
  */
 
 #define KEEPER_ASKS NONET_S(1)
@@ -121,6 +121,7 @@ static int keeper_look(struct keeper_owner *owners, nonet_time *ret_interval)
 	nonet_time interval = NONET_FOREVER;
 	struct list *node;
 	int count = 0;
+	bool soon;
 
 	for (node = keeper_bells.next; node != &keeper_bells; node = node->next) {
 		struct doorbell *bell = container_of(node, struct doorbell, all);
@@ -135,8 +136,9 @@ static int keeper_look(struct keeper_owner *owners, nonet_time *ret_interval)
 			keeper_ring(bell);
 			continue;
 		}
-		if (interval == NONET_FOREVER || result == DOORBELL_SOON)
-			interval = result == DOORBELL_SOON ? KEEPER_SOON : DOMAIN_INTERVAL;
+		soon = result == DOORBELL_SOON || bell->closely;
+		if (interval == NONET_FOREVER || soon)
+			interval = soon ? KEEPER_SOON : DOMAIN_INTERVAL;
 		bell->watched = result > 0 ? found[0] : 0;
 		for (int i = 0; i < result; i++)
 			owners[count++] = (struct keeper_owner){bell->object->domain, found[i]};
@@ -166,6 +168,7 @@ static void keeper_sleep(const struct keeper_owner *owners, int count, nonet_tim
 	struct sys_futex_word words[SYS_FUTEX_MANY] = {
 		{&keeper_word, atomic_load_explicit(&keeper_word, memory_order_relaxed)}};
 	const nonet_time until = nonet_after(interval);
+	static nonet_time asked;
 	int result;
 
 	keeper_add_words(owners, count, words + 1);
@@ -179,8 +182,10 @@ static void keeper_sleep(const struct keeper_owner *owners, int count, nonet_tim
 	/* Filtered (seccomp(2)), or no memory: without the lives. */
 	if (result < 0 && result != -ETIMEDOUT)
 		result = sys_futex_wait(words[0].word, words[0].value, until);
-	if (result == -ETIMEDOUT && interval == DOMAIN_INTERVAL)
+	if (result == -ETIMEDOUT && nonet_clock() - asked >= DOMAIN_INTERVAL) {
 		keeper_ask(owners, count);
+		asked = nonet_clock();
+	}
 	keeper_pass_on(owners, count);
 	pthread_mutex_lock(&keeper_lock);
 	keeper_rests = false;
@@ -287,6 +292,15 @@ void doorbell_rest(struct doorbell *bell)
 	pthread_mutex_lock(&keeper_lock);
 	if (bell->armed)
 		keeper_ring(bell);
+	pthread_mutex_unlock(&keeper_lock);
+}
+
+void doorbell_watch_closely(struct doorbell *bell, bool closely)
+{
+	pthread_mutex_lock(&keeper_lock);
+	if (closely && !bell->closely)
+		keeper_tell();
+	bell->closely = closely;
 	pthread_mutex_unlock(&keeper_lock);
 }
 
