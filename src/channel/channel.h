@@ -29,7 +29,7 @@ struct channel {
 	struct channel_link *link; /* over a socket, where there is no domain; else NULL */
 };
 
-/* A lane's ring, mapped twice in a row. */
+/* A lane's ring, mapped twice in a row; for a subscriber once more behind that. */
 struct channel_ring {
 	uint8_t *base;
 	size_t shown; /* so far behind is what a subscriber's messages are shown in */

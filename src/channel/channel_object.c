@@ -262,29 +262,25 @@ static int channel_reserve(size_t size, size_t page, void **ret_base)
 	return 0;
 }
 
-/*
- * A subscriber has the ring's two halves twice: what he is given to read can't be written, and we read through what
- * could be. Processors fetch a line that another core has written with fewer steps, if its page may be written here
- * too: a message takes two thirds of the time (docs/adr/0014).
- */
-int channel_map(const struct channel *channel, uint32_t lane, bool to_write, struct channel_ring *ret_ring)
+/* Two halves, or four: the first two can be written. */
+static int channel_map_parts(const struct channel *channel, uint32_t lane, bool to_write, bool twice,
+			     struct channel_ring *ret_ring)
 {
 	const size_t half = (size_t)channel->ring;
-	const bool twice = !to_write && !channel->link && !channel->object.observed;
-	const size_t size = twice ? 4 * half : 2 * half;
+	const size_t size = (twice ? 4 : 2) * half;
 	const unsigned now = half <= CHANNEL_TOUCHED ? SYS_MAP_NOW : 0;
 	const off_t place = (off_t)channel_place(channel, lane);
 	struct channel_ring ring = {.shown = twice ? 2 * half : 0};
 	void *base;
 	int error;
 
-	if (channel->ring > SIZE_MAX / 8)
+	if (channel->ring > SIZE_MAX / (twice ? 8 : 4))
 		return -ENOMEM;
 	error = channel_reserve(size, channel->page, &base);
 	if (error < 0)
 		return error;
 	for (size_t at = 0; at < size && error == 0; at += half) {
-		const bool writes = to_write || (twice && at < ring.shown);
+		const bool writes = to_write || at < ring.shown;
 
 		error = sys_map_at((char *)base + at, channel->object.fd, place, half,
 				   (writes ? SYS_MAP_WRITE : 0) | now);
@@ -299,6 +295,22 @@ int channel_map(const struct channel *channel, uint32_t lane, bool to_write, str
 	ring.base = base;
 	*ret_ring = ring;
 	return 0;
+}
+
+/*
+ * A subscriber has the ring's two halves twice: what he is given to read can't be written, and we read through what
+ * could be. Processors fetch a line that another core has written with fewer steps, if its page may be written here
+ * too: a message takes two thirds of the time (docs/adr/0014). Where there aren't so many addresses it takes longer.
+ */
+int channel_map(const struct channel *channel, uint32_t lane, bool to_write, struct channel_ring *ret_ring)
+{
+	int error = -ENOMEM;
+
+	if (!to_write && !channel->link && !channel->object.observed)
+		error = channel_map_parts(channel, lane, to_write, true, ret_ring);
+	if (error == -ENOMEM || error == -EAGAIN)
+		error = channel_map_parts(channel, lane, to_write, false, ret_ring);
+	return error;
 }
 
 void channel_unmap(struct channel_ring *ring)

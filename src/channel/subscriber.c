@@ -72,7 +72,7 @@ static int subscriber_look(struct nonet_subscriber *subscriber, struct subscribe
 
 	if (!base)
 		return 0;
-	/* [CHANNEL-RECORD] pair: publisher_show() */
+	/* [CHANNEL-RECORD] pair: publisher_finish(), publisher_show() */
 	header = atomic_load_explicit(channel_header(base, subscriber->mask, head), memory_order_acquire);
 	if (header == 0 && !drops)
 		return guard_map_is_poisoned(&lane->ring.map) ? -EBADMSG : 0;
@@ -194,12 +194,15 @@ static inline uint64_t subscriber_watch(struct nonet_subscriber *subscriber, con
 {
 	uint64_t header = 0;
 
+	if (subscriber_skips_looking(subscriber))
+		return 0;
 	subscriber_waits(subscriber, lane->sequence);
 	for (uint32_t i = 0; header == 0 && i < SUBSCRIBER_LOOKS; i++) {
 		pause_once();
-		header = atomic_load_explicit(place,
-					      memory_order_acquire); /* [CHANNEL-RECORD] pair: publisher_show_here() */
+		/* [CHANNEL-RECORD] pair: publisher_finish(), publisher_show() */
+		header = atomic_load_explicit(place, memory_order_acquire);
 	}
+	subscriber->vain = header ? 0 : subscriber->vain + 1;
 	return header;
 }
 
@@ -226,7 +229,8 @@ static inline bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_t
 		.position = head,
 		.data = (const uint8_t *)place + CHANNEL_HEADER,
 	};
-	header = atomic_load_explicit(place, memory_order_acquire); /* [CHANNEL-RECORD] pair: publisher_show_here() */
+	/* [CHANNEL-RECORD] pair: publisher_finish(), publisher_show() */
+	header = atomic_load_explicit(place, memory_order_acquire);
 	if (header == 0 && subscriber->watches && deadline != NONET_NOW)
 		header = subscriber_watch(subscriber, lane, place);
 	ret_found->length = header - expected;
@@ -310,12 +314,14 @@ static __attribute__((noinline)) int subscriber_release_any(struct nonet_subscri
 int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct nonet_message *message)
 {
 	const uint32_t number = message->reserved;
-	struct subscriber_lane *lane = &subscriber->lanes[message->lane];
+	struct subscriber_lane *lane;
 
-	/* The only one that is held: so none was released before it. */
 	if (!object_is_surely_fine(&subscriber->channel.object) ||
-	    __builtin_expect(message->lane >= subscriber->channel.lanes, 0) ||
-	    __builtin_expect(subscriber->most == 0, 0) || __builtin_expect(number != lane->first, 0) ||
+	    __builtin_expect(message->lane >= subscriber->channel.lanes, 0))
+		return subscriber_release_any(subscriber, message);
+	lane = &subscriber->lanes[message->lane];
+	/* The only one that is held: so none was released before it. */
+	if (__builtin_expect(subscriber->most == 0, 0) || __builtin_expect(number != lane->first, 0) ||
 	    __builtin_expect(number + 1 != lane->last, 0) ||
 	    __builtin_expect(lane->begins[number % NONET_CHANNEL_TAKEN] != message->position, 0))
 		return subscriber_release_any(subscriber, message);
@@ -408,7 +414,7 @@ int nonet_subscriber_receive(struct nonet_subscriber *subscriber, void *buffer, 
 int nonet_subscriber_message_size(struct nonet_subscriber *subscriber, nonet_time deadline, size_t *ret_size)
 {
 	struct subscriber_found found;
-	int error = subscriber_await(subscriber, deadline, &found);
+	int error = subscriber_comes(subscriber, deadline, &found) ? 0 : subscriber_await(subscriber, deadline, &found);
 
 	if (error < 0)
 		return error;

@@ -38,6 +38,7 @@ struct nonet_subscriber {
 	uint64_t mask;
 	uint64_t most;   /* bytes of the largest message, and 1; 0: CHANNEL_DROP, where looking takes more */
 	bool watches;    /* there is one lane, and who takes the next message looks at it for a while */
+	uint32_t vain;   /* times in a row that nothing came while it looked */
 	uint64_t waited; /* the sequence of all that was read, when one was waited for last */
 	unsigned flags;
 	uint32_t next;         /* the lane to look at first */
@@ -63,10 +64,19 @@ struct subscriber_found {
 /* Looks without sleeping, where one may come soon. */
 #define SUBSCRIBER_LOOKS 2000u
 
+/* After so many times in a row that nothing came while it looked it does only every so-many-th time. */
+#define SUBSCRIBER_VAIN 16u
+
+static inline bool subscriber_skips_looking(struct nonet_subscriber *subscriber)
+{
+	return __builtin_expect(subscriber->vain >= SUBSCRIBER_VAIN, 0) &&
+	       !(subscriber->flags & NONET_SUBSCRIBER_POLL) && ++subscriber->vain % SUBSCRIBER_VAIN != 0;
+}
+
 /*
  * Who has read so many without waiting has caught up with a publisher who goes on. Each look would take the line from
- * him that he is writing, and he would get it back for each message: so for about a microsecond nobody looks, and then
- * there are many. @sequence: of all that was read
+ * him that he is writing, and he would get it back for each message: so for about a microsecond (x86) nobody looks, and
+ * then there are many. @sequence: of all that was read
  */
 #define SUBSCRIBER_RUN  8u
 #define SUBSCRIBER_REST 64u

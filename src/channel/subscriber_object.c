@@ -160,6 +160,8 @@ int subscriber_map(struct nonet_subscriber *subscriber)
 		error = channel_check_file(channel);
 		if (error == 0)
 			error = channel_map(channel, number, false, &lane->ring);
+		/* Of mmap(2): more than may be locked. To who takes it would say that there is no message. */
+		error = error == -EAGAIN ? -ENOMEM : error;
 		if (error == 0)
 			atomic_store_explicit(&lane->base, lane->ring.base, memory_order_relaxed);
 	}
@@ -253,6 +255,7 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 
 		if (lane->ring.base)
 			error = subscriber_walk(subscriber, lane);
+		subscriber->waited += lane->sequence;
 		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	}
 	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);

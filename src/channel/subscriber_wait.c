@@ -132,7 +132,8 @@ static int wait_arm(const struct nonet_subscriber *subscriber, struct sys_futex_
 			wait_raise(&lane->polled, sleeps ? bell - 1 : bell);
 		wait_raise(&lane->armed, bell);
 	}
-	atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-SLEEP] pair: publisher_show(), publisher_unfence() */
+	/* [CHANNEL-SLEEP] pair: publisher_has_to_tell(), publisher_unfence() */
+	atomic_thread_fence(memory_order_seq_cst);
 	for (uint32_t number = 0; number < channel->lanes && !unfenced; number++)
 		/* [CHANNEL-UNFENCED] pair: publisher_ring() */
 		unfenced = atomic_load_explicit(&subscriber->lanes[number].lane->unfenced, memory_order_acquire);
@@ -177,6 +178,24 @@ static bool wait_awake(const struct nonet_subscriber *subscriber, uint32_t looks
 	return false;
 }
 
+/* Whether it ever looks without sleeping. */
+static bool wait_looks(const struct nonet_subscriber *subscriber)
+{
+	return !(subscriber->flags & NONET_SUBSCRIBER_SLEEP) &&
+	       (subscriber->flags & NONET_SUBSCRIBER_POLL || pause_helps());
+}
+
+static bool wait_for_a_while(struct nonet_subscriber *subscriber)
+{
+	bool came;
+
+	if (subscriber_skips_looking(subscriber))
+		return false;
+	came = wait_awake(subscriber, SUBSCRIBER_LOOKS);
+	subscriber->vain = came ? 0 : subscriber->vain + 1;
+	return came;
+}
+
 void subscriber_hang_back(void)
 {
 	for (uint32_t i = 0; i < SUBSCRIBER_REST; i++)
@@ -219,7 +238,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		     struct subscriber_found *ret_found)
 {
 	const bool polls = subscriber->flags & NONET_SUBSCRIBER_POLL;
-	const bool sleeps = subscriber->flags & NONET_SUBSCRIBER_SLEEP || !pause_helps();
+	const bool sleeps = !wait_looks(subscriber);
 	enum wait_end end;
 	uint64_t owner;
 	int result = object_check(&subscriber->channel.object);
@@ -244,7 +263,7 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 	if (polls) {
 		if (!wait_awake(subscriber, WAIT_POLLS) && deadline != NONET_FOREVER && nonet_clock() >= deadline)
 			return -ETIMEDOUT;
-	} else if (looked || sleeps || !wait_awake(subscriber, SUBSCRIBER_LOOKS)) {
+	} else if (looked || sleeps || !wait_for_a_while(subscriber)) {
 		return wait_asleep(subscriber, end == WAIT_ENDING, deadline);
 	}
 	return 0;
@@ -276,7 +295,7 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 		if (lane->first == lane->last)
 			subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	}
-	if (deadline != NONET_NOW && !subscriber->watches)
+	if (deadline != NONET_NOW && !subscriber->watches && wait_looks(subscriber))
 		subscriber_waits(subscriber, sequence);
 	while (result == 0) {
 		result = wait_turn(subscriber, deadline, looked, ret_found);

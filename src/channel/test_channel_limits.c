@@ -3,9 +3,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include <nonet/channel.h>
 
+#include "channel/subscriber.h"
 #include "channel/test_channel_words.h"
 #include "harness/deadline.h"
 #include "harness/domain.h"
@@ -354,6 +356,54 @@ DOMAIN_TEST(the_end_of_the_killed_is_told_by_descriptor)
 	return 0;
 }
 
+static nonet_time processor_time(void)
+{
+	struct timespec time;
+
+	test_must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time));
+	return time.tv_sec * NONET_S(1) + time.tv_nsec;
+}
+
+/* What so many waits in vain take of the processor, each. */
+static nonet_time wait_in_vain(struct nonet_subscriber *subscriber, unsigned count)
+{
+	const nonet_time begin = processor_time();
+	struct nonet_message message;
+
+	for (unsigned i = 0; i < count; i++)
+		test_check_equal(nonet_subscriber_take(subscriber, nonet_after(NONET_US(100)), &message), -ETIMEDOUT);
+	return (processor_time() - begin) / count;
+}
+
+/* Where nobody is prompt it sleeps at once, but for each 16th time; and looks again when one was. */
+DOMAIN_TEST(nobody_looks_in_vain_for_long)
+{
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	nonet_time looking;
+	nonet_time sleeping;
+
+	(void)side;
+	(void)argument;
+	for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+		words_make(NONET_CHANNEL_BLOCK, lanes);
+		publisher = words_publish();
+		subscriber = words_subscribe(0);
+		looking = wait_in_vain(subscriber, 16);
+		sleeping = wait_in_vain(subscriber, 320);
+		test_note("%u lanes: %lld ns looking, %lld ns sleeping", lanes, (long long)looking,
+			  (long long)sleeping);
+		/* On one processor nobody ever looks. */
+		if (pause_helps())
+			test_check(2 * sleeping < looking);
+		test_check(subscriber->vain >= 16 || !pause_helps());
+		nonet_subscriber_close(subscriber);
+		nonet_publisher_close(publisher);
+		test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+	}
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +414,7 @@ int main(void)
 		test_case(one_who_joins_takes_no_room),
 		test_case(nobody_joins_below_the_floor),
 		test_case(the_end_of_the_killed_is_told_by_descriptor),
+		test_case(nobody_looks_in_vain_for_long),
 	};
 	return test_main(tests);
 }

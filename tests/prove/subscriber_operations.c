@@ -70,11 +70,13 @@ static void met(struct prove_run *run, int result, nonet_time deadline)
 	prove_require(run, result >= 0 || !back || back >= deadline, "a wake is lost: it slept until its deadline");
 }
 
+#define A_LITTLE NONET_MS(80)
+
 /* Until when: where nobody wakes them, none is later than the other. */
 static nonet_time a_little(struct prove_run *run)
 {
 	if (!prove_load(run, CHANNEL_UNTIL))
-		prove_store(run, CHANNEL_UNTIL, nonet_after(NONET_MS(80)));
+		prove_store(run, CHANNEL_UNTIL, nonet_after(A_LITTLE));
 	return prove_load(run, CHANNEL_UNTIL);
 }
 
@@ -312,6 +314,7 @@ const struct prove_operation prove_channel_meet = {
 	.distinct_only = true,
 	.states = (const char *const[]){"one", "dead-publisher", NULL},
 	.forked = forked,
+	.patience = A_LITTLE,
 	.churn = churn,
 	.count = count,
 };
@@ -320,6 +323,7 @@ const struct prove_operation prove_channel_meet_receive = {
 	MEET("receive", "subscriber_receive", receive),
 	.distinct_only = true,
 	.states = (const char *const[]){"one", "drop", NULL},
+	.patience = A_LITTLE,
 };
 
 const struct prove_operation prove_channel_meet_release = {
@@ -343,6 +347,7 @@ const struct prove_operation prove_channel_meet_send = {
 	MEET("send", "publisher_send", send),
 	.distinct_only = true,
 	.states = (const char *const[]){"one", "read", "drop", "dead-publisher", NULL},
+	.patience = A_LITTLE,
 };
 
 const struct prove_operation prove_channel_take_wait = {
