@@ -200,6 +200,24 @@ static void send_junk(struct nonet_server *server, uint64_t number, uint32_t kin
 	test_check_equal(nonet_publisher_send(server->clients[0].replies, &head, size, NONET_NOW), 0);
 }
 
+/* What it is sent is answered with 10 more, until a call of the client's is: how far he gets each time isn't known. */
+static void end_served(struct nonet_client *client, uint64_t call, struct nonet_server *server, uint64_t number)
+{
+	const nonet_time deadline = test_deadline();
+	struct nonet_message request;
+	struct nonet_reply reply;
+	int result;
+
+	do {
+		while (nonet_server_next(server, NONET_NOW, &request) == 0)
+			reply_number(server, &request, number_of(request.data, request.size) + 10);
+		result = nonet_client_end(client, call, nonet_after(NONET_MS(1)), &reply);
+	} while (result == -ETIMEDOUT && test_clock() < deadline);
+	test_check_equal(result, 0);
+	test_check_equal(number_of(reply.data, reply.size), number);
+	test_check_equal(nonet_client_release(client, &reply), 0);
+}
+
 /* What a server makes up matches no call, and holds up no deadline; that it is new can be said too often. */
 DOMAIN_TEST(what_a_server_makes_up_is_data)
 {
@@ -235,10 +253,8 @@ DOMAIN_TEST(what_a_server_makes_up_is_data)
 	for (int i = 0; i < 100; i++)
 		send_junk(server, UINT64_MAX, CALL_BEGINS, sizeof(struct call_head));
 	test_check_equal(nonet_client_end(client, calls[0], nonet_after(NONET_MS(1)), &reply), -ETIMEDOUT);
-	while (nonet_server_next(server, NONET_NOW, &request) == 0)
-		reply_number(server, &request, number_of(request.data, request.size) + 10);
-	end_number(client, calls[1], 14, test_deadline());
-	end_number(client, calls[0], 13, test_deadline());
+	end_served(client, calls[1], server, 14);
+	end_served(client, calls[0], server, 13);
 	nonet_client_close(client);
 	nonet_server_close(server);
 	return 0;

@@ -59,7 +59,10 @@ void inventory_descriptors(struct inventory *inventory)
 		if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(directory))
 			continue;
 		size = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
-		target[size > 0 ? size : 0] = '\0';
+		/* Closed since it was listed, by another thread. */
+		if (size <= 0)
+			continue;
+		target[size] = '\0';
 		/* An unlinked file is still the same one. */
 		deleted = strstr(target, " (deleted)");
 		if (deleted)
