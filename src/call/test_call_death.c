@@ -214,6 +214,8 @@ static void end_served(struct nonet_client *client, uint64_t call, struct nonet_
 		result = nonet_client_end(client, call, nonet_after(NONET_MS(1)), &reply);
 	} while (result == -ETIMEDOUT && test_clock() < deadline);
 	test_check_equal(result, 0);
+	test_check_equal(reply.code, 0);
+	test_check_equal(reply.call, call);
 	test_check_equal(number_of(reply.data, reply.size), number);
 	test_check_equal(nonet_client_release(client, &reply), 0);
 }

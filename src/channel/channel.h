@@ -113,12 +113,12 @@ static inline size_t channel_payload(uint32_t lanes, uint32_t seats)
 	       seats * sizeof(struct channel_seat) + (size_t)lanes * seats * sizeof(struct channel_position);
 }
 
+#define CHANNEL_SMALL 64u
+
 /*
  * Copy a message. A call of memcpy(3) and its choice among ways take as long as all else that is done for a message of
  * a line: those are copied here, in two halves that overlap.
  */
-#define CHANNEL_SMALL 64u
-
 static inline void channel_copy_small(void *to, const void *from, size_t size)
 {
 	uint8_t *const begin = to;

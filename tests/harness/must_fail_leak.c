@@ -58,10 +58,10 @@ static void leaves_a_descriptor_beside_a_helper(void **state)
 
 	(void)state;
 	test_must(-pthread_create(&helper, NULL, help, NULL));
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 200; i++) {
 		struct test_leak *leak = test_leak_begin();
 
-		if (planted && i == 50)
+		if (planted && i == 100)
 			test_must(open("/dev/zero", O_RDONLY | O_CLOEXEC));
 		test_leak_end(leak);
 	}

@@ -11,7 +11,7 @@
 /* What a figure is compared with. */
 enum limit {
 	LIMIT_NONE,
-	LIMIT_LINE,    /* a line there and one back, with the message in it */
+	LIMIT_LINE,    /* the raw line, or one with a message in it, whichever is faster */
 	LIMIT_COPY,    /* a copy through shared memory, or a bare ring */
 	LIMIT_RING,    /* the fastest of the bare rings */
 	LIMIT_FUTEX,   /* asleep in futex(2) */
@@ -207,6 +207,7 @@ static void add_limits(enum limit limit, struct bench_row *row)
 	case LIMIT_NONE:
 		break;
 	case LIMIT_LINE:
+		add(row, "line", &bench_way_line, BENCH_PAUSE, BENCH_POLL, 8);
 		add(row, "copy", &bench_way_copy, BENCH_PLAIN, BENCH_POLL, subject->size);
 		break;
 	case LIMIT_COPY:
