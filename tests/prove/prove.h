@@ -72,7 +72,7 @@ struct prove_operation {
 	prove_function *count; /* the survivor of row 5; NULL: .survivor */
 	/* How long the survivor's operation may take after the death; 0 is PROVE_BOUND. */
 	nonet_time bound;
-	/* How long it waits in vain, to its deadline: so much longer the second of a pair may sleep, if nobody dies. */
+	/* How long it waits in vain, to its deadline: if nobody dies, the second of a pair may end so much later. */
 	nonet_time patience;
 	/* The object can't be put back by its bytes alone (kernel objects, names that go): prepare anew each time. */
 	bool fresh;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/sweep.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "harness/deadline.h"
@@ -47,6 +48,7 @@ static void both(struct prove_sweep *sweep, struct prove_tracee *first, struct p
 	struct prove_actor stays = {0};
 	struct prove_actor other = {0};
 	const bool waits = tracee->where == PROVE_ASLEEP && first->where == PROVE_INSIDE;
+	int64_t code;
 	bool let_go;
 
 	atomic_store(&run->shared->stay, 1);
@@ -64,6 +66,9 @@ static void both(struct prove_sweep *sweep, struct prove_tracee *first, struct p
 	/* What is bounded here is how long the second went on sleeping. */
 	sweep->since = waits ? atomic_load(&sides[PROVE_FIRST].returned_at) : 0;
 	sweep->went_on = atomic_load(&sides[PROVE_SECOND].returned_at);
+	/* To his deadline, where nobody was to wake him. */
+	if (prove_returned(run, PROVE_SECOND, &code) && code == -ETIMEDOUT)
+		sweep->went_on -= (sweep->other ? sweep->other : sweep->operation)->patience;
 }
 
 static void play(struct prove_sweep *sweep, const struct prove_point *point)
@@ -112,8 +117,6 @@ static bool record(struct prove_sweep *sweep, size_t step)
 void prove_row_pair(struct prove_sweep *sweep)
 {
 	static const char *const variants[] = {"first", "second", "neither"};
-	const struct prove_operation *later = sweep->other ? sweep->other : sweep->operation;
-	const nonet_time bounds[] = {PROVE_BOUND_WATCHER, PROVE_BOUND_WATCHER, PROVE_BOUND + later->patience};
 	uint64_t every;
 
 	if (!prove_sweep_record(sweep))
@@ -130,7 +133,7 @@ void prove_row_pair(struct prove_sweep *sweep)
 			for (size_t k = 0; k < sizeof(variants) / sizeof(variants[0]); k++) {
 				point.variant = variants[k];
 				/* Who watched may have died. */
-				sweep->bound = bounds[k];
+				sweep->bound = k < 2 ? PROVE_BOUND_WATCHER : PROVE_BOUND;
 				if (every <= 1 || test_random_between(&sweep->random, 1, every) == 1)
 					prove_point(sweep, play, &point);
 			}
