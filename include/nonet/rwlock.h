@@ -21,7 +21,8 @@ NONET_BEGIN_DECLS
  *
  * Writers come first: while one waits, no new reader gets in. Only one waits so at a time; when he lets go, the other
  * writers and the readers go on in no particular order. So readers starve while writers follow one another without a
- * pause, and writers never wait for more than those who read when they came, and other writers.
+ * pause, and writers never wait for more than those who read when they came, and other writers. If the writer in
+ * front is stopped (SIGSTOP), new readers and other writers wait for him until he goes on, or dies, or their deadline.
  *
  * Locking a free one makes no system call and allocates nothing, but for the first time that a thread does it in a
  * domain. Readers on different CPUs don't slow each other down: each has a place of his own in the object.

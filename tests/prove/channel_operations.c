@@ -243,10 +243,14 @@ static void create(struct prove_run *run)
 
 static void unlink_it(struct prove_run *run)
 {
-	struct nonet_subscriber *subscriber = channel_subscribe(run, 0);
+	struct nonet_subscriber *subscriber;
 	char text[128];
 	int result;
 
+	/* The first may have removed it already. */
+	if (prove_role(run) == PROVE_SECOND)
+		channel_make(run);
+	subscriber = channel_subscribe(run, 0);
 	snprintf(text, sizeof(text), "channel:%s/c", prove_directory(run));
 	prove_begin(run);
 	result = nonet_channel_unlink(text, NULL);

@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rows/kind.h"
+#include "rows/kind_object.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include <nonet/condition.h>
-#include <nonet/event.h>
-#include <nonet/mutex.h>
-#include <nonet/rwlock.h>
-#include <nonet/semaphore.h>
-
 #include "harness/deadline.h"
 #include "harness/fail.h"
 
-struct row_object {
-	struct nonet_mutex *mutex; /* or the condition's */
-	struct nonet_rwlock *rwlock;
-	struct nonet_condition *condition;
-	struct nonet_event *event;
-	struct nonet_semaphore *semaphore;
-	uint64_t seen; /* how often it had happened: what is waited for is more */
+/* What all processes of a test share beside its objects. */
+struct common {
+	_Atomic uint64_t happened; /* what is waited for with the conditions; under their mutexes */
+	_Alignas(64) unsigned char mutex[NONET_MUTEX_PLACE_SIZE];
+	_Alignas(64) unsigned char condition[NONET_CONDITION_PLACE_SIZE];
+	_Alignas(64) unsigned char mutex_of_condition[NONET_MUTEX_PLACE_SIZE];
 };
-
-/* What is waited for with the condition; under its mutex. */
-static _Atomic uint64_t *happened;
+static struct common *common;
 
 static int mutex_take(struct row_object *object)
 {
@@ -151,7 +142,7 @@ static int condition_give(struct row_object *object)
 
 	if (result < 0)
 		return result;
-	atomic_fetch_add(happened, 1);
+	atomic_fetch_add(&common->happened, 1);
 	result = nonet_condition_broadcast(object->condition);
 	return result < 0 ? result : nonet_mutex_unlock(object->mutex);
 }
@@ -162,13 +153,13 @@ static int condition_wait(struct row_object *object, nonet_time deadline)
 
 	if (result < 0)
 		return result;
-	while (result == 0 && atomic_load(happened) == object->seen) {
+	while (result == 0 && atomic_load(&common->happened) == object->seen) {
 		result = nonet_condition_wait(object->condition, object->mutex, deadline);
 		if (result == -EOWNERDEAD)
 			result = nonet_mutex_recover(object->mutex);
 	}
 	if (result == 0)
-		object->seen = atomic_load(happened);
+		object->seen = atomic_load(&common->happened);
 	test_check_equal(nonet_mutex_unlock(object->mutex), 0);
 	return result;
 }
@@ -183,18 +174,14 @@ static int nothing(struct row_object *object)
 #define RWLOCK    .address = "rwlock:row", .owned = true, .give = rwlock_give, .done = rwlock_done
 #define EVENT     .address = "event:row", .take = event_take, .give = event_give, .done = event_done
 #define SEMAPHORE .take = semaphore_take, .give = semaphore_give, .wait = semaphore_wait, .done = semaphore_give
+#define MUTEX                                                                                                       \
+	.owned = true, .crowded = true, .alone = true, .told = -EOWNERDEAD, .take = mutex_take, .give = mutex_give, \
+	.wait = mutex_wait, .done = mutex_done
+#define CONDITION .take = nothing, .give = condition_give, .wait = condition_wait, .done = nothing
 
 const struct row_kind row_kinds[] = {
-	{.name = "mutex-lock",
-	 .address = "mutex:row",
-	 .owned = true,
-	 .crowded = true,
-	 .alone = true,
-	 .told = -EOWNERDEAD,
-	 .take = mutex_take,
-	 .give = mutex_give,
-	 .wait = mutex_wait,
-	 .done = mutex_done},
+	{.name = "mutex-lock", .address = "mutex:row", MUTEX},
+	{.name = "mutex-lock", .address = "mutex:", .placed = true, MUTEX},
 	{.name = "rwlock-write",
 	 RWLOCK,
 	 .crowded = true,
@@ -222,90 +209,109 @@ const struct row_kind row_kinds[] = {
 	{.name = "semaphore-wait", .address = "semaphore:row-signal", .in_line = true, SEMAPHORE},
 	{.name = "event-wait", EVENT, .wait = event_wait},
 	{.name = "event-wait-count", EVENT, .wait = event_wait_count},
-	{.name = "condition-wait",
-	 .address = "condition:row",
-	 .take = nothing,
-	 .give = condition_give,
-	 .wait = condition_wait,
+	{.name = "condition-wait", .address = "condition:row", CONDITION},
+	{.name = "condition-wait", .address = "condition:", .placed = true, CONDITION},
+	{.name = "channel-take-wait",
+	 .address = "channel:row",
+	 .take = row_message_take,
+	 .give = row_message_give,
+	 .wait = row_message_wait,
+	 .done = nothing},
+	{.name = "channel-send-wait",
+	 .address = "channel:row-full",
+	 .owned = true,
+	 .take = row_room_take,
+	 .give = row_room_give,
+	 .wait = row_room_wait,
 	 .done = nothing},
 	{.name = NULL},
 };
 
+static int place_mutex(void *place, unsigned flags, struct row_object *object)
+{
+	const struct nonet_mutex_options options = {.size = sizeof(options), .flags = flags};
+
+	return nonet_mutex_place(place, NULL, &options, &object->mutex, NULL);
+}
+
+static int place_condition(unsigned flags, struct row_object *object)
+{
+	const struct nonet_condition_options options = {.size = sizeof(options), .flags = flags};
+
+	return nonet_condition_place(common->condition, &options, &object->condition, NULL);
+}
+
 void row_begin(void)
 {
-	void *base = mmap(NULL, sizeof(*happened), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct row_object made = {0}, others = {0};
+	void *base = mmap(NULL, sizeof(*common), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	test_check(base != MAP_FAILED);
-	happened = base;
+	common = base;
+	test_check_equal(place_mutex(common->mutex, NONET_MUTEX_MAKE, &made), 0);
+	test_check_equal(place_mutex(common->mutex_of_condition, NONET_MUTEX_MAKE, &others), 0);
+	test_check_equal(place_condition(NONET_CONDITION_MAKE, &others), 0);
+	nonet_mutex_close(made.mutex);
+	nonet_mutex_close(others.mutex);
+	nonet_condition_close(others.condition);
 }
-
-void row_end(void)
-{
-	test_must(munmap((void *)happened, sizeof(*happened)));
-}
-
-enum way {
-	WAY_CREATE,
-	WAY_OPEN,
-	WAY_REACH
-};
 
 static bool is(const struct row_kind *kind, const char *scheme)
 {
 	return strncmp(kind->address, scheme, strlen(scheme)) == 0 && kind->address[strlen(scheme)] == ':';
 }
 
-static int get_mutex(const char *address, enum way way, struct row_object *object, struct nonet_error *reterr)
+static int get_mutex(const char *address, enum row_way way, struct row_object *object, struct nonet_error *reterr)
 {
 	const struct nonet_mutex_options options = {.size = sizeof(options),
-						    .flags = way == WAY_REACH ? NONET_MUTEX_MAY_EXIST : 0};
+						    .flags = way == ROW_REACH ? NONET_MUTEX_MAY_EXIST : 0};
 
-	return way == WAY_OPEN ? nonet_mutex_open(address, &object->mutex, reterr)
+	return way == ROW_OPEN ? nonet_mutex_open(address, &object->mutex, reterr)
 			       : nonet_mutex_create(address, &options, &object->mutex, reterr);
 }
 
-static int get_rwlock(const char *address, enum way way, struct row_object *object, struct nonet_error *reterr)
+static int get_rwlock(const char *address, enum row_way way, struct row_object *object, struct nonet_error *reterr)
 {
 	const struct nonet_rwlock_options options = {.size = sizeof(options),
-						     .flags = way == WAY_REACH ? NONET_RWLOCK_MAY_EXIST : 0};
+						     .flags = way == ROW_REACH ? NONET_RWLOCK_MAY_EXIST : 0};
 
-	return way == WAY_OPEN ? nonet_rwlock_open(address, &object->rwlock, reterr)
+	return way == ROW_OPEN ? nonet_rwlock_open(address, &object->rwlock, reterr)
 			       : nonet_rwlock_create(address, &options, &object->rwlock, reterr);
 }
 
-static int get_event(const char *address, enum way way, struct row_object *object, struct nonet_error *reterr)
+static int get_event(const char *address, enum row_way way, struct row_object *object, struct nonet_error *reterr)
 {
 	const struct nonet_event_options options = {.size = sizeof(options),
-						    .flags = way == WAY_REACH ? NONET_EVENT_MAY_EXIST : 0};
+						    .flags = way == ROW_REACH ? NONET_EVENT_MAY_EXIST : 0};
 
-	return way == WAY_OPEN ? nonet_event_open(address, &object->event, reterr)
+	return way == ROW_OPEN ? nonet_event_open(address, &object->event, reterr)
 			       : nonet_event_create(address, &options, &object->event, reterr);
 }
 
-static int get_condition(const char *address, enum way way, struct row_object *object, struct nonet_error *reterr)
+static int get_condition(const char *address, enum row_way way, struct row_object *object, struct nonet_error *reterr)
 {
 	const struct nonet_condition_options options = {.size = sizeof(options),
-							.flags = way == WAY_REACH ? NONET_CONDITION_MAY_EXIST : 0};
+							.flags = way == ROW_REACH ? NONET_CONDITION_MAY_EXIST : 0};
 
-	return way == WAY_OPEN ? nonet_condition_open(address, &object->condition, reterr)
+	return way == ROW_OPEN ? nonet_condition_open(address, &object->condition, reterr)
 			       : nonet_condition_create(address, &options, &object->condition, reterr);
 }
 
 /* One with permits has one; one that only counts has none at first. */
-static int get_semaphore(const char *address, enum way way, struct row_object *object, struct nonet_error *reterr)
+static int get_semaphore(const char *address, enum row_way way, struct row_object *object, struct nonet_error *reterr)
 {
 	const bool counts = strcmp(address, "semaphore:row-signal") == 0;
 	const struct nonet_semaphore_options options = {
 		.size = sizeof(options),
-		.flags = (way == WAY_REACH ? NONET_SEMAPHORE_MAY_EXIST : 0) | (counts ? NONET_SEMAPHORE_SIGNAL : 0),
+		.flags = (way == ROW_REACH ? NONET_SEMAPHORE_MAY_EXIST : 0) | (counts ? NONET_SEMAPHORE_SIGNAL : 0),
 		.value = 1,
 	};
 
-	return way == WAY_OPEN ? nonet_semaphore_open(address, NULL, NONET_NOW, &object->semaphore, reterr)
+	return way == ROW_OPEN ? nonet_semaphore_open(address, NULL, NONET_NOW, &object->semaphore, reterr)
 			       : nonet_semaphore_create(address, &options, NONET_NOW, &object->semaphore, reterr);
 }
 
-static int get(const struct row_kind *kind, enum way way, struct row_object *object, struct nonet_error *reterr)
+static int get(const struct row_kind *kind, enum row_way way, struct row_object *object, struct nonet_error *reterr)
 {
 	if (is(kind, "mutex"))
 		return get_mutex(kind->address, way, object, reterr);
@@ -315,7 +321,25 @@ static int get(const struct row_kind *kind, enum way way, struct row_object *obj
 		return get_event(kind->address, way, object, reterr);
 	if (is(kind, "semaphore"))
 		return get_semaphore(kind->address, way, object, reterr);
+	if (is(kind, "channel"))
+		return row_channel_get(kind->address, way, object, reterr);
 	return get_condition(kind->address, way, object, reterr);
+}
+
+static void reach_placed(const struct row_kind *kind, struct row_object *object)
+{
+	void *const place = is(kind, "mutex") ? common->mutex : common->mutex_of_condition;
+
+	test_check_equal(place_mutex(place, 0, object), 0);
+	if (is(kind, "condition"))
+		test_check_equal(place_condition(0, object), 0);
+}
+
+static void reach_named(const struct row_kind *kind, struct row_object *object)
+{
+	test_check_equal(get(kind, ROW_REACH, object, NULL), 0);
+	if (object->condition)
+		test_check_equal(get_mutex("mutex:of-condition", ROW_REACH, object, NULL), 0);
 }
 
 struct row_object *row_reach(const struct row_kind *kind)
@@ -324,11 +348,12 @@ struct row_object *row_reach(const struct row_kind *kind)
 	struct nonet_event_info info;
 
 	test_check(object != NULL);
-	test_check_equal(get(kind, WAY_REACH, object, NULL), 0);
-	if (object->condition) {
-		test_check_equal(get_mutex("mutex:of-condition", WAY_REACH, object, NULL), 0);
-		object->seen = atomic_load(happened);
-	}
+	if (kind->placed)
+		reach_placed(kind, object);
+	else
+		reach_named(kind, object);
+	if (object->condition)
+		object->seen = atomic_load(&common->happened);
 	if (object->event) {
 		test_check_equal(nonet_event_look(object->event, &info), 0);
 		object->seen = info.count;
@@ -343,6 +368,7 @@ static void close_handles(struct row_object *object)
 	nonet_condition_close(object->condition);
 	nonet_event_close(object->event);
 	nonet_semaphore_close(object->semaphore);
+	row_channel_close(object);
 }
 
 void row_close(struct row_object *object)
@@ -356,7 +382,7 @@ void row_close(struct row_object *object)
 int row_create(const struct row_kind *kind, struct nonet_error *reterr)
 {
 	struct row_object object = {0};
-	const int result = get(kind, WAY_CREATE, &object, reterr);
+	const int result = get(kind, ROW_CREATE, &object, reterr);
 
 	close_handles(&object);
 	return result;
@@ -365,7 +391,7 @@ int row_create(const struct row_kind *kind, struct nonet_error *reterr)
 int row_open(const struct row_kind *kind, struct nonet_error *reterr)
 {
 	struct row_object object = {0};
-	const int result = get(kind, WAY_OPEN, &object, reterr);
+	const int result = get(kind, ROW_OPEN, &object, reterr);
 
 	close_handles(&object);
 	return result;
@@ -381,6 +407,8 @@ int row_unlink(const struct row_kind *kind, struct nonet_error *reterr)
 		return nonet_event_unlink(kind->address, reterr);
 	if (is(kind, "semaphore"))
 		return nonet_semaphore_unlink(kind->address, reterr);
+	if (is(kind, "channel"))
+		return nonet_channel_unlink(kind->address, reterr);
 	return nonet_condition_unlink(kind->address, reterr);
 }
 

@@ -20,8 +20,9 @@ struct row_object;
 struct row_kind {
 	const char *name;    /* of the operation, as in the table of proofs */
 	const char *address; /* of its object; several kinds may use the same one in turn */
+	bool placed;         /* it lies in the tests' own memory: the address is of nothing, and says only what it is */
 
-	bool owned;   /* take() makes this thread a holder, whose death lets wait() go on */
+	bool owned;   /* take() makes this thread one that is waited for, whose death lets wait() go on */
 	bool crowded; /* any number of processes may take turns: wait(), done() */
 	bool alone;   /* ... one at a time */
 	bool in_line; /* nobody gets past him who waits in front, be he stopped */
@@ -37,15 +38,14 @@ struct row_kind {
 extern const struct row_kind row_kinds[];
 #define ROW_EACH_KIND(kind) (const struct row_kind *kind = row_kinds; kind->name; kind++)
 
-/* Once, before the first fork; afterwards, unless this process ends. */
+/* Once, in the domain, before the first fork. */
 void row_begin(void);
-void row_end(void);
 
 /* The object, made if there is none; the process ends with it if that isn't possible. close: takes NULL. */
 struct row_object *row_reach(const struct row_kind *kind);
 void row_close(struct row_object *object);
 
-/* Make one anew, open one, remove one. Return: 0 or -errno. */
+/* Make one anew, open one, remove one; not what is placed. Return: 0 or -errno. */
 int row_create(const struct row_kind *kind, struct nonet_error *reterr);
 int row_open(const struct row_kind *kind, struct nonet_error *reterr);
 int row_unlink(const struct row_kind *kind, struct nonet_error *reterr);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/domain.h"
 #include "harness/fault.h"
@@ -173,21 +174,20 @@ static void sweep(const struct row_kind *kind)
 	current = kind;
 	test_fault_sweep(&operations[0]);
 	test_fault_sweep(&operations[1]);
-	if (kind->owned)
+	/* That a subscriber is dead is seen without a call. */
+	if (kind->owned && strcmp(kind->name, "channel-send-wait") != 0)
 		test_fault_sweep(&operations[2]);
 }
 
-static void no_failure_of_the_kernel_breaks_a_call(void **state)
+DOMAIN_TEST(no_failure_of_the_kernel_breaks_a_call)
 {
-	const char *directory = test_domain_new();
-
-	(void)state;
+	(void)side;
+	(void)argument;
 	row_begin();
 	for
 		ROW_EACH_KIND(kind)
 	sweep(kind);
-	row_end();
-	test_domain_free(directory);
+	return 0;
 }
 
 int main(void)

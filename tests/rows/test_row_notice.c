@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Row 6: how soon one who sleeps learns that the holder is dead, be that a small process or a large one. */
+/*
+ * Row 6: how soon one who sleeps learns that the holder is dead, be that a small process or a large one, or one that
+ * dumps core: the dump can take seconds, and the kernel marks nobody's death before it is over.
+ */
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "harness/core.h"
 #include "harness/domain.h"
 #include "harness/prove.h"
 #include "harness/test.h"
@@ -14,6 +19,7 @@ struct notice {
 	const struct row_kind *kind;
 	_Atomic int64_t taken_at; /* by nonet_clock(): one machine, one time namespace */
 	size_t resident;
+	const char *cores; /* where it dumps core, or NULL */
 };
 
 static int hold(struct test_child_side *side, void *argument)
@@ -28,6 +34,8 @@ static int hold(struct test_child_side *side, void *argument)
 		for (size_t i = 0; i < notice->resident; i += 4096)
 			memory[i] = 1;
 	}
+	if (notice->cores)
+		test_core_in(notice->cores);
 	return row_hold(side, (void *)notice->kind);
 }
 
@@ -60,8 +68,13 @@ static nonet_time take_over_once(struct notice *notice)
 
 	test_child_wait_blocked(sleeper);
 	killed = nonet_clock();
-	test_kill(holder);
+	if (notice->cores)
+		test_must(kill(test_child_pid(holder), SIGABRT));
+	else
+		test_kill(holder);
 	test_check_equal(test_child_join(sleeper), 0);
+	if (notice->cores)
+		test_core_end(holder, notice->cores);
 	return atomic_load(&notice->taken_at) - killed;
 }
 
@@ -119,6 +132,57 @@ DOMAIN_TEST(who_sleeps_is_told_at_once_by_a_large_process)
 	return 0;
 }
 
+/* Who dumps is looked for: at the latest after two intervals. A busy machine is late once, and a fault each time. */
+static bool told_in_time(struct notice *notice, nonet_time *latest)
+{
+	const nonet_time bound = NONET_MS(200) * test_slowness();
+	nonet_time took = bound + 1;
+
+	for (int i = 0; i < TRIES && took > bound; i++) {
+		took = take_over_once(notice);
+		*latest = took > *latest ? took : *latest;
+	}
+	return took <= bound;
+}
+
+static void measure_dumps(const struct row_kind *kind, const char *cores)
+{
+	struct notice *notice = mmap(NULL, sizeof(*notice), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const uint64_t count = test_scaled(20);
+	nonet_time latest = 0;
+	uint64_t late = 0;
+
+	test_check(notice != MAP_FAILED);
+	*notice = (struct notice){.kind = kind, .resident = (size_t)512 << 20, .cores = cores};
+	for (uint64_t i = 0; i < count; i++)
+		late += !told_in_time(notice, &latest);
+	test_note("%s: %llu holders of 512 MiB dumped core, the next one had it after %lld us at most", kind->name,
+		  (unsigned long long)count, (long long)latest / 1000);
+	test_prove(kind->name, 6, count, late);
+	munmap(notice, sizeof(*notice));
+}
+
+DOMAIN_TEST(who_sleeps_is_told_while_core_is_dumped)
+{
+	const char *cores = test_directory_new();
+
+	(void)side;
+	(void)argument;
+	row_begin();
+	for
+		ROW_EACH_KIND(kind)
+		{
+			if (!kind->owned)
+				continue;
+			if (test_cores_are_files())
+				measure_dumps(kind, cores);
+			else
+				test_prove_not(kind->name, 6, TEST_NO_CORES);
+		}
+	test_directory_free(cores);
+	return 0;
+}
+
 static const struct test_fixture long_one = {.time = NONET_S(240)};
 
 int main(void)
@@ -126,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_case_with(who_sleeps_is_told_at_once, &long_one),
 		test_case_with(who_sleeps_is_told_at_once_by_a_large_process, &long_one),
+		test_case_with(who_sleeps_is_told_while_core_is_dumped, &long_one),
 	};
 
 	return test_main(tests);

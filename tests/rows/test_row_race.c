@@ -5,7 +5,8 @@
  * lets go to who comes next has the orders that C11 asks for. That a weaker order is seen as well on x86-64, where it
  * would work, is the point.
  *
- * All share one handle: the sanitizer knows memory by its address, and another handle has the object at another.
+ * All share one handle: the sanitizer knows memory by its address, and another handle has the object at another. A
+ * channel isn't among them for that reason: its publishers and its subscribers never have it at the same address.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -187,7 +188,7 @@ DOMAIN_TEST(who_is_woken_sees_what_was_done_before)
 	row_begin();
 	for
 		ROW_EACH_KIND(kind)
-	if (!kind->owned)
+	if (!kind->owned && strncmp(kind->name, "channel", 7) != 0)
 		tell(kind);
 	return 0;
 }

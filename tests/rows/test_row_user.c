@@ -110,6 +110,8 @@ DOMAIN_TEST(a_domain_is_its_owners)
 	for
 		ROW_EACH_KIND(kind)
 		{
+			if (kind->placed)
+				continue;
 			if (geteuid() == 0)
 				try_all(kind, argument);
 			else
@@ -262,6 +264,8 @@ DOMAIN_TEST(what_stands_in_for_an_object_is_refused)
 		{
 			const char *path = file_of(kind, argument);
 
+			if (kind->placed)
+				continue;
 			for (int what = 0; what < STAND_INS; what++) {
 				stand_in((enum stand_in)what, path, canary);
 				test_check_equal(row_create(kind, &error), -EEXIST);
