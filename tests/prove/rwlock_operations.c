@@ -293,10 +293,11 @@ static void survivor(struct prove_run *run)
 		check_deaths(run, result);
 		rwlock_leave_writing(run, rwlock);
 	}
-	result = nonet_rwlock_read_lock(rwlock, NONET_NOW);
-	/* The others who came may be about to write. */
-	prove_require(run, result == 0 || (result == -EAGAIN && prove_state_is(run, "intent")),
-		      "it works once, and no longer: nonet_rwlock_read_lock() says %d", result);
+	/* The others who came may be about to write; so may the victim, if this one waited before it, and die then. */
+	result = nonet_rwlock_read_lock(rwlock, prove_deadline());
+	prove_require(run, rwlock_is_had(result), "it works once, and no longer: nonet_rwlock_read_lock() says %d",
+		      result);
+	rwlock_read_once(run, rwlock, result);
 }
 
 static void forked(struct prove_run *run)
