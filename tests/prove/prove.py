@@ -1,6 +1,6 @@
 """./dev prove: sweep the operations, hunt the mutants, run the rows that are programs of their own; one table.
 
-usage: prove.py --build DIR [--full] [--json FILE] [--row N[,N...]] [--no-mutants] [--no-others] [OPERATION...]
+usage: prove.py --build DIR [--full [--resume]] [--json FILE] [--row N[,N...]] [--no-mutants] [--no-others] [OPERATION...]
        prove.py --build DIR --markdown [--json FILE]
 
 Writes FILE, by default BUILD/prove.json: a list of {operation, row, points, failures, mutants, mutants_caught}. Exits 0
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tomllib
 
+import full
 import mutants
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -52,10 +53,12 @@ class Prove:
     def sweep(self):
         if self.rows is not None and not self.rows & SWEPT:
             return
+        if self.args.full:
+            self.sweep_fully()
+            return
         made = self.build / "prove-sweeps.json"
         made.unlink(missing_ok=True)
         command = [str(self.program), "--json", str(made), *self.args.operations]
-        command += ["--full"] if self.args.full else []
         command += ["--row", self.args.row] if self.args.row else []
         command += ["--time", str(self.args.time)] if self.args.time else []
         command += ["--singles", str(self.args.singles)] if self.args.singles else []
@@ -68,6 +71,18 @@ class Prove:
         self.results += json.loads(made.read_text(encoding="utf-8"))
         if cut:
             print(f"the time, {self.args.time} s, was up: what isn't in the table, or has fewer points, wasn't played")
+        self.judge()
+
+    def sweep_fully(self):
+        kept = self.build / "prove-full.json"
+        try:
+            sweeps = full.Full(self.program, self.build / "src/libnonet.so.0", kept, self.args.resume)
+            self.results += sweeps.run(self.args.operations, self.rows)
+        except full.Broken as broken:
+            self.bad.append(str(broken))
+        self.judge()
+
+    def judge(self):
         if any(entry["failures"] for entry in self.results):
             self.bad.append("the sweeps found failures")
 
@@ -222,7 +237,8 @@ def markdown(path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--full", action="store_true", help="every pair, double and visit of a loop: hours")
+    parser.add_argument("--resume", action="store_true", help="with --full: what is played already isn't played again")
     parser.add_argument("--json")
     parser.add_argument("--markdown", action="store_true", help="do nothing, print the table of what was done last")
     parser.add_argument("--row")

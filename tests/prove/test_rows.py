@@ -1,4 +1,5 @@
-"""prove.py's rows that are programs of their own: what they tell is added up, and what goes wrong is told.
+"""prove.py's rows that are programs of their own: what they tell is added up, and what goes wrong is told. And the full
+sweeps: what was through before they were ended is kept.
 
 usage: test_rows.py
 """
@@ -10,6 +11,7 @@ import pathlib
 import sys
 import tempfile
 
+import full
 import prove
 
 # Instead of Meson: tells what the names of its tests are; "fail" fails, "hang" ends only when it is interrupted.
@@ -28,6 +30,21 @@ if "hang" in names:
 sys.exit("fail" in names)
 """
 
+# Instead of the sweeps: two operations, "lock" in rows 1 and 3, "open" in row 1; says in a file what it played.
+SWEEPS = """#!/usr/bin/env python3
+import os, sys
+if sys.argv[1:] == ["--list"]:
+    sys.exit(print("lock: toy_lock() free\\nopen: toy_open() one\\nrow 1: killed\\nrow 3: two"))
+row, made, operation = sys.argv[3], sys.argv[5], sys.argv[6]
+name = operation + "/" + row
+if os.environ.get("BROKEN") == name:
+    sys.exit(3)
+open(os.environ["PLAYED"], "a").write(name + " ")
+played = name != "open/3"
+open(made, "w").write('[{"operation": "%s", "row": %s, "points": 5, "failures": 0}]' % (operation, row) if played else "[]")
+sys.exit(0 if played else 3)
+"""
+
 
 def line(operation, row, points=1, failures=0, **more):
     pairs = {"operation": operation, "row": row, "points": points, "failures": failures, **more}
@@ -37,6 +54,33 @@ def line(operation, row, points=1, failures=0, **more):
 def entry(rows, tests, more=""):
     names = ", ".join(f"'{name}'" for name in tests)
     return f"[[row]]\nrows = {rows}\ntests = [{names}]\n{more}\n"
+
+
+def check_full(directory, say):
+    program, library, played = directory / "sweeps", directory / "library", directory / "played"
+    program.write_text(SWEEPS, encoding="utf-8")
+    program.chmod(0o755)
+    library.write_text("one", encoding="utf-8")
+    os.environ["PLAYED"] = str(played)
+
+    def run(resume=True, broken="", rows=None):
+        os.environ["BROKEN"] = broken
+        played.write_text("", encoding="utf-8")
+        try:
+            results = full.Full(program, library, directory / "kept.json", resume).run([], rows)
+        except full.Broken:
+            results = None
+        return results, played.read_text(encoding="utf-8").split()
+
+    with contextlib.redirect_stdout(sys.stderr):
+        say(run(broken="open/1") == (None, ["lock/1", "lock/3"]), "full sweeps that can't go on say so")
+        results, names = run()
+        say(names == ["open/1", "open/3"], "resumed, they play what is left")
+        say([entry["points"] for entry in results] == [5, 5, 5], "and their table has all of it")
+        say(run(rows={3})[1] == [], "nothing is played twice")
+        say(len(run(resume=False)[1]) == 4, "but where that isn't asked for")
+        library.write_text("another", encoding="utf-8")
+        say(len(run()[1]) == 4, "or the library is another")
 
 
 def main():
@@ -87,6 +131,7 @@ def main():
         ):
             told = run(text).bad
             say(any(wanted in sentence for sentence in told), f"{what} breaks the proof")
+        check_full(directory, say)
     print(f"1..{len(lines)}")
     return bad != 0
 
