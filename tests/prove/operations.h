@@ -6,6 +6,15 @@
 
 /* The library's operations that change what processes share: object_operations.c each. */
 
+extern const struct prove_operation prove_call;
+extern const struct prove_operation prove_call_begin;
+extern const struct prove_operation prove_call_drop;
+extern const struct prove_operation prove_call_end;
+extern const struct prove_operation prove_call_next;
+extern const struct prove_operation prove_call_release;
+extern const struct prove_operation prove_call_reply;
+extern const struct prove_operation prove_call_serve;
+extern const struct prove_operation prove_call_serve_no_more;
 extern const struct prove_operation prove_channel_send;
 extern const struct prove_operation prove_channel_loan;
 extern const struct prove_operation prove_channel_publish;
