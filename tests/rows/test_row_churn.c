@@ -165,7 +165,7 @@ DOMAIN_TEST(a_thousand_processes_leave_no_slot_behind)
 	test_check_equal(domain_join(NULL, false, &domain, NULL), 0);
 	for
 		ROW_EACH_KIND(kind)
-	/* This thread can't come afterwards where it has the lock itself; slots are the same wherever an object lies. */
+	/* This thread can't come afterwards where it has the lock itself. Slots are the same wherever an object is. */
 	if ((kind->crowded || !kind->owned) && !kind->placed)
 		churn_kind(kind, domain);
 	return 0;
