@@ -229,6 +229,26 @@ static void look(pid_t pid, char *ret_text, size_t size)
 		ret_text[0] = '\0';
 }
 
+/* As ps(1) has it: R runs, or would if it got a processor; t and T are stopped; Z has ended. */
+static char state_of(pid_t pid)
+{
+	char path[64];
+	char text[256] = "";
+	const char *behind;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return '?';
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	behind = strrchr(text, ')');
+	return behind && behind[1] == ' ' ? behind[2] : '?';
+}
+
 bool prove_sleeps(pid_t pid)
 {
 	char before[256];
@@ -286,9 +306,9 @@ bool prove_actor_join(struct prove_actor *actor, struct prove_run *run)
 
 	if (!ended(actor, test_after(run->patience))) {
 		look(actor->pid, where, sizeof(where));
-		prove_failed(run, "hung: it was not done after %lld ms, %s%s",
-			     (long long)(run->patience * test_slowness() / NONET_MS(1)),
-			     where[0] ? "and slept in system call " : "and ran", where);
+		prove_failed(run, "hung: it was not done after %lld ms, state %c, %s%s",
+			     (long long)(run->patience * test_slowness() / NONET_MS(1)), state_of(actor->pid),
+			     where[0] ? "in system call " : "in none", where);
 		prove_actor_kill(actor);
 		return false;
 	}
