@@ -10,10 +10,6 @@ import os
 import subprocess
 
 
-class Broken(Exception):
-    """The sweeps can't go on."""
-
-
 def digest(paths):
     total = hashlib.sha256()
     for path in paths:
@@ -26,6 +22,7 @@ class Full:
         """path: where it is kept; resume: whether what is there is taken."""
         self.program = program
         self.path = path
+        self.broken = []  # of sweeps that couldn't go on, which another try may
         self.kept = {"of": digest([program, library]), "results": {}}
         if resume and path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
@@ -56,7 +53,8 @@ class Full:
         made.unlink(missing_ok=True)
         # 3 with an empty table: the operation isn't played in that row.
         if results is None or told.returncode not in (0, 1) and (told.returncode != 3 or results):
-            raise Broken(f"{' '.join(command)}: status {told.returncode}")
+            self.broken.append(f"{' '.join(command)}: status {told.returncode}")
+            return None
         if results:
             print(told.stdout, end="", flush=True)
         return results
@@ -71,7 +69,10 @@ class Full:
                 if rows is not None and row not in rows:
                     continue
                 if name not in self.kept["results"]:
-                    self.kept["results"][name] = self.play(operation, row)
+                    played = self.play(operation, row)
+                    if played is None:
+                        continue
+                    self.kept["results"][name] = played
                     self.keep()
                 results += self.kept["results"][name]
         return results

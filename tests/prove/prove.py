@@ -75,11 +75,9 @@ class Prove:
 
     def sweep_fully(self):
         kept = self.build / "prove-full.json"
-        try:
-            sweeps = full.Full(self.program, self.build / "src/libnonet.so.0", kept, self.args.resume)
-            self.results += sweeps.run(self.args.operations, self.rows)
-        except full.Broken as broken:
-            self.bad.append(str(broken))
+        sweeps = full.Full(self.program, self.build / "src/libnonet.so.0", kept, self.args.resume)
+        self.results += sweeps.run(self.args.operations, self.rows)
+        self.bad += sweeps.broken
         self.judge()
 
     def judge(self):

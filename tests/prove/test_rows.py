@@ -66,16 +66,15 @@ def check_full(directory, say):
     def run(resume=True, broken="", rows=None):
         os.environ["BROKEN"] = broken
         played.write_text("", encoding="utf-8")
-        try:
-            results = full.Full(program, library, directory / "kept.json", resume).run([], rows)
-        except full.Broken:
-            results = None
-        return results, played.read_text(encoding="utf-8").split()
+        sweeps = full.Full(program, library, directory / "kept.json", resume)
+        return sweeps.run([], rows), played.read_text(encoding="utf-8").split(), sweeps.broken
 
     with contextlib.redirect_stdout(sys.stderr):
-        say(run(broken="open/1") == (None, ["lock/1", "lock/3"]), "full sweeps that can't go on say so")
-        results, names = run()
-        say(names == ["open/1", "open/3"], "resumed, they play what is left")
+        results, names, broken = run(broken="lock/3")
+        say(len(results) == 2 and len(broken) == 1 and "status 3" in broken[0], "a full sweep that breaks is told")
+        say(names == ["lock/1", "open/1", "open/3"], "and the others are played")
+        results, names, broken = run()
+        say(names == ["lock/3"] and not broken, "resumed, they play what is left")
         say([entry["points"] for entry in results] == [5, 5, 5], "and their table has all of it")
         say(run(rows={3})[1] == [], "nothing is played twice")
         say(len(run(resume=False)[1]) == 4, "but where that isn't asked for")
