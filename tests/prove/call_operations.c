@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "prove/call_scene.h"
 
@@ -51,11 +50,8 @@ static void require(struct prove_run *run, int result, const char *what)
 /* The companion's request is there. */
 static void be_called(struct prove_run *run)
 {
-	const nonet_time deadline = prove_deadline();
-
 	server = call_server(run);
-	while (!prove_load(run, CALL_BEGAN) && nonet_clock() < deadline)
-		(void)nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+	call_await(run, CALL_BEGAN);
 }
 
 #define A_LITTLE NONET_MS(80)
@@ -76,15 +72,25 @@ static void next(struct prove_run *run)
 	require(run, call_answer(run, server, &request), "nonet_server_reply");
 }
 
+/* And have it. Where the first has answered, there is none for the second. */
+static void be_asked(struct prove_run *run, struct nonet_message *ret_request)
+{
+	const bool second = prove_role(run) == PROVE_SECOND;
+	int result;
+
+	server = call_server(run);
+	result = nonet_server_next(server, nonet_after(second ? NONET_MS(300) : NONET_S(3)), ret_request);
+	if (second && result == -ETIMEDOUT)
+		prove_leave(run);
+	require(run, result, "nonet_server_next");
+}
+
 static void reply(struct prove_run *run)
 {
 	struct nonet_message request;
 	int result;
 
-	server = call_server(run);
-	/* Where another has it, and answers, there is none for us. */
-	if (nonet_server_next(server, nonet_after(NONET_MS(300)), &request) < 0)
-		prove_leave(run);
+	be_asked(run, &request);
 	prove_begin(run);
 	result = call_answer(run, server, &request);
 	prove_end(run, result);
@@ -96,9 +102,7 @@ static void drop(struct prove_run *run)
 	struct nonet_message request;
 	int result;
 
-	server = call_server(run);
-	if (nonet_server_next(server, nonet_after(NONET_MS(300)), &request) < 0)
-		prove_leave(run);
+	be_asked(run, &request);
 	prove_begin(run);
 	result = nonet_server_drop(server, &request);
 	prove_end(run, result);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* What a request and a reply are: this, and bytes that follow from it. */
 struct letter {
@@ -57,11 +56,6 @@ void call_make(struct prove_run *run)
 	prove_require(run, nonet_channel_create(text, &options, &error) == 0, "%s", error.text);
 }
 
-static void nap(void)
-{
-	(void)nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
-}
-
 struct nonet_client *call_client(struct prove_run *run, uint32_t flags)
 {
 	const struct nonet_call_options options = {.size = sizeof(options), .flags = flags | NONET_CALL_SLEEP};
@@ -69,12 +63,17 @@ struct nonet_client *call_client(struct prove_run *run, uint32_t flags)
 	struct nonet_client *client = NULL;
 	struct nonet_error error = {0};
 	char text[128];
+	uint32_t news;
 	int result;
 
 	name(run, text, sizeof(text));
-	/* One who is being killed is gone soon. */
-	while ((result = nonet_client_open(text, &options, &client, &error)) == -EUSERS && nonet_clock() < deadline)
-		nap();
+	do {
+		news = prove_news(run);
+		result = nonet_client_open(text, &options, &client, &error);
+		/* One who is being killed is gone soon. */
+		if (result == -EUSERS)
+			prove_await(run, news);
+	} while (result == -EUSERS && nonet_clock() < deadline);
 	prove_require(run, result == 0, "%s", error.text);
 	return client;
 }
@@ -86,17 +85,34 @@ struct nonet_server *call_server(struct prove_run *run)
 	struct nonet_server *server = NULL;
 	struct nonet_error error = {0};
 	char text[128];
+	uint32_t news;
 	int result;
 
 	name(run, text, sizeof(text));
-	while ((result = nonet_server_open(text, &options, &server, &error)) == -EBUSY && nonet_clock() < deadline) {
-		if (prove_role(run) != PROVE_SURVIVOR)
+	do {
+		news = prove_news(run);
+		result = nonet_server_open(text, &options, &server, &error);
+		if (result == -EBUSY && prove_role(run) != PROVE_SURVIVOR)
 			prove_leave(run);
-		nap();
-	}
+		if (result == -EBUSY)
+			prove_await(run, news);
+	} while (result == -EBUSY && nonet_clock() < deadline);
 	prove_require(run, result == 0, "%s", error.text);
 	prove_store(run, CALL_SERVES, 1);
 	return server;
+}
+
+void call_await(struct prove_run *run, size_t index)
+{
+	const nonet_time deadline = prove_deadline();
+	uint32_t news;
+
+	for (;;) {
+		news = prove_news(run);
+		if (prove_load(run, index) || nonet_clock() >= deadline)
+			return;
+		prove_await(run, news);
+	}
 }
 
 void call_compose(const struct prove_run *run, void *ret_request)
@@ -139,8 +155,8 @@ void call_companion(struct prove_run *run)
 	int result;
 
 	/* Without a server it would be told at once. */
-	while (!waits && !prove_load(run, CALL_SERVES))
-		nap();
+	if (!waits)
+		call_await(run, CALL_SERVES);
 	call = call_begin(run, client);
 	prove_store(run, CALL_BEGAN, 1);
 	result = nonet_client_end(client, call, prove_deadline(), &reply);
@@ -221,9 +237,8 @@ void call_survivor(struct prove_run *run)
 
 	prove_begin(run);
 	/* Nobody need come for it to be told. */
-	while (prove_state_is(run, "told") && prove_load(run, CALL_SERVES) && !prove_load(run, CALL_PASSED) &&
-	       nonet_clock() < deadline)
-		nap();
+	if (prove_state_is(run, "told") && prove_load(run, CALL_SERVES))
+		call_await(run, CALL_PASSED);
 	server = call_server(run);
 	while (accompanied && !prove_load(run, CALL_PASSED) && nonet_clock() < deadline)
 		(void)serve_once(run, server, nonet_after(NONET_MS(1)));

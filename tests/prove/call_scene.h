@@ -26,8 +26,12 @@
 void call_make(struct prove_run *run);
 /* @flags: NONET_CALL_*; it sleeps at once. */
 struct nonet_client *call_client(struct prove_run *run, uint32_t flags);
-/* Waits for the one that there is to leave, or to be gone. NULL: a victim that finds one isn't one (@run is left). */
+/* A survivor waits for the one that there is to leave, or to be gone; a victim that finds one leaves (prove_leave()).
+ */
 struct nonet_server *call_server(struct prove_run *run);
+
+/* Until a word isn't 0. */
+void call_await(struct prove_run *run, size_t index);
 
 /* A request of this role's: in bytes; or sent, and the call's number. */
 #define CALL_REQUEST 48u

@@ -137,6 +137,13 @@ int prove_companion(const struct prove_run *run);
 void prove_store(struct prove_run *run, size_t index, int64_t value);
 int64_t prove_load(const struct prove_run *run, size_t index);
 
+/*
+ * Wait, asleep, for what is new since prove_news() said @seen: a number that was stored, a victim that is gone, a cast
+ * that has let go. Of who ends by himself nobody is told: it returns after a few milliseconds all the same.
+ */
+uint32_t prove_news(const struct prove_run *run);
+void prove_await(struct prove_run *run, uint32_t seen);
+
 /* If @condition doesn't hold, the run has failed, with this sentence; ends the process. */
 #define prove_require(run, condition, ...)              \
 	do {                                            \

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness/deadline.h"
@@ -93,9 +96,28 @@ void prove_leave(struct prove_run *run)
 	_exit(0);
 }
 
+uint32_t prove_news(const struct prove_run *run)
+{
+	return atomic_load(&run->shared->news);
+}
+
+void prove_tell(struct prove_run *run)
+{
+	atomic_fetch_add(&run->shared->news, 1);
+	syscall(SYS_futex, &run->shared->news, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void prove_await(struct prove_run *run, uint32_t seen)
+{
+	const struct timespec a_little = {.tv_nsec = NONET_MS(5)};
+
+	syscall(SYS_futex, &run->shared->news, FUTEX_WAIT, seen, &a_little, NULL, 0);
+}
+
 void prove_store(struct prove_run *run, size_t index, int64_t value)
 {
 	atomic_store(&run->shared->words[index], value);
+	prove_tell(run);
 }
 
 int64_t prove_load(const struct prove_run *run, size_t index)

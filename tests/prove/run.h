@@ -19,8 +19,9 @@ struct prove_side {
 struct prove_shared {
 	struct prove_side sides[PROVE_ROLES];
 	_Atomic int64_t words[PROVE_WORDS];
-	_Atomic int stay; /* the first doesn't end when it is through */
-	_Atomic int left; /* a role can't be played: prove_leave() */
+	_Atomic uint32_t news; /* raised by whatever prove_await() is for */
+	_Atomic int stay;      /* the first doesn't end when it is through */
+	_Atomic int left;      /* a role can't be played: prove_leave() */
 	_Atomic int failed;
 	char sentence[512]; /* written once, by whoever set .failed */
 };
@@ -50,6 +51,9 @@ void prove_run_reset(struct prove_run *run);
  * the machine. Return: its number; a failure ends the machine.
  */
 pid_t prove_run_start(struct prove_run *run, enum prove_role role, prove_function *function, bool traced);
+
+/* There is something new. */
+void prove_tell(struct prove_run *run);
 
 /* What the fork of a victim does: .forked, then it stays until it is killed. */
 _Noreturn void prove_run_forked(void);

@@ -161,6 +161,7 @@ void prove_scene_let_go(struct prove_run *run)
 	if (send(scene->words_to_cast, "r", 1, MSG_NOSIGNAL) == 1)
 		cast_answers(scene);
 	atomic_store(&side->returned_at, test_clock());
+	prove_tell(run);
 }
 
 uint64_t prove_scene_hash(const struct prove_scene *scene)

@@ -66,20 +66,20 @@ def check_full(directory, say):
     def run(resume=True, broken="", rows=None):
         os.environ["BROKEN"] = broken
         played.write_text("", encoding="utf-8")
-        sweeps = full.Full(program, library, directory / "kept.json", resume)
-        return sweeps.run([], rows), played.read_text(encoding="utf-8").split(), sweeps.broken
+        with contextlib.redirect_stdout(sys.stderr):
+            sweeps = full.Full(program, library, directory / "kept.json", resume)
+            return sweeps.run([], rows), played.read_text(encoding="utf-8").split(), sweeps.broken
 
-    with contextlib.redirect_stdout(sys.stderr):
-        results, names, broken = run(broken="lock/3")
-        say(len(results) == 2 and len(broken) == 1 and "status 3" in broken[0], "a full sweep that breaks is told")
-        say(names == ["lock/1", "open/1", "open/3"], "and the others are played")
-        results, names, broken = run()
-        say(names == ["lock/3"] and not broken, "resumed, they play what is left")
-        say([entry["points"] for entry in results] == [5, 5, 5], "and their table has all of it")
-        say(run(rows={3})[1] == [], "nothing is played twice")
-        say(len(run(resume=False)[1]) == 4, "but where that isn't asked for")
-        library.write_text("another", encoding="utf-8")
-        say(len(run()[1]) == 4, "or the library is another")
+    results, names, broken = run(broken="lock/3")
+    say(len(results) == 2 and len(broken) == 1 and "status 3" in broken[0], "a full sweep that breaks is told")
+    say(names == ["lock/1", "open/1", "open/3"], "and the others are played")
+    results, names, broken = run()
+    say(names == ["lock/3"] and not broken, "resumed, they play what is left")
+    say([entry["points"] for entry in results] == [5, 5, 5], "and their table has all of it")
+    say(run(rows={3})[1] == [], "nothing is played twice")
+    say(len(run(resume=False)[1]) == 4, "but where that isn't asked for")
+    library.write_text("another", encoding="utf-8")
+    say(len(run()[1]) == 4, "or the library is another")
 
 
 def main():

@@ -354,6 +354,7 @@ void prove_tracee_kill(struct prove_tracee *tracee, struct prove_run *run)
 			;
 	} while (WIFSTOPPED(status)); /* a stop that was on its way */
 	tracee->pid = 0;
+	prove_tell(run);
 }
 
 /*
