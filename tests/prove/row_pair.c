@@ -40,6 +40,29 @@ static bool get_through(struct prove_run *run, const struct prove_actor *first)
 	return through;
 }
 
+/*
+ * Both sleep, and the cast lets them go: where they are in a line it is the first who wakes, and the second once that
+ * is through; elsewhere it may be the other way.
+ */
+static bool detach_sleepers(struct prove_run *run, struct prove_tracee *first, struct prove_actor *ret_first,
+			    struct prove_tracee *second, struct prove_actor *ret_second)
+{
+	const nonet_time deadline = test_after(run->patience);
+	bool good = true;
+
+	prove_scene_let_go(run);
+	first->let_go = second->let_go = NULL;
+	while (good && (first->pid || second->pid) && test_clock() < deadline) {
+		if (first->pid && prove_tracee_look(first) != PROVE_ASLEEP)
+			good = prove_tracee_detach(first, ret_first);
+		if (good && second->pid && prove_tracee_look(second) != PROVE_ASLEEP)
+			good = prove_tracee_detach(second, ret_second);
+	}
+	if (good && (first->pid || second->pid))
+		prove_failed(run, "hung: the %s slept on", first->pid ? "first" : "second");
+	return good && !first->pid && !second->pid;
+}
+
 /* Nobody dies: both go on, and the first stays when it is through, since its end would wake the second as well. */
 static void both(struct prove_sweep *sweep, struct prove_tracee *first, struct prove_tracee *tracee)
 {
@@ -53,7 +76,9 @@ static void both(struct prove_sweep *sweep, struct prove_tracee *first, struct p
 
 	atomic_store(&run->shared->stay, 1);
 	/* One that sleeps can be let go only when it wakes, which may need the other. */
-	if (first->where == PROVE_ASLEEP)
+	if (first->where == PROVE_ASLEEP && tracee->where == PROVE_ASLEEP)
+		let_go = detach_sleepers(run, first, &stays, tracee, &other);
+	else if (first->where == PROVE_ASLEEP)
 		let_go = prove_tracee_detach(tracee, &other) && prove_tracee_detach(first, &stays);
 	else
 		let_go = prove_tracee_detach(first, &stays) && prove_tracee_detach(tracee, &other);

@@ -214,6 +214,13 @@ enum prove_where prove_tracee_wake(struct prove_tracee *tracee)
 	return tracee->where;
 }
 
+enum prove_where prove_tracee_look(struct prove_tracee *tracee)
+{
+	await(tracee, NONET_NOW);
+	clear(tracee);
+	return tracee->where;
+}
+
 /* Go on to the next breakpoint, through sleeps. */
 static enum prove_where go_on(struct prove_tracee *tracee)
 {

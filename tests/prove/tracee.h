@@ -57,6 +57,8 @@ enum prove_where prove_tracee_call(struct prove_tracee *tracee);
 
 /* Let it go, then wait for what it does after its sleep, at most the patience of the run. */
 enum prove_where prove_tracee_wake(struct prove_tracee *tracee);
+/* Whether one that sleeps has woken by now. */
+enum prove_where prove_tracee_look(struct prove_tracee *tracee);
 
 /* Whether the next instruction is a system call. */
 bool prove_tracee_before_call(const struct prove_tracee *tracee);
