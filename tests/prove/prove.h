@@ -114,6 +114,9 @@ bool prove_began(const struct prove_run *run, enum prove_role role);
 bool prove_returned(const struct prove_run *run, enum prove_role role, int64_t *ret_result);
 bool prove_killed(const struct prove_run *run, enum prove_role role);
 
+/* A survivor: whether it came when all victims were gone, so that none of them has what it tries. */
+bool prove_alone(const struct prove_run *run);
+
 /*
  * A victim, before prove_begin(): its operation can't be done here, so this isn't a run. To unlock it would first have
  * to lock what the first, who is stopped, has. Ends the process.

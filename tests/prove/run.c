@@ -90,6 +90,11 @@ bool prove_killed(const struct prove_run *run, enum prove_role role)
 	return atomic_load(&run->shared->sides[role].killed_at) != 0;
 }
 
+bool prove_alone(const struct prove_run *run)
+{
+	return atomic_load(&run->shared->alone) != 0;
+}
+
 void prove_leave(struct prove_run *run)
 {
 	atomic_store(&run->shared->left, 1);
@@ -179,6 +184,7 @@ void prove_run_reset(struct prove_run *run)
 		atomic_store(&shared->sides[i].killed_at, 0);
 	}
 	memset(run->plays, 0, sizeof(run->plays));
+	atomic_store(&shared->alone, 0);
 	atomic_store(&shared->stay, 0);
 	atomic_store(&shared->left, 0);
 	atomic_store(&shared->failed, 0);

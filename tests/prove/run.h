@@ -20,6 +20,7 @@ struct prove_shared {
 	struct prove_side sides[PROVE_ROLES];
 	_Atomic int64_t words[PROVE_WORDS];
 	_Atomic uint32_t news; /* raised by whatever prove_await() is for */
+	_Atomic int alone;     /* prove_alone() */
 	_Atomic int stay;      /* the first doesn't end when it is through */
 	_Atomic int left;      /* a role can't be played: prove_leave() */
 	_Atomic int failed;

@@ -274,6 +274,7 @@ void prove_survive(struct prove_sweep *sweep, struct prove_actor *survivor)
 		prove_join(sweep, survivor);
 	}
 	if (!waiting && !failed(sweep)) {
+		atomic_store(&sweep->scene.run.shared->alone, 1);
 		prove_survivor_start(sweep, survivor);
 		prove_join(sweep, survivor);
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define LANE    65536u
-#define MESSAGE 4000u /* in bytes: who has sent as many as LANES_FULL was waited for by nobody */
+#define MESSAGE 4000u /* in bytes: who has sent SENT of them, two lanes, waited for nobody */
 #define SENT    (2 * LANE / MESSAGE)
 
 static bool is_read(const char *address)
