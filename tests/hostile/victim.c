@@ -27,7 +27,7 @@ struct victim {
 	struct test_random random;
 	struct handle handles[HANDLES];
 	void *clean[2]; /* in the other domain; in this one, if it is not written over. Or NULL */
-	int schedstat;
+	int schedstat, stat;
 	char address[512];
 };
 
@@ -37,19 +37,37 @@ static void fail(const struct victim *victim, const char *what, long long number
 	fprintf(stderr, "# a victim of %s: %s (%lld)\n", victim->plan->kind->name, what, number);
 }
 
-/* How long this thread wanted to run and wasn't let: the second number of /proc/thread-self/schedstat, in ns. */
-static nonet_time starved(const struct victim *victim)
-{
-	unsigned long long ran, waited = 0;
-	char text[128];
-	const ssize_t size = pread(victim->schedstat, text, sizeof(text) - 1, 0);
+/*
+ * What the machine gave this thread: how long it ran, and how long it wanted to and wasn't let. By other threads:
+ * /proc/thread-self/schedstat, in ns. By a hypervisor, which that counts as running: "steal" in /proc/stat, in ticks,
+ * of all CPUs, as it isn't told of threads.
+ */
+struct given {
+	nonet_time ran, waited, stolen;
+};
 
-	if (size > 0) {
-		text[size] = '\0';
-		if (sscanf(text, "%llu %llu", &ran, &waited) != 2)
-			waited = 0;
+static void read_text(int fd, char *text, size_t size)
+{
+	const ssize_t result = pread(fd, text, size - 1, 0);
+
+	text[result > 0 ? result : 0] = '\0';
+}
+
+static struct given given(const struct victim *victim)
+{
+	unsigned long long ran, waited, stolen;
+	struct given given = {0};
+	char text[256];
+
+	read_text(victim->schedstat, text, sizeof(text));
+	if (sscanf(text, "%llu %llu", &ran, &waited) == 2) {
+		given.ran = (nonet_time)ran;
+		given.waited = (nonet_time)waited;
 	}
-	return (nonet_time)waited;
+	read_text(victim->stat, text, sizeof(text));
+	if (sscanf(text, "cpu %*u %*u %*u %*u %*u %*u %*u %llu", &stolen) == 1)
+		given.stolen = (nonet_time)stolen * (NONET_S(1) / sysconf(_SC_CLK_TCK));
+	return given;
 }
 
 static void check_result(const struct victim *victim, int result)
@@ -67,7 +85,8 @@ static void check_result(const struct victim *victim, int result)
 }
 
 struct call {
-	nonet_time deadline, began, starved;
+	nonet_time deadline, began;
+	struct given given; /* until then */
 };
 
 static struct call call_begin(struct victim *victim)
@@ -76,7 +95,7 @@ static struct call call_begin(struct victim *victim)
 	static const nonet_time waits[] = {0, 0, NONET_US(50), NONET_MS(1), NONET_MS(5)};
 	const nonet_time wait =
 		test_random_next(&victim->random) % 40 ? waits[test_random_next(&victim->random) % 5] : NONET_MS(120);
-	struct call call = {.starved = starved(victim)};
+	struct call call = {.given = given(victim)};
 
 	call.began = test_clock();
 	call.deadline = wait ? call.began + wait : NONET_NOW;
@@ -88,14 +107,23 @@ static void call_end(const struct victim *victim, const struct call *call)
 	struct hostile_board *board = victim->plan->board;
 	nonet_time late = test_clock() - (call->deadline == NONET_NOW ? call->began : call->deadline);
 	int64_t before = atomic_load(&board->latest);
+	struct given since = {0};
 
 	atomic_fetch_add(&board->calls, 1);
-	if (late > before)
-		late -= starved(victim) - call->starved;
+	if (late > before) {
+		since = given(victim);
+		since.ran -= call->given.ran;
+		since.waited -= call->given.waited;
+		since.stolen -= call->given.stolen;
+		late -= since.waited + since.stolen;
+	}
 	while (late > before && !atomic_compare_exchange_weak(&board->latest, &before, late))
 		;
-	if (late > HOSTILE_LATE * test_slowness())
+	if (late > HOSTILE_LATE * test_slowness()) {
 		fail(victim, "late, in us after the deadline", (long long)late / 1000);
+		fprintf(stderr, "#  having run for %lld us, not been let for %lld, nor by the host for %lld\n",
+			(long long)since.ran / 1000, (long long)since.waited / 1000, (long long)since.stolen / 1000);
+	}
 }
 
 static void *canary_new(void)
@@ -226,6 +254,7 @@ void hostile_victim(const struct hostile_plan *plan, const char *other, uint64_t
 	char address[512];
 
 	victim.schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	victim.stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
 	snprintf(victim.address, sizeof(victim.address), "%s:%s/m", plan->kind->scheme, plan->directory);
 	snprintf(address, sizeof(address), "%s:%s/clean", plan->kind->scheme, other);
 	if (plan->kind->open(address, &victim.clean[0]) < 0)
@@ -240,4 +269,5 @@ void hostile_victim(const struct hostile_plan *plan, const char *other, uint64_t
 	for (int i = 0; i < 2; i++)
 		plan->kind->close(victim.clean[i]);
 	close(victim.schedstat);
+	close(victim.stat);
 }
