@@ -84,6 +84,49 @@ DOMAIN_TEST(a_server_that_is_killed_fails_what_it_holds)
 	return 0;
 }
 
+/* Calls what isn't answered. */
+static int be_left(struct test_child_side *side, void *argument)
+{
+	const uint64_t number = 1001;
+	struct nonet_client *client = client_new(NONET_CALL_SLEEP);
+	struct nonet_reply reply;
+
+	(void)argument;
+	test_check_equal(nonet_client_call(client, &number, sizeof(number), test_deadline(), &reply), -EPIPE);
+	test_report(side, "told");
+	nonet_client_close(client);
+	return 0;
+}
+
+/*
+ * Looking around, which who sleeps does every 100 ms, is for the dead: who leaves says so. The client comes after the
+ * server, who so has nothing to tell in a lane, and leaves none: that is told too.
+ */
+DOMAIN_TEST(a_server_that_leaves_and_lives_says_so)
+{
+	nonet_time best = NONET_FOREVER;
+
+	(void)side;
+	(void)argument;
+	make(1);
+	for (int i = 0; i < 5; i++) {
+		struct nonet_server *server = server_new(0);
+		struct test_child *client = test_child_start(be_left, NULL);
+		nonet_time begin;
+
+		(void)next_request(server, 1001, test_deadline());
+		test_child_wait_blocked(client);
+		begin = test_clock();
+		nonet_server_close(server);
+		test_child_wait_state(client, "told");
+		best = test_clock() - begin < best ? test_clock() - begin : best;
+		test_check_equal(test_child_join(client), 0);
+	}
+	test_note("told after %lld us at best", (long long)(best / 1000));
+	test_check(best < DOMAIN_INTERVAL / 2);
+	return 0;
+}
+
 /* Not one of its calls is lost: those that the dead server held, those sent to none, those of before. */
 DOMAIN_TEST(who_waits_is_answered_by_the_next_server)
 {
@@ -359,6 +402,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(a_server_that_is_killed_fails_what_it_holds),
+		test_case(a_server_that_leaves_and_lives_says_so),
 		test_case(who_waits_is_answered_by_the_next_server),
 		test_case(what_is_to_be_sent_again_is_not_overwritten),
 		test_case(a_server_that_comes_at_once_says_what_it_has_not),

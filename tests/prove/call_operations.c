@@ -228,6 +228,7 @@ static void forked(struct prove_run *run)
 			      "the child may call");
 		prove_require(run, nonet_client_end(client, 0, NONET_NOW, &answer) == -ECHILD,
 			      "the child may end a call");
+		prove_require(run, nonet_client_release(client, &answer) == -ECHILD, "the child may release a reply");
 	}
 	if (server) {
 		prove_require(run, nonet_server_next(server, NONET_NOW, &request) == -ECHILD, "the child may serve");
