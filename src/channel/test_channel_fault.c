@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <string.h>
 
 #include <nonet/channel.h>
 
+#include "channel/subscriber.h"
 #include "harness/domain.h"
 #include "harness/fault.h"
 #include "harness/test.h"
+#include "sys/fault.h"
 
 /* Every call of channels, with every one of its system calls failing in turn. */
 
@@ -251,10 +254,80 @@ DOMAIN_TEST(every_call_may_fail)
 	return 0;
 }
 
+/* A lane that has come, looked at for the first time: as nonet_subscriber_take(). */
+static int see_lane(void)
+{
+	struct nonet_message message;
+
+	return nonet_subscriber_take(world.subscriber, NONET_NOW, &message);
+}
+
+/* Which of the calls of see_lane() reserves the ring's addresses. */
+static size_t reserving_call(void)
+{
+	void *state = NULL;
+	size_t index = 0;
+
+	new_lane(&state);
+	sys_fault_record();
+	test_check_equal(see_lane(), -EAGAIN);
+	while (index < sys_fault_recorded() && sys_fault_recorded_call(index) != SYS_CALL_MMAP)
+		index++;
+	test_check(index < sys_fault_recorded());
+	sys_fault_disarm();
+	test_check(world.subscriber->lanes[1].ring.shown != 0);
+	free_lane(NULL);
+	return index;
+}
+
+/* Where addresses, or what may be locked of them, aren't enough for a ring that is mapped twice over, once will do. */
+DOMAIN_TEST(half_the_addresses_will_do)
+{
+	static const int errors[] = {ENOMEM, EAGAIN};
+	const size_t index = reserving_call();
+	struct nonet_message message;
+	void *state = NULL;
+
+	(void)side;
+	(void)argument;
+	for (size_t i = 0; i < 2; i++) {
+		new_lane(&state);
+		sys_fault_arm(index, errors[i]);
+		test_check_equal(see_lane(), -EAGAIN);
+		test_check(sys_fault_fired());
+		sys_fault_disarm();
+		test_check_equal(world.subscriber->lanes[1].ring.shown, 0);
+		test_check_equal(nonet_publisher_send(second, "whole", 5, NONET_NOW), 0);
+		test_check_equal(nonet_subscriber_take(world.subscriber, NONET_NOW, &message), 0);
+		test_check_equal(message.size, 5);
+		test_check(memcmp(message.data, "whole", 5) == 0);
+		free_lane(NULL);
+	}
+	return 0;
+}
+
+/* mmap(2) says -EAGAIN where more would be locked than may be: that isn't a lane without a message. */
+DOMAIN_TEST(no_memory_is_no_empty_lane)
+{
+	void *state = NULL;
+
+	(void)side;
+	(void)argument;
+	new_lane(&state);
+	sys_fault_arm_kind(SYS_CALL_MMAP, EAGAIN);
+	test_check_equal(see_lane(), -ENOMEM);
+	sys_fault_disarm();
+	test_check_equal(see_lane(), -EAGAIN);
+	free_lane(NULL);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(every_call_may_fail),
+		test_case(half_the_addresses_will_do),
+		test_case(no_memory_is_no_empty_lane),
 	};
 	return test_main(tests);
 }
