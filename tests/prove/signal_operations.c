@@ -107,10 +107,12 @@ static void wait_some(struct prove_run *run)
 	wait_for(run, 2);
 }
 
+#define A_LITTLE NONET_MS(80)
+
 static void meet(struct prove_run *run)
 {
 	struct nonet_semaphore *semaphore = semaphore_join(run, true);
-	const nonet_time deadline = nonet_after(NONET_MS(80));
+	const nonet_time deadline = nonet_after(A_LITTLE);
 	int result;
 
 	add(run, TAKES, 1);
@@ -273,6 +275,7 @@ const struct prove_operation prove_signal_meet = {
 	.states = (const char *const[]){"none", NULL},
 	.prepare = prepare_meeting,
 	.survivor = survivor,
+	.patience = A_LITTLE,
 };
 
 const struct prove_operation prove_signal_meet_post = {
