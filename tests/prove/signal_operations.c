@@ -271,10 +271,8 @@ const struct prove_operation prove_signal_post = {
 };
 
 const struct prove_operation prove_signal_meet = {
-	SIGNAL("meet", "wait", meet),
-	.states = (const char *const[]){"none", NULL},
-	.prepare = prepare_meeting,
-	.survivor = survivor,
+	SIGNAL("meet", "wait", meet), .states = (const char *const[]){"none", NULL},
+	.prepare = prepare_meeting,   .survivor = survivor,
 	.patience = A_LITTLE,
 };
 
