@@ -168,7 +168,8 @@ NONET_PUBLIC struct nonet_publisher *nonet_publisher_close(struct nonet_publishe
  * @publisher:  a handle
  * @size:       in bytes, at most nonet_publisher_limit()
  * @deadline:   when to give up waiting for slow subscribers; NONET_NOW: don't wait
- * @ret_buffer: room for @size bytes, aligned to 8, until it is published, aborted or loaned anew
+ * @ret_buffer: room for @size bytes, aligned to 8, until it is published or aborted; the next loan or
+ *              nonet_publisher_send() ends it too, also if that fails
  *
  * Return: 0, or
  *   -EAGAIN      no room, and @deadline is NONET_NOW or the policy NONET_CHANNEL_REFUSE; or nothing but messages that
@@ -345,7 +346,7 @@ struct nonet_message {
  *   -EAGAIN      there is none, and @deadline is NONET_NOW
  *   -ETIMEDOUT   there was none before @deadline
  *   -EPIPE       NONET_SUBSCRIBER_END, or over a socket: no publisher is left, and all was read
- *   -ENOBUFS     the lane's next message can't be had: NONET_CHANNEL_TAKEN of it are held
+ *   -ENOBUFS     there is a message only in lanes of which NONET_CHANNEL_TAKEN are held
  *   -ECHILD      the handle is the parent's
  *   -EBADMSG     the memory was damaged; this channel can't be used any more
  *   -ESTALE      the domain was removed, or the channel's descriptor closed by somebody else

@@ -99,11 +99,17 @@ static inline struct channel_seat *channel_seat(const struct channel *channel, u
 	return (struct channel_seat *)(lanes + channel->all) + seat;
 }
 
+/* @number: of a lane, among all */
+static inline struct channel_position *channel_position_in(const struct channel *channel, uint32_t number,
+							   uint32_t seat)
+{
+	return (struct channel_position *)channel_seat(channel, channel->seats) + (size_t)number * channel->seats +
+	       seat;
+}
+
 static inline struct channel_position *channel_position(const struct channel *channel, uint32_t lane, uint32_t seat)
 {
-	const size_t number = channel_number(channel, lane);
-
-	return (struct channel_position *)channel_seat(channel, channel->seats) + number * channel->seats + seat;
+	return channel_position_in(channel, channel_number(channel, lane), seat);
 }
 
 /* The bytes of the payload. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "domain/life.h"
 #include "sync/doorbell.h"
 #include "sys/futex.h"
 
@@ -143,9 +142,9 @@ static int publisher_prepare(struct nonet_publisher *publisher, size_t size, non
 
 	if (error < 0)
 		return error;
+	publisher->loaned = 0;
 	if (size > publisher->most)
 		return -EMSGSIZE;
-	publisher->loaned = 0;
 	return publisher_fits(publisher, size)
 		       ? 0
 		       : publisher_room(publisher, channel_record(size) + CHANNEL_HEADER, deadline);
@@ -327,7 +326,7 @@ int nonet_publisher_subscribers(struct nonet_publisher *publisher)
 		/* [CHANNEL-JOINED] One who is just joining may not yet receive what comes. pair: subscriber_join() */
 		if (atomic_load_explicit(&channel_seat(channel, number)->joined, memory_order_acquire) != claim)
 			continue;
-		count += !claim_is_free(claim) && !life_has_ended(channel->object.domain, claim);
+		count += channel_owner(channel, &channel_seat(channel, number)->claim) != 0;
 	}
 	return count;
 }

@@ -160,7 +160,9 @@ static inline void subscriber_pass(struct nonet_subscriber *subscriber, const st
 	subscriber->next = found->number + 1 == subscriber->channel.lanes ? 0 : found->number + 1;
 }
 
-static inline void subscriber_describe(const struct subscriber_found *found, struct nonet_message *ret_message)
+/* @slot: where it is held */
+static inline void subscriber_describe(const struct subscriber_found *found, uint32_t slot,
+				       struct nonet_message *ret_message)
 {
 	*ret_message = (struct nonet_message){
 		.data = found->data + found->lane->ring.shown,
@@ -169,7 +171,7 @@ static inline void subscriber_describe(const struct subscriber_found *found, str
 		.lost = found->lane->lost,
 		.publisher = found->lane->life,
 		.lane = found->number,
-		.reserved = found->lane->last,
+		.reserved = slot,
 		.position = found->position,
 	};
 }
@@ -237,22 +239,49 @@ static inline bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_t
 	return __builtin_expect(ret_found->length < subscriber->most, 1);
 }
 
-/* A message that was found is held from now on. */
-static inline int subscriber_hold(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
-				  struct nonet_message *ret_message)
+/* A message that was found is held from now on; its lane isn't full. */
+static inline void subscriber_hold(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
+				   struct nonet_message *ret_message)
 {
 	struct subscriber_lane *lane = found->lane;
-	uint64_t behind;
+	const uint64_t behind = subscriber_behind(found);
+	const uint8_t slot = (uint8_t)__builtin_ctzll(~lane->held);
 
-	if (__builtin_expect(lane->last - lane->first == NONET_CHANNEL_TAKEN, 0))
-		return -ENOBUFS;
-	behind = subscriber_behind(found);
-	subscriber_describe(found, ret_message);
-	lane->begins[lane->last % NONET_CHANNEL_TAKEN] = found->position;
-	lane->ends[lane->last % NONET_CHANNEL_TAKEN] = behind;
-	lane->last++;
+	subscriber_describe(found, slot, ret_message);
+	if (__builtin_expect(lane->held == 0, 1)) {
+		lane->oldest = slot;
+	} else {
+		lane->before[slot] = lane->newest;
+		lane->behind[lane->newest] = slot;
+	}
+	lane->newest = slot;
+	lane->begins[slot] = found->position;
+	lane->held |= UINT64_C(1) << slot;
 	subscriber_pass(subscriber, found, behind);
-	return 0;
+}
+
+/* A message of a lane that isn't full: 0; -ENOBUFS: there is none. */
+static int subscriber_find_beside(struct nonet_subscriber *subscriber, struct subscriber_found *ret_found)
+{
+	const uint32_t lanes = subscriber->channel.lanes;
+
+	for (uint32_t i = 0; i < lanes; i++) {
+		const uint32_t number = (subscriber->next + i) % lanes;
+		struct subscriber_lane *lane = &subscriber->lanes[number];
+		int result;
+
+		if (subscriber_is_full(lane))
+			continue;
+		result = subscriber_find_in(subscriber, lane, ret_found);
+		if (result < 0)
+			return result;
+		if (result == 0)
+			continue;
+		ret_found->lane = lane;
+		ret_found->number = number;
+		return 0;
+	}
+	return -ENOBUFS;
 }
 
 static __attribute__((noinline)) int subscriber_take_any(struct nonet_subscriber *subscriber, nonet_time deadline,
@@ -261,51 +290,68 @@ static __attribute__((noinline)) int subscriber_take_any(struct nonet_subscriber
 	struct subscriber_found found;
 	int error = subscriber_await(subscriber, deadline, &found);
 
-	return error < 0 ? error : subscriber_hold(subscriber, &found, ret_message);
+	if (error == 0 && subscriber_is_full(found.lane))
+		error = subscriber_find_beside(subscriber, &found);
+	if (error == 0)
+		subscriber_hold(subscriber, &found, ret_message);
+	return error;
 }
 
 int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadline, struct nonet_message *ret_message)
 {
 	struct subscriber_found found;
 
-	if (!subscriber_comes(subscriber, deadline, &found))
+	if (!subscriber_comes(subscriber, deadline, &found) || __builtin_expect(subscriber_is_full(found.lane), 0))
 		return subscriber_take_any(subscriber, deadline, ret_message);
-	return subscriber_hold(subscriber, &found, ret_message);
+	subscriber_hold(subscriber, &found, ret_message);
+	return 0;
 }
 
-/* As far as messages were released without a gap, they are read. */
-static void subscriber_advance(struct nonet_subscriber *subscriber, struct subscriber_lane *lane)
+bool subscriber_holds(const struct nonet_subscriber *subscriber, const struct nonet_message *message)
 {
-	do {
-		lane->released &= ~(UINT64_C(1) << (lane->first % NONET_CHANNEL_TAKEN));
-		lane->first++;
-	} while (lane->first != lane->last && lane->released >> (lane->first % NONET_CHANNEL_TAKEN) & 1);
-	/* The last one: what was received since is copied, and a note was seen. */
-	subscriber_move(subscriber, lane,
-			lane->first == lane->last ? atomic_load_explicit(&lane->head, memory_order_relaxed)
-						  : lane->ends[(lane->first - 1) % NONET_CHANNEL_TAKEN]);
+	const uint32_t slot = message->reserved;
+	const struct subscriber_lane *lane;
+
+	if (message->lane >= subscriber->channel.lanes || slot >= NONET_CHANNEL_TAKEN)
+		return false;
+	lane = &subscriber->lanes[message->lane];
+	return lane->held >> slot & 1 && lane->begins[slot] == message->position;
+}
+
+/* One of several that are held isn't any more: as far as none is held, all is read. */
+static void subscriber_let_go(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint32_t slot)
+{
+	lane->held &= ~(UINT64_C(1) << slot);
+	if (lane->held == 0) {
+		/* What was received since is copied, and a note was seen. */
+		subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
+		return;
+	}
+	if (slot == lane->newest) {
+		lane->newest = lane->before[slot];
+		return;
+	}
+	if (slot != lane->oldest) {
+		lane->behind[lane->before[slot]] = lane->behind[slot];
+		lane->before[lane->behind[slot]] = lane->before[slot];
+		return;
+	}
+	lane->oldest = lane->behind[slot];
+	subscriber_move(subscriber, lane, lane->begins[lane->oldest]);
 }
 
 static __attribute__((noinline)) int subscriber_release_any(struct nonet_subscriber *subscriber,
 							    const struct nonet_message *message)
 {
-	const uint32_t number = message->reserved;
 	struct subscriber_lane *lane;
 	int error = object_check(&subscriber->channel.object);
 
 	if (error < 0)
 		return error;
-	if (message->lane >= subscriber->channel.lanes)
+	if (!subscriber_holds(subscriber, message))
 		return -EINVAL;
 	lane = &subscriber->lanes[message->lane];
-	if (number - lane->first >= lane->last - lane->first ||
-	    lane->begins[number % NONET_CHANNEL_TAKEN] != message->position ||
-	    lane->released >> (number % NONET_CHANNEL_TAKEN) & 1)
-		return -EINVAL;
-	if (number == lane->first)
-		subscriber_advance(subscriber, lane);
-	else
-		lane->released |= UINT64_C(1) << (number % NONET_CHANNEL_TAKEN);
+	subscriber_let_go(subscriber, lane, message->reserved);
 	if (guard_map_is_poisoned(&lane->ring.map))
 		return -EBADMSG;
 	return subscriber->channel.policy == CHANNEL_DROP && subscriber_is_over(lane, message->position) ? -ESTALE : 0;
@@ -313,19 +359,17 @@ static __attribute__((noinline)) int subscriber_release_any(struct nonet_subscri
 
 int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct nonet_message *message)
 {
-	const uint32_t number = message->reserved;
 	struct subscriber_lane *lane;
 
 	if (!object_is_surely_fine(&subscriber->channel.object) ||
 	    __builtin_expect(message->lane >= subscriber->channel.lanes, 0))
 		return subscriber_release_any(subscriber, message);
 	lane = &subscriber->lanes[message->lane];
-	/* The only one that is held: so none was released before it. */
-	if (__builtin_expect(subscriber->most == 0, 0) || __builtin_expect(number != lane->first, 0) ||
-	    __builtin_expect(number + 1 != lane->last, 0) ||
-	    __builtin_expect(lane->begins[number % NONET_CHANNEL_TAKEN] != message->position, 0))
+	/* The only one that is held: then it is in the first slot. */
+	if (__builtin_expect(subscriber->most == 0, 0) || __builtin_expect(lane->held != 1, 0) ||
+	    __builtin_expect(message->reserved != 0, 0) || __builtin_expect(lane->begins[0] != message->position, 0))
 		return subscriber_release_any(subscriber, message);
-	lane->first = number + 1;
+	lane->held = 0;
 	subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	return __builtin_expect(guard_map_is_poisoned(&lane->ring.map), 0) ? -EBADMSG : 0;
 }
@@ -340,12 +384,12 @@ static inline int subscriber_received(struct nonet_subscriber *subscriber, const
 	const uint64_t behind = subscriber_behind(found);
 
 	if (ret_message) {
-		subscriber_describe(found, ret_message);
+		subscriber_describe(found, NONET_CHANNEL_TAKEN, ret_message);
 		ret_message->data = buffer;
 	}
 	subscriber_pass(subscriber, found, behind);
 	/* What is held from before stays. */
-	if (found->lane->first == found->lane->last)
+	if (found->lane->held == 0)
 		subscriber_move(subscriber, found->lane, behind);
 	return (int)found->length;
 }

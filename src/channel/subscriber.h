@@ -25,13 +25,21 @@ struct subscriber_lane {
 	struct channel_position *position;
 	struct channel_ring ring;
 
-	/* Messages that are held: numbers @first to @last, each at its number modulo NONET_CHANNEL_TAKEN. */
-	uint32_t first;
-	uint32_t last;
-	uint64_t released; /* a bit for each that was released before one taken earlier was */
+	/* Messages that are held, each in a slot of its own; in the order in which they were taken. */
+	uint64_t held; /* a bit for each slot that is used */
 	uint64_t begins[NONET_CHANNEL_TAKEN];
-	uint64_t ends[NONET_CHANNEL_TAKEN];
+	uint8_t oldest, newest; /* if any is held */
+	uint8_t before[NONET_CHANNEL_TAKEN];
+	uint8_t behind[NONET_CHANNEL_TAKEN];
 };
+
+static_assert(NONET_CHANNEL_TAKEN == 64, "a bit of 64 each");
+
+/* No more of its messages can be held. */
+static inline bool subscriber_is_full(const struct subscriber_lane *lane)
+{
+	return lane->held == UINT64_MAX;
+}
 
 struct nonet_subscriber {
 	struct channel channel;
@@ -41,8 +49,10 @@ struct nonet_subscriber {
 	uint32_t vain;   /* times in a row that nothing came while it looked */
 	uint64_t waited; /* the sequence of all that was read, when one was waited for last */
 	unsigned flags;
-	uint32_t next;         /* the lane to look at first */
-	_Atomic uint32_t news; /* as the board had them when the lanes were looked at */
+	uint32_t next;            /* the lane to look at first */
+	_Atomic uint32_t news;    /* as the board had them when the lanes were looked at */
+	_Atomic bool endless;     /* despite NONET_SUBSCRIBER_END nobody wants to be told of the end now */
+	_Atomic nonet_time again; /* who waits by descriptor is told to look then, whatever there is; 0: no */
 	uint32_t number;
 	uint64_t owner;
 	struct channel_seat *seat;
@@ -91,7 +101,7 @@ static inline void subscriber_waits(struct nonet_subscriber *subscriber, uint64_
 }
 
 /* What others change while we look is looked at so often, and then it is damaged, or later's business. */
-#define SUBSCRIBER_TRIES 100000u
+#define SUBSCRIBER_TRIES 4096u
 
 /* Where reading may begin: a mark. */
 struct subscriber_start {
@@ -118,6 +128,9 @@ int subscriber_find(struct nonet_subscriber *subscriber, struct subscriber_found
 
 /* With CHANNEL_DROP: whether what is at a position may have been overwritten. */
 bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position);
+
+/* Whether a message, by what it says of itself, is one that is held. */
+bool subscriber_holds(const struct nonet_subscriber *subscriber, const struct nonet_message *message);
 
 /* How far the lane was read: whoever waits for room is told. */
 void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position);

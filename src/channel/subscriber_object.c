@@ -196,8 +196,9 @@ static int subscriber_take_seat(struct nonet_subscriber *subscriber)
 	if (!subscriber->seat)
 		return error;
 	atomic_store_explicit(&subscriber->seat->lost, 0, memory_order_relaxed);
-	for (uint32_t number = 0; number < channel->lanes; number++)
-		atomic_store_explicit(&channel_position(channel, number, subscriber->number)->position, 0,
+	/* Also in lanes that we don't know: of a channel for calls the seat's last holder may have read others. */
+	for (uint32_t number = 0; number < channel->all; number++)
+		atomic_store_explicit(&channel_position_in(channel, number, subscriber->number)->position, 0,
 				      memory_order_relaxed);
 	return 0;
 }

@@ -77,6 +77,7 @@ static int socket_join(struct nonet_subscriber *subscriber, struct nonet_memory 
 		channel->object.number = status.st_ino;
 		channel->object.file = channel->ring;
 		subscriber->seat = channel_seat(channel, 0);
+		subscriber->owner = LINK_CLAIM;
 		error = subscriber_join(subscriber, flags);
 	}
 	channel->object.fd = -1;

@@ -219,6 +219,7 @@ static enum wait_end wait_end(const struct nonet_subscriber *subscriber, uint64_
 	if (channel->link)
 		return channel_link_is_over(channel->link) ? WAIT_OVER : WAIT_ON;
 	if (!(subscriber->flags & NONET_SUBSCRIBER_END) ||
+	    atomic_load_explicit(&subscriber->endless, memory_order_relaxed) ||
 	    atomic_load_explicit(&channel_board(channel)->lives, memory_order_relaxed) == 0 ||
 	    wait_publishers(subscriber, &owner, 1) > 0)
 		return WAIT_ON;
@@ -292,7 +293,7 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 		struct subscriber_lane *lane = &subscriber->lanes[number];
 
 		sequence += lane->sequence;
-		if (lane->first == lane->last)
+		if (lane->held == 0)
 			subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	}
 	if (deadline != NONET_NOW && !subscriber->watches && wait_looks(subscriber))
@@ -312,8 +313,11 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 /* Whether there is something to be told. By any thread. */
 static bool wait_has_word(const struct nonet_subscriber *subscriber)
 {
-	return subscriber_has_record(subscriber) || subscriber_has_news(subscriber) ||
-	       object_check(&subscriber->channel.object) < 0 || object_check_shared(&subscriber->channel.object) < 0;
+	const nonet_time again = atomic_load_explicit(&subscriber->again, memory_order_relaxed);
+
+	return (again && nonet_clock() >= again) || subscriber_has_record(subscriber) ||
+	       subscriber_has_news(subscriber) || object_check(&subscriber->channel.object) < 0 ||
+	       object_check_shared(&subscriber->channel.object) < 0;
 }
 
 static int wait_bell_look(void *argument, uint64_t *owners, int room)
@@ -349,7 +353,9 @@ int subscriber_arm(struct nonet_waitable *waitable)
 		return subscriber_tap_arm(subscriber);
 	doorbell_arm(&subscriber->bell);
 	/* Where membarrier(2) is forbidden who publishes may not see it. */
-	doorbell_watch_closely(&subscriber->bell, wait_arm(subscriber, NULL) < 0);
+	doorbell_watch_closely(&subscriber->bell,
+			       wait_arm(subscriber, NULL) < 0 ||
+				       atomic_load_explicit(&subscriber->again, memory_order_relaxed));
 	(void)wait_publishers(subscriber, &owner, 1);
 	/* Where one is ending, the helper is told of him as if he weren't dead, and looks. */
 	if (wait_has_word(subscriber) || wait_end(subscriber, &owner) == WAIT_OVER) {

@@ -181,32 +181,6 @@ DOMAIN_TEST(a_message_that_is_taken_cannot_be_written)
 	return 0;
 }
 
-DOMAIN_TEST(one_who_holds_too_many_is_told)
-{
-	struct nonet_message messages[NONET_CHANNEL_TAKEN + 1];
-	struct nonet_publisher *publisher;
-	struct nonet_subscriber *subscriber;
-
-	(void)side;
-	(void)argument;
-	make(NULL);
-	publisher = publish();
-	subscriber = subscribe(0);
-	for (unsigned i = 0; i <= NONET_CHANNEL_TAKEN; i++)
-		send_number(publisher, i);
-	for (unsigned i = 0; i < NONET_CHANNEL_TAKEN; i++)
-		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &messages[i]), 0);
-	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &messages[64]), -ENOBUFS);
-	test_check_equal(nonet_subscriber_release(subscriber, &messages[1]), 0);
-	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &messages[64]), -ENOBUFS);
-	test_check_equal(nonet_subscriber_release(subscriber, &messages[0]), 0);
-	test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &messages[64]), 0);
-	test_check_equal(*(const uint64_t *)messages[64].data, 64);
-	nonet_subscriber_close(subscriber);
-	nonet_publisher_close(publisher);
-	return 0;
-}
-
 /* Sizes at random, over and over round the ring: each byte is as it was written, and in order. */
 DOMAIN_TEST(the_ring_goes_round)
 {
@@ -421,7 +395,6 @@ int main(void)
 		test_case(a_loan_may_be_larger_than_its_message),
 		test_case(what_is_unread_is_not_cleared),
 		test_case(a_message_that_is_taken_cannot_be_written),
-		test_case(one_who_holds_too_many_is_told),
 		test_case(the_ring_goes_round),
 		test_case(a_slow_subscriber_is_waited_for_or_loses),
 		test_case(who_comes_late_reads_from_now_or_the_history),

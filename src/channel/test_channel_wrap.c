@@ -302,41 +302,6 @@ DOMAIN_TEST(news_are_told_over_the_end_of_their_numbers)
 	return 0;
 }
 
-/* As many as may be held, given back in another order, while their numbers go over their end. */
-DOMAIN_TEST(messages_are_held_over_the_end_of_their_numbers)
-{
-	struct nonet_publisher *publisher;
-	struct nonet_subscriber *subscriber;
-	struct nonet_message held[NONET_CHANNEL_TAKEN];
-	struct nonet_message more;
-
-	(void)side;
-	(void)argument;
-	words_make(NONET_CHANNEL_BLOCK, 1);
-	publisher = words_publish();
-	subscriber = words_subscribe(0);
-	subscriber->lanes[0].first = UINT32_MAX - 100;
-	subscriber->lanes[0].last = UINT32_MAX - 100;
-	for (uint64_t round = 0; round < 4; round++) {
-		for (uint64_t i = 0; i < NONET_CHANNEL_TAKEN; i++) {
-			const uint64_t number = round * (NONET_CHANNEL_TAKEN + 1) + i;
-
-			test_check_equal(nonet_publisher_send(publisher, &number, sizeof(number), NONET_NOW), 0);
-			test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &held[i]), 0);
-			test_check_equal(held[i].sequence, number);
-		}
-		test_check_equal(nonet_publisher_send(publisher, &round, sizeof(round), NONET_NOW), 0);
-		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &more), -ENOBUFS);
-		for (uint64_t i = 0; i < NONET_CHANNEL_TAKEN; i++)
-			test_check_equal(nonet_subscriber_release(subscriber, &held[i * 7 % NONET_CHANNEL_TAKEN]), 0);
-		test_check_equal(nonet_subscriber_release(subscriber, &held[0]), -EINVAL);
-		test_check_equal(nonet_subscriber_receive(subscriber, &more, sizeof(more), NONET_NOW, NULL), 8);
-	}
-	nonet_subscriber_close(subscriber);
-	nonet_publisher_close(publisher);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,7 +309,6 @@ int main(void)
 		test_case(bells_ring_over_the_end_of_their_numbers),
 		test_case(room_is_told_over_the_end_of_its_numbers),
 		test_case(news_are_told_over_the_end_of_their_numbers),
-		test_case(messages_are_held_over_the_end_of_their_numbers),
 		test_case(descriptors_alone_leave_sleepers_their_number),
 	};
 	return test_main(tests);

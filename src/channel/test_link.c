@@ -246,7 +246,9 @@ static void a_publisher_is_told_that_nobody_reads(void **state)
 
 	(void)state;
 	link_say(ends.publisher, 0);
+	test_check_equal(nonet_publisher_subscribers(ends.publisher), 1);
 	ends.subscriber = nonet_subscriber_close(ends.subscriber);
+	test_check_equal(nonet_publisher_subscribers(ends.publisher), 0);
 	while (result == 0 && sent++ < LANE)
 		result = nonet_publisher_send(ends.publisher, &sent, sizeof(sent), test_deadline());
 	test_check_equal(result, -EPIPE);

@@ -150,8 +150,10 @@ static int call(struct link *link, nonet_time deadline)
 	struct nonet_message message;
 	int result;
 
-	if (link->publisher)
+	if (link->publisher) {
+		test_check(nonet_publisher_subscribers(link->publisher) <= 1);
 		return nonet_publisher_send(link->publisher, bytes, 3000, deadline);
+	}
 	result = nonet_subscriber_arm(link->subscriber);
 	test_check(is_known(result));
 	result = nonet_subscriber_receive(link->subscriber, bytes, sizeof(bytes), deadline, NULL);
@@ -277,6 +279,23 @@ static void who_goes_without_a_word_is_missed(void **state)
 	}
 }
 
+/* Whoever it says that it is: it is counted, or not, and nobody looks for it in a domain that there isn't. */
+static void who_lies_of_his_place_is_counted_or_not(void **state)
+{
+	struct link link = link_with_bad(true, NONET_CHANNEL_BLOCK);
+	struct channel_lane *lane = (struct channel_lane *)((char *)link.page - CHANNEL_LANE_THEIRS);
+	struct channel_seat *seat = (struct channel_seat *)(lane + 1);
+	static const uint64_t claims[] = {LINK_CLAIM, 0, 1, UINT64_MAX, UINT64_MAX - 1, CLAIM_OWNER, 0x20000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+		atomic_store(&seat->claim, claims[i]);
+		atomic_store(&seat->joined, claims[i]);
+		test_check_equal(nonet_publisher_subscribers(link.publisher), (claims[i] & CLAIM_OWNER) != 0);
+	}
+	unlink_bad(&link);
+}
+
 /* It publishes, but rings nobody, and moves who sleeps on its word to another. */
 static void *publish_silently(void *argument)
 {
@@ -311,7 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_case(who_scribbles_is_survived),       test_case(who_floods_the_socket_delays_nobody),
 		test_case(a_look_takes_a_part_of_a_flood),  test_case(who_goes_without_a_word_is_missed),
-		test_case(who_is_never_rung_looks_himself),
+		test_case(who_is_never_rung_looks_himself), test_case(who_lies_of_his_place_is_counted_or_not),
 	};
 	return test_main(tests);
 }

@@ -182,10 +182,18 @@ static int object_new(struct object *object, const struct object_place *place, c
 	return object->text ? 0 : error_set(reterr, -ENOMEM, "no memory for a handle of %s", place->text);
 }
 
+/* A daemon may have closed what it doesn't know, and something else has the number since. */
+static bool object_has_file(const struct object *object)
+{
+	struct stat status;
+
+	return object->number == 0 || sys_stat_fd(object->fd, &status) < 0 || status.st_ino == object->number;
+}
+
 static void object_drop(struct object *object)
 {
 	guard_map_done(&object->map);
-	if (object->kind->goes_on)
+	if (object->kind->goes_on && object->fd >= 0 && object_has_file(object))
 		sys_close(&object->fd);
 	object->text = sys_free(object->text);
 	object->domain = NULL;
