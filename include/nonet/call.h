@@ -117,6 +117,9 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_client_call(struct nonet_client *client,
  * @deadline: when to give up waiting for room
  * @ret_call: its name for nonet_client_end(): never 0
  *
+ * It doesn't take replies meanwhile. Who begins more than the lanes take in one direction waits for a server that may
+ * wait for him: end calls in between, or let the server answer with a deadline.
+ *
  * Return: 0; or, and then nothing was sent, as nonet_client_call(), but never -EPIPE.
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_client_begin(struct nonet_client *client, const void *message, size_t size,
@@ -127,7 +130,10 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_client_begin(struct nonet_client *client
  * @client:     a handle
  * @size:       in bytes, at most nonet_client_limit()
  * @deadline:   when to give up waiting for room
- * @ret_buffer: room for @size bytes, aligned to 8, until the next call on @client that sends something
+ * @ret_buffer: room for @size bytes, aligned to 8, until it is committed, aborted, or lent anew; and a loan or a
+ *              request ends the one before, also if it fails
+ *
+ * As long as there is a loan nothing is sent again to a new server (NONET_CALL_WAIT).
  *
  * Return: as nonet_client_begin().
  */
@@ -146,6 +152,14 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_client_loan(struct nonet_client *client,
  *   -ECHILD, -EBADMSG   as nonet_client_call()
  */
 NONET_PUBLIC NONET_MUST_CHECK int nonet_client_commit(struct nonet_client *client, size_t size, uint64_t *ret_call);
+
+/**
+ * nonet_client_abort() - give a loan back: nothing is sent
+ * @client: a handle, with a loan or without
+ *
+ * Return: 0, or -ECHILD.
+ */
+NONET_PUBLIC int nonet_client_abort(struct nonet_client *client);
 
 /**
  * nonet_client_end() - get the reply to a call
@@ -253,7 +267,7 @@ NONET_PUBLIC struct nonet_server *nonet_server_close(struct nonet_server *server
  * Return: 0, or
  *   -EAGAIN      there is none, and @deadline is NONET_NOW
  *   -ETIMEDOUT   there was none before @deadline
- *   -ENOBUFS     NONET_CHANNEL_TAKEN requests of one client are held: answer some
+ *   -ENOBUFS     NONET_CHANNEL_TAKEN requests of one client are held, and there is none of another: answer some
  *   -ECHILD, -EBADMSG, -ESTALE, -ENOMEM, -EMFILE, -ENFILE   as nonet_subscriber_take()
  * Context: one thread at a time; not in a signal handler. While there are requests it makes no system call.
  */
@@ -267,7 +281,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_server_next(struct nonet_server *server,
  * @code:     0; or what went wrong, any other number: the client gets it beside the message
  * @message:  bytes; may be NULL only if @size is 0. It may be the request's
  * @size:     in bytes, at most nonet_server_limit()
- * @deadline: when to give up waiting for a client that leaves its replies unread
+ * @deadline: when to give up waiting for a client that leaves its replies unread. As long as it waits nobody else is
+ *            served: where clients aren't trusted to read, NONET_NOW, and later again
  *
  * Return: 0, also when the client is dead, or has given the call up; or, and then @request is still held,
  *   -EAGAIN      no room, and @deadline is NONET_NOW
@@ -287,7 +302,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_server_reply(struct nonet_server *server
  * @request:    that it holds
  * @size:       in bytes, at most nonet_server_limit()
  * @deadline:   as nonet_server_reply()
- * @ret_buffer: room for @size bytes, aligned to 8, until the next loan or reply to the same client
+ * @ret_buffer: room for @size bytes, aligned to 8, until it is committed, @request dropped, or the next loan or reply
+ * to the same client, also if that fails
  *
  * Return: as nonet_server_reply().
  */

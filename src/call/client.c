@@ -33,6 +33,9 @@ static void client_set(struct nonet_client *client, struct client_call *call, en
 
 	/* One thread at a time changes it, another may read it to arm. */
 	atomic_store_explicit(&client->ready, ready, memory_order_relaxed);
+	client->waits = client->waits + (state == CLIENT_WAITS) - (call->state == CLIENT_WAITS);
+	/* That there is no server is told to who waits for a reply. */
+	atomic_store_explicit(&client->replies->endless, client->waits == 0, memory_order_relaxed);
 	call->state = state;
 	if (state == CLIENT_FREE)
 		client->used &= ~(UINT64_C(1) << (call->id % NONET_CALLS));
@@ -175,6 +178,13 @@ static int client_turn(struct nonet_client *client, nonet_time deadline)
 	return error == -ETIMEDOUT && until < deadline ? 0 : error;
 }
 
+void client_look(struct nonet_client *client)
+{
+	for (uint32_t turns = 0; client->waits == 0 && turns < CLIENT_LOOKS; turns++)
+		if (client_turn(client, NONET_NOW) < 0)
+			break;
+}
+
 /* Whether, once a request of @size is sent, all that may have to be sent again still can be. */
 static bool client_has_room(const struct nonet_client *client, size_t size)
 {
@@ -212,6 +222,8 @@ int nonet_client_loan(struct nonet_client *client, size_t size, nonet_time deadl
 		return -EMSGSIZE;
 	if (client->used == UINT64_MAX)
 		return -ENOBUFS;
+	/* The one before: what is sent again needs its place. */
+	client->requests->loaned = 0;
 	for (uint32_t turns = 0; client->flags & NONET_CALL_WAIT && !client_has_room(client, size); turns++) {
 		error = client_turn(client, deadline);
 		if (error == 0)
@@ -241,6 +253,15 @@ int nonet_client_commit(struct nonet_client *client, size_t size, uint64_t *ret_
 	call->id = client->begun * NONET_CALLS + place;
 	*ret_call = call->id;
 	return 0;
+}
+
+int nonet_client_abort(struct nonet_client *client)
+{
+	int error = object_check(&client->requests->channel.object);
+
+	if (error == 0)
+		client->requests->loaned = 0;
+	return error;
 }
 
 int nonet_client_begin(struct nonet_client *client, const void *message, size_t size, nonet_time deadline,

@@ -34,6 +34,7 @@ struct nonet_client {
 	uint64_t begun; /* calls, ever */
 	uint64_t used;  /* a bit for each place in @calls */
 	_Atomic uint32_t ready;
+	uint32_t waits; /* calls that wait for a reply */
 	struct nonet_waitable waitable;
 	struct client_call calls[NONET_CALLS];
 };
@@ -45,6 +46,12 @@ static inline uint32_t client_ready(const struct nonet_client *client)
 {
 	return atomic_load_explicit(&client->ready, memory_order_relaxed);
 }
+
+/*
+ * Take what has come while no call waits for anything: late replies, and that a server came or went. Else who waits by
+ * descriptor would be told of it again and again, with no call to end.
+ */
+void client_look(struct nonet_client *client);
 
 static inline bool client_state_is_ready(enum client_state state)
 {

@@ -14,6 +14,7 @@ static int client_arm(struct nonet_waitable *waitable)
 {
 	struct nonet_client *client = container_of(waitable, struct nonet_client, waitable);
 
+	client_look(client);
 	return client_ready(client) ? 1 : waitable_arm(&client->replies->waitable);
 }
 
@@ -43,6 +44,8 @@ static int client_join(struct nonet_client *client, struct channel *channel)
 		channel_view(&replies, clients + number, clients - number, 2);
 		error = subscriber_new(&replies, end | call_subscriber_flags(client->flags), &client->replies);
 	}
+	if (error == 0)
+		atomic_store_explicit(&client->replies->endless, true, memory_order_relaxed);
 	channel_close(&replies);
 	return error;
 }
@@ -106,6 +109,7 @@ int nonet_client_arm(struct nonet_client *client)
 
 	if (error < 0)
 		return error;
+	client_look(client);
 	return client_ready(client) ? 1 : nonet_subscriber_arm(client->replies);
 }
 

@@ -53,6 +53,8 @@ void server_announce(struct nonet_server *server)
 		client->owed = false;
 		server->owed--;
 	}
+	atomic_store_explicit(&server->requests->again, server->owed ? nonet_after(DOMAIN_INTERVAL) : 0,
+			      memory_order_relaxed);
 }
 
 int nonet_server_next(struct nonet_server *server, nonet_time deadline, struct nonet_message *ret_request)
@@ -72,6 +74,14 @@ int nonet_server_next(struct nonet_server *server, nonet_time deadline, struct n
 	return error;
 }
 
+/* Whether a request is one that is held: 0, -EINVAL, -ECHILD, ... */
+static int server_check(const struct nonet_server *server, const struct nonet_message *request)
+{
+	int error = object_check(&server->channel.object);
+
+	return error == 0 && !subscriber_holds(server->requests, request) ? -EINVAL : error;
+}
+
 int nonet_server_loan(struct nonet_server *server, const struct nonet_message *request, size_t size,
 		      nonet_time deadline, void **ret_buffer)
 {
@@ -79,31 +89,39 @@ int nonet_server_loan(struct nonet_server *server, const struct nonet_message *r
 	void *buffer;
 	int error;
 
-	if (request->lane >= server->count)
-		return -EINVAL;
-	error = server_lane(server, request->lane, &replies);
+	error = server_check(server, request);
+	if (error == 0)
+		error = server_lane(server, request->lane, &replies);
 	if (error < 0)
 		return error;
+	server->clients[request->lane].loan = 0;
 	if (size > nonet_server_limit(server))
 		return -EMSGSIZE;
 	error = nonet_publisher_loan(replies, sizeof(struct call_head) + size, deadline, &buffer);
-	if (error == 0)
-		*ret_buffer = (struct call_head *)buffer + 1;
-	return error;
+	if (error < 0)
+		return error;
+	server->clients[request->lane].loan = request->position + 1;
+	*ret_buffer = (struct call_head *)buffer + 1;
+	return 0;
 }
 
 int nonet_server_commit(struct nonet_server *server, const struct nonet_message *request, int32_t code, size_t size)
 {
 	const struct call_head head = {.number = request->sequence, .code = code, .kind = CALL_REPLY};
-	struct nonet_publisher *replies = request->lane < server->count ? server->clients[request->lane].replies : NULL;
-	int error;
+	struct nonet_publisher *replies;
+	struct server_client *client;
+	int error = server_check(server, request);
 
-	if (!replies || !replies->loaned)
+	if (error < 0)
+		return error;
+	client = &server->clients[request->lane];
+	replies = client->replies;
+	if (client->loan != request->position + 1 || !replies->loaned)
 		return -EINVAL;
 	/* What is loaned is the bytes, and 1. */
 	if (size >= replies->loaned - sizeof(head))
 		return -EMSGSIZE;
-	/* First: so a request that isn't held, or was answered before, has no reply. */
+	client->loan = 0;
 	error = nonet_subscriber_release(server->requests, request);
 	if (error < 0)
 		return error;
@@ -126,6 +144,16 @@ int nonet_server_reply(struct nonet_server *server, const struct nonet_message *
 
 int nonet_server_drop(struct nonet_server *server, const struct nonet_message *request)
 {
+	int error = server_check(server, request);
+	struct server_client *client;
+
+	if (error < 0)
+		return error;
+	client = &server->clients[request->lane];
+	if (client->loan == request->position + 1) {
+		client->loan = 0;
+		client->replies->loaned = 0;
+	}
 	return nonet_subscriber_release(server->requests, request);
 }
 
