@@ -295,9 +295,9 @@ struct nonet_inspect_channel {
 	uint32_t policy;      /* enum nonet_channel_policy */
 	uint32_t publishers;  /* that there may be at once: so many lanes */
 	uint32_t subscribers; /* that there may be at once */
-	uint32_t reserved;
-	uint64_t lane;  /* bytes of a lane */
-	uint64_t lives; /* publishers that there ever were */
+	uint32_t clients;     /* that there may be at once, where it is for calls, else 0: see nonet_inspect_lane */
+	uint64_t lane;        /* bytes of a lane */
+	uint64_t lives;       /* publishers that there ever were */
 };
 
 /* Flags of lanes and subscribers. */
@@ -309,7 +309,10 @@ struct nonet_inspect_channel {
 	16u /* lane: its records were found damaged: position and messages are those before \
 	     */
 
-/* A lane of a channel. */
+/*
+ * A lane of a channel. Where that is for calls of N clients, client I sends its requests in lane I and gets its replies
+ * in lane N + I; nothing is in lane 2 * N, which is taken by the server.
+ */
 struct nonet_inspect_lane {
 	uint32_t flags;  /* NONET_INSPECT_TAKEN and so on */
 	int32_t pid;     /* of its publisher, if he lives, in the caller's PID namespace; 0: of another */

@@ -127,7 +127,7 @@ void nonet_client_explain(struct nonet_client *client, int code, struct nonet_er
 	switch (code) {
 	case -EAGAIN:
 	case -ETIMEDOUT:
-		if (claim_is_free(atomic_load_explicit(&call_server(channel)->claim, memory_order_relaxed)))
+		if (channel_owner(channel, &call_server(channel)->claim) == 0)
 			error_set(ret_error, code, "%s has no server; start one (nonet reply)", text);
 		else
 			error_set(ret_error, code, "the server of %s has not replied; see whether it hangs", text);

@@ -168,8 +168,17 @@ void nonet_publisher_explain(struct nonet_publisher *publisher, int code, struct
 		error_set(ret_error, code, "the subscriber of %s has gone; nobody reads what is published", text);
 		break;
 	case -EMSGSIZE:
-		error_set(ret_error, code, "a message of %s has at most %zu bytes, a half of a lane", text,
-			  nonet_publisher_limit(publisher));
+		error_set(
+			ret_error, code,
+			"a message of %s has at most %zu bytes, a half of a lane, and one that is written in place as "
+			"many as were loaned",
+			text, nonet_publisher_limit(publisher));
+		break;
+	case -EINVAL:
+		error_set(
+			ret_error, code,
+			"nothing is loaned of %s, or a flag is unknown; loan first, and NONET_CHANNEL_MORE is the flag",
+			text);
 		break;
 	default:
 		channel_explain(&publisher->channel, code, ret_error);

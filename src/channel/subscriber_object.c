@@ -417,6 +417,19 @@ void nonet_subscriber_explain(struct nonet_subscriber *subscriber, int code, str
 			  "it in place",
 			  text);
 		break;
+	case -ESTALE:
+		/* Of a release, unless something is wrong with the channel now. */
+		if (subscriber->most == 0 && object_check(&subscriber->channel.object) == 0 &&
+		    object_check_shared(&subscriber->channel.object) == 0) {
+			error_set(
+				ret_error, code,
+				"a message of %s was overwritten while it was held, so what was read of it isn't to be "
+				"used; read faster, or make the channel with larger lanes",
+				text);
+			break;
+		}
+		channel_explain(&subscriber->channel, code, ret_error);
+		break;
 	default:
 		channel_explain(&subscriber->channel, code, ret_error);
 		break;

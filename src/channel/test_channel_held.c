@@ -169,6 +169,33 @@ DOMAIN_TEST(there_is_one_loan_at_a_time)
 	return 0;
 }
 
+/* That a message was overwritten while it was held is no matter of the domain's, and said so. */
+DOMAIN_TEST(what_was_overwritten_is_said)
+{
+	const struct nonet_channel_options options = {
+		.size = sizeof(options), .lane = 65536, .policy = NONET_CHANNEL_DROP};
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *subscriber;
+	struct nonet_message message;
+	struct nonet_error error;
+
+	(void)side;
+	(void)argument;
+	make(&options);
+	publisher = publish();
+	subscriber = subscribe(0);
+	send_number(publisher, 0);
+	message = take(subscriber, 0);
+	for (uint64_t number = 1; number < 10000; number++)
+		send_number(publisher, number);
+	test_check_equal(nonet_subscriber_release(subscriber, &message), -ESTALE);
+	nonet_subscriber_explain(subscriber, -ESTALE, &error);
+	test_check(strstr(error.text, "was overwritten while it was held"));
+	nonet_subscriber_close(subscriber);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
 /* Where the descriptor of the channel's file is; another one's. */
 static int descriptor_of(const char *name)
 {
@@ -218,7 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_case(one_who_holds_too_many_is_told),     test_case(what_is_held_and_no_more_is_waited_for),
 		test_case(a_lane_that_is_full_hides_no_other), test_case(there_is_one_loan_at_a_time),
-		test_case(what_is_not_its_own_is_not_closed),
+		test_case(what_is_not_its_own_is_not_closed),  test_case(what_was_overwritten_is_said),
 	};
 	return test_main(tests);
 }

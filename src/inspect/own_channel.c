@@ -61,6 +61,7 @@ static struct own_channel *channel_new(const struct channel_board *board)
 		.policy = board->policy,
 		.publishers = board->lanes,
 		.subscribers = board->seats,
+		.clients = board->clients,
 		.lane = board->ring,
 		.lives = LOOK_FIELD(board->lives),
 	};

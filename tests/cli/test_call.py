@@ -48,9 +48,23 @@ class Call(cli.Case):
         self.reply("cat", options=("--clients", "40"))
         shown = self.nonet("show", "--json", self.channel)
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertEqual(len(json.loads(shown.stdout)["lanes"]), 81)
+        told = json.loads(shown.stdout)
+        self.assertEqual((len(told["lanes"]), told["clients_max"]), (81, 40))
         listed = self.nonet("ls", "channel", environment={"NONET_DOMAIN": self.domain})
         self.assertIn(b"channel:", listed.stdout)
+
+    def test_show_tells_who_serves_and_what_waits(self):
+        server = self.reply("cat", options=("--clients", "3"))
+        shown = self.nonet("show", self.channel).stdout.decode()
+        self.assertRegex(shown, rf"calls +0 of 3 clients; lanes of \d+ bytes\nserver +process {server.pid} \(nonet\)\n")
+        server.send_signal(signal.SIGSTOP)
+        caller = self.start("call", "--timeout", cli.BOUND, self.channel, "x")
+        caller.stdin.close()
+        caller.stdin = None
+        wanted = f"client 0  process {caller.pid} (nonet), 1 unread by the server, 0 unread by the client"
+        self.until(lambda: wanted in self.nonet("show", self.channel).stdout.decode(), "its request is there")
+        server.send_signal(signal.SIGCONT)
+        self.assertEqual(self.finish(caller), (0, b"x", b""))
 
     def test_what_goes_wrong_is_told(self):
         self.reply("sh", "-c", "read word; echo $word; exit $word")

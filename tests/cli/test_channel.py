@@ -29,8 +29,8 @@ class Case(cli.Case):
         self.assertEqual((done.returncode, done.stdout), (status, b""), done.stderr)
         self.assertIn(mention, done.stderr.decode().splitlines()[0])
 
-    def shown(self):
-        done = self.nonet("show", "--json", "--interval", "1ms", self.channel)
+    def shown(self, channel=None):
+        done = self.nonet("show", "--json", "--interval", "1ms", channel or self.channel)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         return json.loads(done.stdout)
 
@@ -147,6 +147,27 @@ class Used(Case):
         sender.kill()
         sender.wait(cli.PATIENCE)
         self.until(lambda: not self.shown()["lanes"][0]["alive"], "its publisher is seen to be dead")
+
+    def test_who_prints_to_nobody_ends_though_nothing_comes(self):
+        for verb in ("recv", "tap"):
+            with self.subTest(verb=verb):
+                reader, writer = os.pipe()
+                process = self.start(verb, self.channel, stdout=writer)
+                os.close(writer)
+                self.until(lambda: verb == "tap" or len(self.shown()["seats"]) == 1, "it reads")
+                os.close(reader)
+                self.assertEqual(process.wait(cli.PATIENCE), -signal.SIGPIPE)
+                self.assertEqual(self.shown()["seats"], [])
+
+    def test_who_is_refused_is_told_from_which_line_on(self):
+        self.done("create", "--policy", "refuse", "--lane", "64K", f"channel:{self.domain}/r")
+        reader = self.running("recv", f"channel:{self.domain}/r")
+        self.until(lambda: len(self.shown(f"channel:{self.domain}/r")["seats"]) == 1, "it reads")
+        reader.send_signal(signal.SIGSTOP)
+        late = self.nonet("send", f"channel:{self.domain}/r", stdin=b"12345678\n" * 10000)
+        self.assertEqual(late.returncode, 1)
+        self.assertRegex(late.stderr.decode(), r"line \d{4} and what follows wasn't sent\n.*has no room")
+        reader.send_signal(signal.SIGCONT)
 
     def test_a_tap_prints_what_goes_by_and_takes_no_place(self):
         tap = self.running("tap", "--history", "--count", "2", self.channel)

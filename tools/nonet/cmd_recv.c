@@ -185,6 +185,7 @@ static int prepare(struct receiver *receiver)
 	if (r == 0)
 		r = nonet_wait_set_add(receiver->set, nonet_endpoint_waitable(receiver->endpoint), NONET_WAIT_RECEIVE,
 				       NULL);
+	output_watch(receiver->set);
 	return r < 0 ? say_failure("can't wait for messages: %s", nonet_error_name(r)) : 0;
 }
 

@@ -230,6 +230,7 @@ static int prepare(struct tap *tap)
 	r = nonet_wait_set_add(tap->set, interrupt_waitable(), NONET_WAIT_RECEIVE, NULL);
 	if (r == 0)
 		r = nonet_wait_set_add(tap->set, nonet_subscriber_waitable(tap->subscriber), NONET_WAIT_RECEIVE, NULL);
+	output_watch(tap->set);
 	return r < 0 ? say_failure("can't wait for messages: %s", nonet_error_name(r)) : 0;
 }
 

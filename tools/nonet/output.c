@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -57,11 +58,30 @@ static int write_all(int fd, const char *bytes, size_t size)
 	return 0;
 }
 
+void output_watch(struct nonet_wait_set *set)
+{
+	struct stat status;
+
+	/* Who can't be watched is noticed when there is something to write. */
+	if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+		(void)!nonet_wait_set_add_fd(set, STDOUT_FILENO, NONET_WAIT_RECEIVE, NULL);
+}
+
+/* Whether standard output is a pipe that nobody reads. */
+static int output_is_left(void)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO};
+
+	return poll(&output, 1, 0) > 0 && output.revents & POLLERR;
+}
+
 int output_flush(struct output *output)
 {
 	size_t used = output->used;
 
 	output->used = 0;
+	if (used == 0 && output_is_left())
+		return -EPIPE;
 	return used > 0 ? write_all(STDOUT_FILENO, output->buffer, used) : 0;
 }
 

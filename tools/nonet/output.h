@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <libsmartcols/libsmartcols.h>
 
+#include <nonet/wait.h>
+
 /*
  * Standard output for many messages: gathered, and written when the buffer is full or output_flush() is called; on a
  * terminal after each message. Calls return 0 or a negative errno; -EINTR: a signal came (interrupt.h).
@@ -23,6 +25,9 @@ void output_close(struct output *output);
 int output_write(struct output *output, const void *bytes, size_t size);
 int output_end_message(struct output *output);
 int output_flush(struct output *output);
+
+/* Have a set wake when nobody reads a pipe that we write to any more; then output_flush() says -EPIPE. */
+void output_watch(struct nonet_wait_set *set);
 
 /*
  * Says why standard output couldn't be written. Return: the verb's status; for -EPIPE -SIGPIPE: who reads us has had

@@ -97,9 +97,19 @@ static void print_lane(const struct looks *looks, size_t index)
 	putchar('\n');
 }
 
+/* Of what a subscriber hasn't read, the bytes that were overwritten: it will find them lost. */
+static uint64_t overwritten(const struct looks *looks, size_t index, const struct nonet_inspect_lag *lag)
+{
+	const struct nonet_inspect_lane *lane = nonet_inspect_state_lane(looks->last, index);
+	const uint64_t reads = lane->position - (lag->bytes < lane->position ? lag->bytes : lane->position);
+
+	return lane->floor > reads ? lane->floor - reads : 0;
+}
+
 static void print_lag(const struct looks *looks, size_t lane, size_t index)
 {
 	const struct nonet_inspect_lag *lag = nonet_inspect_state_lag(looks->last, lane, index);
+	uint64_t gone;
 
 	if (!lag || lag->bytes == 0)
 		return;
@@ -108,6 +118,9 @@ static void print_lag(const struct looks *looks, size_t lane, size_t index)
 		       lag->messages == 1 ? "" : "s", lag->bytes, lane);
 	else
 		printf(", %" PRIu64 " bytes behind in lane %zu", lag->bytes, lane);
+	gone = overwritten(looks, lane, lag);
+	if (gone > 0)
+		printf(", of which %" PRIu64 " are overwritten", gone);
 }
 
 static void print_subscriber(const struct looks *looks, size_t index)
@@ -125,13 +138,74 @@ static void print_subscriber(const struct looks *looks, size_t index)
 	printf(", %" PRIu64 " lost\n", subscriber->lost);
 }
 
+/* What the seats that read a lane have still to read there: so many messages, or 0, where it isn't known. */
+static uint64_t unread(const struct looks *looks, size_t lane)
+{
+	const struct nonet_inspect_subscriber *subscriber;
+	uint64_t messages = 0;
+	size_t i;
+
+	for (i = 0; (subscriber = nonet_inspect_state_subscriber(looks->last, i)) != NULL; i++) {
+		const struct nonet_inspect_lag *lag = nonet_inspect_state_lag(looks->last, lane, i);
+
+		if (lag && lag->known && subscriber->flags & NONET_INSPECT_ALIVE && lag->messages > messages)
+			messages = lag->messages;
+	}
+	return messages;
+}
+
+static void print_client(const struct looks *looks, uint32_t clients, size_t index)
+{
+	const struct nonet_inspect_lane *requests = nonet_inspect_state_lane(looks->last, index);
+	const struct nonet_inspect_lane *replies = nonet_inspect_state_lane(looks->last, clients + index);
+	const struct nonet_inspect_lane *before = nonet_inspect_state_lane(looks->first, index);
+	char label[OBJECT_TEXT], text[OBJECT_TEXT];
+
+	if (!(requests->flags & NONET_INSPECT_TAKEN))
+		return;
+	snprintf(label, sizeof(label), "client %zu", index);
+	printf("%-9s ", label);
+	print_process(requests->flags, requests->pid, requests->name, "one who died: the next client goes on there");
+	if (requests->flags & NONET_INSPECT_ALIVE)
+		printf(", %" PRIu64 " unread by the server, %" PRIu64 " unread by the client", unread(looks, index),
+		       unread(looks, clients + index));
+	if (before && looks->between > 0)
+		printf(", %s calls/s", rate_text(rate(looks, before->messages, requests->messages), text));
+	if (requests->flags & NONET_INSPECT_BLOCKED)
+		printf(", waits for the server to read");
+	if (replies->flags & NONET_INSPECT_BLOCKED)
+		printf(", the server waits for it to read");
+	if ((requests->flags | replies->flags) & NONET_INSPECT_UNREADABLE)
+		printf(", damaged");
+	putchar('\n');
+}
+
+/* Whose lanes and seats are whose is told, not which they are. */
+static void print_calls(const struct looks *looks, const struct nonet_inspect_channel *channel)
+{
+	const struct nonet_inspect_lane *server = nonet_inspect_state_lane(looks->last, 2 * (size_t)channel->clients);
+	uint32_t count = 0, i;
+
+	for (i = 0; i < channel->clients; i++)
+		count += (nonet_inspect_state_lane(looks->last, i)->flags & NONET_INSPECT_ALIVE) != 0;
+	printf("%-9s %" PRIu32 " of %" PRIu32 " client%s; lanes of %" PRIu64 " bytes\n", "calls", count,
+	       channel->clients, channel->clients == 1 ? "" : "s", channel->lane);
+	printf("%-9s ", "server");
+	print_process(server->flags, server->pid, server->name, "one who died: the next server goes on");
+	putchar('\n');
+	for (i = 0; i < channel->clients; i++)
+		print_client(looks, channel->clients, i);
+}
+
 static int print_text(const struct looks *looks)
 {
 	const struct nonet_inspect_channel *channel = nonet_inspect_state_channel(looks->last);
 	size_t i;
 
 	print_object(nonet_inspect_state_object(looks->last));
-	if (channel) {
+	if (channel && channel->clients) {
+		print_calls(looks, channel);
+	} else if (channel) {
 		printf("%-8s%s: %s\n", "policy", policies[channel->policy].word, policies[channel->policy].means);
 		printf("%-8sfor %" PRIu32 " publisher%s, %" PRIu64 " so far, and %" PRIu32
 		       " subscriber%s; lanes of %" PRIu64 " bytes\n",
@@ -240,6 +314,7 @@ static json_t *channel_json(const struct looks *looks)
 		r = json_object_set_new(json, "policy", json_string(policies[channel->policy].word)) |
 		    json_object_set_new(json, "publishers_max", json_integer(channel->publishers)) |
 		    json_object_set_new(json, "subscribers_max", json_integer(channel->subscribers)) |
+		    json_object_set_new(json, "clients_max", json_integer(channel->clients)) |
 		    json_object_set_new(json, "publishers_ever", json_integer((json_int_t)channel->lives)) |
 		    json_object_set_new(json, "lane_bytes", json_integer((json_int_t)channel->lane)) |
 		    json_object_set(json, "lanes", lanes) | json_object_set(json, "seats", seats);
