@@ -34,8 +34,9 @@ static void client_set(struct nonet_client *client, struct client_call *call, en
 	/* One thread at a time changes it, another may read it to arm. */
 	atomic_store_explicit(&client->ready, ready, memory_order_relaxed);
 	client->waits = client->waits + (state == CLIENT_WAITS) - (call->state == CLIENT_WAITS);
-	/* That there is no server is told to who waits for a reply. */
-	atomic_store_explicit(&client->replies->endless, client->waits == 0, memory_order_relaxed);
+	/* Nothing that comes is wanted then: who waits by descriptor isn't told of it, with no call that he could end.
+	 */
+	atomic_store_explicit(&client->replies->idle, client->waits == 0, memory_order_relaxed);
 	call->state = state;
 	if (state == CLIENT_FREE)
 		client->used &= ~(UINT64_C(1) << (call->id % NONET_CALLS));
@@ -178,13 +179,6 @@ static int client_turn(struct nonet_client *client, nonet_time deadline)
 	return error == -ETIMEDOUT && until < deadline ? 0 : error;
 }
 
-void client_look(struct nonet_client *client)
-{
-	for (uint32_t turns = 0; client->waits == 0 && turns < CLIENT_LOOKS; turns++)
-		if (client_turn(client, NONET_NOW) < 0)
-			break;
-}
-
 /* Whether, once a request of @size is sent, all that may have to be sent again still can be. */
 static bool client_has_room(const struct nonet_client *client, size_t size)
 {
@@ -252,6 +246,9 @@ int nonet_client_commit(struct nonet_client *client, size_t size, uint64_t *ret_
 	client->begun++;
 	call->id = client->begun * NONET_CALLS + place;
 	*ret_call = call->id;
+	/* What came while nothing was wanted, and wasn't told: that there is no server. */
+	if (client->waits == 1)
+		waitable_touch(&client->waitable);
 	return 0;
 }
 

@@ -47,12 +47,6 @@ static inline uint32_t client_ready(const struct nonet_client *client)
 	return atomic_load_explicit(&client->ready, memory_order_relaxed);
 }
 
-/*
- * Take what has come while no call waits for anything: late replies, and that a server came or went. Else who waits by
- * descriptor would be told of it again and again, with no call to end.
- */
-void client_look(struct nonet_client *client);
-
 static inline bool client_state_is_ready(enum client_state state)
 {
 	return state == CLIENT_AGAIN || state == CLIENT_REPLIED || state == CLIENT_FAILED;

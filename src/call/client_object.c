@@ -14,7 +14,6 @@ static int client_arm(struct nonet_waitable *waitable)
 {
 	struct nonet_client *client = container_of(waitable, struct nonet_client, waitable);
 
-	client_look(client);
 	return client_ready(client) ? 1 : waitable_arm(&client->replies->waitable);
 }
 
@@ -45,7 +44,7 @@ static int client_join(struct nonet_client *client, struct channel *channel)
 		error = subscriber_new(&replies, end | call_subscriber_flags(client->flags), &client->replies);
 	}
 	if (error == 0)
-		atomic_store_explicit(&client->replies->endless, true, memory_order_relaxed);
+		atomic_store_explicit(&client->replies->idle, true, memory_order_relaxed);
 	channel_close(&replies);
 	return error;
 }
@@ -109,7 +108,6 @@ int nonet_client_arm(struct nonet_client *client)
 
 	if (error < 0)
 		return error;
-	client_look(client);
 	return client_ready(client) ? 1 : nonet_subscriber_arm(client->replies);
 }
 

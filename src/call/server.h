@@ -21,7 +21,6 @@ struct nonet_server {
 	struct channel_lane *place; /* of them the one whose claim says that we are the server; NULL: not yet */
 	uint32_t count;             /* clients that there may be */
 	uint32_t owed;              /* how many are to be told something */
-	struct nonet_waitable waitable;
 	struct server_client *clients;
 };
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "base/error.h"
-#include "base/list.h"
 #include "call/server.h"
 #include "domain/life.h"
 #include "domain/thread.h"
@@ -42,22 +41,6 @@ static void server_count_owed(struct nonet_server *server)
 			client->from > 0 && !claim_is_free(claim) && !life_has_ended(channel->object.domain, claim);
 		server->owed += client->owed;
 	}
-}
-
-/* @waitable's: who is still to be told something is tried again. */
-static int server_arm(struct nonet_waitable *waitable)
-{
-	struct nonet_server *server = container_of(waitable, struct nonet_server, waitable);
-
-	server_announce(server);
-	return waitable_arm(&server->requests->waitable);
-}
-
-static void server_rest(struct nonet_waitable *waitable)
-{
-	struct nonet_server *server = container_of(waitable, struct nonet_server, waitable);
-
-	server->requests->waitable.rest(&server->requests->waitable);
 }
 
 /* The place comes before the seat, and goes after it: so who has the place finds a seat. */
@@ -102,9 +85,6 @@ int nonet_server_open(const char *address, const struct nonet_call_options *opti
 		sys_free(server);
 		return error;
 	}
-	/* Until it has a descriptor; in a child it won't. */
-	waitable_init(&server->waitable, -ECHILD, server_arm);
-	server->waitable.rest = server_rest;
 	error = server_join(server, call_subscriber_flags(flags));
 	if (error == -EBUSY)
 		error_set(reterr, error, "%s has a server, and one at a time answers; end that one first", address);
@@ -122,7 +102,6 @@ struct nonet_server *nonet_server_close(struct nonet_server *server)
 {
 	if (!server)
 		return NULL;
-	waitable_done(&server->waitable);
 	for (uint32_t number = 0; server->clients && number < server->count; number++)
 		nonet_publisher_close(server->clients[number].replies);
 	nonet_subscriber_close(server->requests);
@@ -139,24 +118,17 @@ struct nonet_server *nonet_server_close(struct nonet_server *server)
 
 int nonet_server_fd(struct nonet_server *server)
 {
-	server->waitable.fd = nonet_subscriber_fd(server->requests);
-	return server->waitable.fd;
+	return nonet_subscriber_fd(server->requests);
 }
 
 int nonet_server_arm(struct nonet_server *server)
 {
-	int error = nonet_server_fd(server);
-
-	if (error < 0)
-		return error;
-	server_announce(server);
 	return nonet_subscriber_arm(server->requests);
 }
 
 struct nonet_waitable *nonet_server_waitable(struct nonet_server *server)
 {
-	(void)nonet_server_fd(server);
-	return &server->waitable;
+	return nonet_subscriber_waitable(server->requests);
 }
 
 void nonet_server_explain(struct nonet_server *server, int code, struct nonet_error *ret_error)

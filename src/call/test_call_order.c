@@ -180,14 +180,16 @@ DOMAIN_TEST(a_loan_keeps_nothing_back_for_good)
 	return 0;
 }
 
-static int served(void)
+/* Answers all that comes, and sleeps in a set meanwhile. */
+static int serve_in_a_set(struct test_child_side *side, void *argument)
 {
 	struct nonet_server *server = server_new(0);
 	struct nonet_wait_event event;
 	struct nonet_wait_set *set;
 	size_t count;
 
-	/* Answers all that comes, and sleeps in a set meanwhile. */
+	(void)argument;
+	test_report(side, "ready");
 	test_check_equal(nonet_wait_set_new(&set, NULL), 0);
 	test_check_equal(nonet_wait_set_add(set, nonet_server_waitable(server), NONET_WAIT_RECEIVE, server), 0);
 	for (;;) {
@@ -198,13 +200,6 @@ static int served(void)
 			reply_number(server, &request, 1);
 	}
 	return 0;
-}
-
-static int serve_in_a_set(struct test_child_side *side, void *argument)
-{
-	(void)argument;
-	test_report(side, "ready");
-	return served();
 }
 
 /*

@@ -51,7 +51,7 @@ struct nonet_subscriber {
 	unsigned flags;
 	uint32_t next;            /* the lane to look at first */
 	_Atomic uint32_t news;    /* as the board had them when the lanes were looked at */
-	_Atomic bool endless;     /* despite NONET_SUBSCRIBER_END nobody wants to be told of the end now */
+	_Atomic bool idle;        /* who waits by descriptor wants nothing that may come */
 	_Atomic nonet_time again; /* who waits by descriptor is told to look then, whatever there is; 0: no */
 	uint32_t number;
 	uint64_t owner;

@@ -219,7 +219,6 @@ static enum wait_end wait_end(const struct nonet_subscriber *subscriber, uint64_
 	if (channel->link)
 		return channel_link_is_over(channel->link) ? WAIT_OVER : WAIT_ON;
 	if (!(subscriber->flags & NONET_SUBSCRIBER_END) ||
-	    atomic_load_explicit(&subscriber->endless, memory_order_relaxed) ||
 	    atomic_load_explicit(&channel_board(channel)->lives, memory_order_relaxed) == 0 ||
 	    wait_publishers(subscriber, &owner, 1) > 0)
 		return WAIT_ON;
@@ -310,14 +309,21 @@ int subscriber_wait(struct nonet_subscriber *subscriber, nonet_time deadline, st
 	return result;
 }
 
+static bool wait_is_idle(const struct nonet_subscriber *subscriber)
+{
+	return atomic_load_explicit(&subscriber->idle, memory_order_relaxed);
+}
+
 /* Whether there is something to be told. By any thread. */
 static bool wait_has_word(const struct nonet_subscriber *subscriber)
 {
 	const nonet_time again = atomic_load_explicit(&subscriber->again, memory_order_relaxed);
 
-	return (again && nonet_clock() >= again) || subscriber_has_record(subscriber) ||
-	       subscriber_has_news(subscriber) || object_check(&subscriber->channel.object) < 0 ||
-	       object_check_shared(&subscriber->channel.object) < 0;
+	if (again && nonet_clock() >= again)
+		return true;
+	if (!wait_is_idle(subscriber) && (subscriber_has_record(subscriber) || subscriber_has_news(subscriber)))
+		return true;
+	return object_check(&subscriber->channel.object) < 0 || object_check_shared(&subscriber->channel.object) < 0;
 }
 
 static int wait_bell_look(void *argument, uint64_t *owners, int room)
@@ -329,7 +335,7 @@ static int wait_bell_look(void *argument, uint64_t *owners, int room)
 	if (wait_has_word(subscriber))
 		return DOORBELL_READY;
 	count = wait_publishers(subscriber, owners, room);
-	if (count > 0)
+	if (count > 0 || wait_is_idle(subscriber))
 		return count;
 	/* Who was killed doesn't ring. */
 	switch (wait_end(subscriber, &owner)) {
@@ -358,7 +364,7 @@ int subscriber_arm(struct nonet_waitable *waitable)
 				       atomic_load_explicit(&subscriber->again, memory_order_relaxed));
 	(void)wait_publishers(subscriber, &owner, 1);
 	/* Where one is ending, the helper is told of him as if he weren't dead, and looks. */
-	if (wait_has_word(subscriber) || wait_end(subscriber, &owner) == WAIT_OVER) {
+	if (wait_has_word(subscriber) || (!wait_is_idle(subscriber) && wait_end(subscriber, &owner) == WAIT_OVER)) {
 		doorbell_disarm(&subscriber->bell);
 		return 1;
 	}
