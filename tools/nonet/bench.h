@@ -158,7 +158,7 @@ struct bench_way {
 
 /* Beside each, the kinds that it has. */
 extern const struct bench_way bench_way_line;   /* BENCH_PAUSE, BENCH_NO_PAUSE */
-extern const struct bench_way bench_way_copy;   /* through shared memory: BENCH_PLAIN, BENCH_STRING */
+extern const struct bench_way bench_way_copy;   /* through shared memory: BENCH_PLAIN, BENCH_STRING, BENCH_MOVING */
 extern const struct bench_way bench_way_memcpy; /* within one process */
 extern const struct bench_way bench_way_futex;
 extern const struct bench_way bench_way_ring;  /* BENCH_SINGLE, BENCH_BATCH, BENCH_BATCH_STRING */
@@ -175,6 +175,7 @@ enum {
 
 	BENCH_PLAIN = 0, /* copy: by memcpy(3) */
 	BENCH_STRING,    /* by the processor's own instruction for it, where there is one */
+	BENCH_MOVING,    /* by memcpy(3), each behind the one before, as in a ring */
 
 	BENCH_SINGLE = 0, /* ring: shows each message */
 	BENCH_BATCH,

@@ -205,7 +205,8 @@ static void print_summary(const struct bench_found *found, size_t count)
 	if (preempted(count) > PREEMPTED)
 		printf("Others used these CPUs meanwhile: rough figures. As root, chrt -f 2 nonet bench keeps them "
 		       "out.\n");
-	printf("%zu of %zu goals hold\n", held, judged);
+	if (judged > 0)
+		printf("%zu of %zu goals hold\n", held, judged);
 }
 
 int bench_print_table(const struct bench_found *found, size_t count, const struct bench_machine *machine)

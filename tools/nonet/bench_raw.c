@@ -34,12 +34,15 @@ struct raw {
 
 #define LINE   64u
 #define INLINE (LINE - sizeof(uint64_t))
+#define MOVING ((size_t)64 << 10) /* what is gone over before the first place comes again */
 
 static size_t place_size(const struct bench_link *link)
 {
 	const size_t size = link->what->size;
 
 	/* Whole pages: the memory's prefetchers don't bring the one to who writes the other. */
+	if (link->what->way == &bench_way_copy && link->what->kind == BENCH_MOVING)
+		return LINE + MOVING + 4096;
 	return ((size <= INLINE ? 0 : size) + LINE + 4095) & ~(size_t)4095;
 }
 
@@ -168,9 +171,38 @@ static inline int copy_take(struct bench_link *link)
 	return 0;
 }
 
+/* Where the message of a number is. @size: a power of two */
+LOOP size_t copy_place(const struct bench_link *link, uint32_t number)
+{
+	return (number * link->what->size) & (MOVING - 1);
+}
+
+static inline int copy_put_moving(struct bench_link *link)
+{
+	struct raw *raw = link->state;
+
+	raw->given++;
+	loop_fill(raw->to + copy_place(link, raw->given), link->message, link->what->size);
+	atomic_store_explicit(&raw->give->number, raw->given, memory_order_release); /* [BENCH-RAW] */
+	return 0;
+}
+
+static inline int copy_take_moving(struct bench_link *link)
+{
+	struct raw *raw = link->state;
+
+	raw->taken++;
+	while (atomic_load_explicit(&raw->take->number, memory_order_acquire) != raw->taken) /* [BENCH-RAW] */
+		bench_pause();
+	link->sum += loop_sum(raw->from + copy_place(link, raw->taken), link->what->size);
+	return 0;
+}
+
 static int copy_lead(struct bench_link *link, struct bench_slice *slice)
 {
 	bench_order(link, 0);
+	if (link->what->kind == BENCH_MOVING)
+		return loop_ping(link, slice, copy_put_moving, copy_take_moving);
 	if (link->what->kind == BENCH_STRING)
 		return loop_ping(link, slice, copy_put_string, copy_take);
 	return loop_ping(link, slice, copy_put_plain, copy_take);
@@ -178,6 +210,8 @@ static int copy_lead(struct bench_link *link, struct bench_slice *slice)
 
 static int copy_follow(struct bench_link *link)
 {
+	if (link->what->kind == BENCH_MOVING)
+		return loop_pong(link, copy_put_moving, copy_take_moving);
 	if (link->what->kind == BENCH_STRING)
 		return loop_pong(link, copy_put_string, copy_take);
 	return loop_pong(link, copy_put_plain, copy_take);

@@ -43,6 +43,7 @@ static const struct plan line_plans[] = {
 static const struct plan copy_plans[] = {
 	{"copy", BENCH_PLAIN, BENCH_POLL, {8, 56, 64, KIB, 64 * KIB, MIB}},
 	{"copy, rep movsb", BENCH_STRING, BENCH_POLL, {KIB, 64 * KIB, MIB}},
+	{"copy, moving on", BENCH_MOVING, BENCH_POLL, {KIB}},
 	{NULL},
 };
 
