@@ -21,7 +21,11 @@ bool subscriber_is_over(const struct subscriber_lane *lane, uint64_t position)
 	return atomic_load_explicit(&lane->lane->floor, memory_order_acquire) > position;
 }
 
-void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position)
+/* What each message needs is one function, inlined where it is called: a call costs as much as a part of it does. */
+#define EACH_MESSAGE static inline __attribute__((always_inline))
+
+EACH_MESSAGE void subscriber_moves(const struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
+				   uint64_t position)
 {
 	struct channel_lane *shared = lane->lane;
 	uint32_t room;
@@ -34,6 +38,11 @@ void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane
 	/* [CHANNEL-WANTS] pair: publisher_sleep() */
 	if (__builtin_expect(atomic_load_explicit(&shared->wants, memory_order_relaxed) == room, 0))
 		subscriber_tell(subscriber, shared, room);
+}
+
+void subscriber_move(struct nonet_subscriber *subscriber, struct subscriber_lane *lane, uint64_t position)
+{
+	subscriber_moves(subscriber, lane, position);
 }
 
 /* It was too slow: on from the floor. -EBADMSG: that can't be. */
@@ -191,8 +200,9 @@ static int subscriber_await(struct nonet_subscriber *subscriber, nonet_time dead
 }
 
 /* Look for some microseconds at a header that isn't there. */
-static inline uint64_t subscriber_watch(struct nonet_subscriber *subscriber, const struct subscriber_lane *lane,
-					const _Atomic uint64_t *place)
+static __attribute__((noinline)) uint64_t subscriber_watch(struct nonet_subscriber *subscriber,
+							   const struct subscriber_lane *lane,
+							   const _Atomic uint64_t *place)
 {
 	uint64_t header = 0;
 
@@ -212,8 +222,8 @@ static inline uint64_t subscriber_watch(struct nonet_subscriber *subscriber, con
  * Whether a message, no note and nothing damaged, is the next one of the lane whose turn it is; where all come in one
  * lane it is waited for a while. Whatever is to be known of it is known before it comes.
  */
-static inline bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_time deadline,
-				    struct subscriber_found *ret_found)
+EACH_MESSAGE bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_time deadline,
+				   struct subscriber_found *ret_found)
 {
 	struct subscriber_lane *lane = &subscriber->lanes[subscriber->next];
 	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
@@ -370,7 +380,7 @@ int nonet_subscriber_release(struct nonet_subscriber *subscriber, const struct n
 	    __builtin_expect(message->reserved != 0, 0) || __builtin_expect(lane->begins[0] != message->position, 0))
 		return subscriber_release_any(subscriber, message);
 	lane->held = 0;
-	subscriber_move(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
+	subscriber_moves(subscriber, lane, atomic_load_explicit(&lane->head, memory_order_relaxed));
 	return __builtin_expect(guard_map_is_poisoned(&lane->ring.map), 0) ? -EBADMSG : 0;
 }
 
@@ -390,7 +400,7 @@ static inline int subscriber_received(struct nonet_subscriber *subscriber, const
 	subscriber_pass(subscriber, found, behind);
 	/* What is held from before stays. */
 	if (found->lane->held == 0)
-		subscriber_move(subscriber, found->lane, behind);
+		subscriber_moves(subscriber, found->lane, behind);
 	return (int)found->length;
 }
 
