@@ -53,7 +53,7 @@ struct nonet_channel_options {
 	uint32_t size;        /* sizeof(struct nonet_channel_options) */
 	uint32_t flags;       /* NONET_CHANNEL_* */
 	uint32_t mode;        /* permissions, to 0777, exact whatever the umask; 0: 0600 */
-	uint32_t policy;      /* enum nonet_channel_policy */
+	uint32_t policy;      /* enum nonet_channel_policy; 0: NONET_CHANNEL_BLOCK */
 	uint32_t publishers;  /* how many at once, 1 to NONET_CHANNEL_PUBLISHERS; 0: 1. For calls: clients; 0: 16 */
 	uint32_t subscribers; /* how many at once, 1 to NONET_CHANNEL_SUBSCRIBERS; 0: 16. For calls: 0 */
 	uint64_t lane;        /* bytes of a lane: a power of two from 64 KiB to 1 TiB; 0: 1 MiB */
