@@ -27,7 +27,7 @@ static const char help[] =
 	"      --json           print the reply as a line of JSON\n"
 	"  -h, --help           print this\n"
 	"\n"
-	"Example: nonet call --timeout 2s channel:sums '2+2'\n";
+	"Example: echo 2+2 | nonet call --timeout 2s channel:sums\n";
 
 enum {
 	OPTION_JSON = PARSE_LONG,
