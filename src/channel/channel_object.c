@@ -192,7 +192,7 @@ int channel_check_use(const struct channel *channel, bool for_calls, struct none
 	if (for_calls)
 		return error_set(reterr, -EPROTO,
 				 "%s is for publishers and subscribers, not for calls; make another with "
-				 "NONET_CHANNEL_CALLS",
+				 "NONET_CHANNEL_CALLS (nonet reply makes one)",
 				 channel->object.text);
 	return error_set(reterr, -EPROTO,
 			 "%s is for calls: its messages are those of a server and its clients; use nonet call and "
