@@ -166,7 +166,7 @@ class Used(Case):
         reader.send_signal(signal.SIGSTOP)
         late = self.nonet("send", f"channel:{self.domain}/r", stdin=b"12345678\n" * 10000)
         self.assertEqual(late.returncode, 1)
-        self.assertRegex(late.stderr.decode(), r"line \d{4} and what follows wasn't sent\n.*has no room")
+        self.assertRegex(late.stderr.decode(), r"line \d{4} and what follows wasn't sent: .*has no room")
         reader.send_signal(signal.SIGCONT)
 
     def test_a_tap_prints_what_goes_by_and_takes_no_place(self):

@@ -93,18 +93,18 @@ static int send_failed(const struct sender *sender, size_t size, int code)
 	unsigned long long number = sender->messages + 1, bytes = size;
 	struct nonet_error error;
 	const char *what;
-	int status;
 
 	what = sender->options->format == TRANSFER_LINES ? "line" : "message";
+	nonet_endpoint_explain(sender->endpoint, code, &error);
 	if (code != -EMSGSIZE) {
 		/* So that whoever mends it can go on from there. */
 		if (number > 1 && sender->options->format != TRANSFER_BYTES)
-			say_failure("%s %llu and what follows wasn't sent", what, number);
-		status = transfer_failed(sender->options, sender->endpoint, code);
-		/* Nobody set a time: a channel whose policy it is has refused it. */
-		return code == -EAGAIN && sender->options->timeout < 0 ? STATUS_FAILED : status;
+			say_failure("%s %llu and what follows wasn't sent: %s", what, number, error.text);
+		else
+			say_failure("%s", error.text);
+		/* Where nobody set a time a channel whose policy it is has refused it. */
+		return code == -EAGAIN && sender->options->timeout < 0 ? STATUS_FAILED : say_status(code);
 	}
-	nonet_endpoint_explain(sender->endpoint, code, &error);
 	if (sender->options->format == TRANSFER_WHOLE)
 		return say_failure("standard input (%llu bytes) doesn't fit: %s", bytes, error.text);
 	return say_failure("%s %llu (%llu bytes) doesn't fit: %s", what, number, bytes, error.text);
