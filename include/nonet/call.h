@@ -130,8 +130,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_client_begin(struct nonet_client *client
  * @client:     a handle
  * @size:       in bytes, at most nonet_client_limit()
  * @deadline:   when to give up waiting for room
- * @ret_buffer: room for @size bytes, aligned to 8, until it is committed, aborted, or lent anew; and a loan or a
- *              request ends the one before, also if it fails
+ * @ret_buffer: room for @size bytes, aligned to 8, until it is committed or aborted; the next loan or request ends
+ *              it too, also if that fails
  *
  * As long as there is a loan nothing is sent again to a new server (NONET_CALL_WAIT).
  *
@@ -157,7 +157,7 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_client_commit(struct nonet_client *clien
  * nonet_client_abort() - give a loan back: nothing is sent
  * @client: a handle, with a loan or without
  *
- * Return: 0, or -ECHILD.
+ * Return: 0, or -ECHILD, -EBADMSG.
  */
 NONET_PUBLIC int nonet_client_abort(struct nonet_client *client);
 
@@ -302,8 +302,8 @@ NONET_PUBLIC NONET_MUST_CHECK int nonet_server_reply(struct nonet_server *server
  * @request:    that it holds
  * @size:       in bytes, at most nonet_server_limit()
  * @deadline:   as nonet_server_reply()
- * @ret_buffer: room for @size bytes, aligned to 8, until it is committed, @request dropped, or the next loan or reply
- * to the same client, also if that fails
+ * @ret_buffer: room for @size bytes, aligned to 8, until it is committed, or @request dropped; the next loan for, or
+ *              reply to, the same client ends it too, also if that fails
  *
  * Return: as nonet_server_reply().
  */

@@ -34,8 +34,7 @@ static void client_set(struct nonet_client *client, struct client_call *call, en
 	/* One thread at a time changes it, another may read it to arm. */
 	atomic_store_explicit(&client->ready, ready, memory_order_relaxed);
 	client->waits = client->waits + (state == CLIENT_WAITS) - (call->state == CLIENT_WAITS);
-	/* Nothing that comes is wanted then: who waits by descriptor isn't told of it, with no call that he could end.
-	 */
+	/* Then nothing that comes is wanted: a descriptor that told of it would do so again and again. */
 	atomic_store_explicit(&client->replies->idle, client->waits == 0, memory_order_relaxed);
 	call->state = state;
 	if (state == CLIENT_FREE)

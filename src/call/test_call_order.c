@@ -51,41 +51,37 @@ static void call_round_the_lane(struct nonet_client *client, struct nonet_server
 	}
 }
 
-DOMAIN_TEST(a_dead_client_leaves_its_place_to_a_server)
+/* One who is dead had the first seat, and the first of two who come next gets it. */
+static void places_change_hands(test_child_function *dies, bool server_first)
 {
-	struct nonet_server *server;
+	struct nonet_server *server = NULL;
 	struct nonet_client *client;
-	struct test_child *dead;
 
-	(void)side;
-	(void)argument;
 	make(2);
-	dead = test_child_until(be_a_client, NULL);
-	test_kill(dead);
-	server = server_new(0);
+	test_kill(test_child_until(dies, NULL));
+	if (server_first)
+		server = server_new(0);
 	client = client_new(0);
+	if (!server_first)
+		server = server_new(0);
 	call_round_the_lane(client, server);
 	nonet_client_close(client);
 	nonet_server_close(server);
+}
+
+DOMAIN_TEST(a_dead_client_leaves_its_place_to_a_server)
+{
+	(void)side;
+	(void)argument;
+	places_change_hands(be_a_client, true);
 	return 0;
 }
 
 DOMAIN_TEST(a_dead_server_leaves_its_place_to_a_client)
 {
-	struct nonet_server *server;
-	struct nonet_client *client;
-	struct test_child *dead;
-
 	(void)side;
 	(void)argument;
-	make(2);
-	dead = test_child_until(be_a_server, NULL);
-	test_kill(dead);
-	client = client_new(0);
-	server = server_new(0);
-	call_round_the_lane(client, server);
-	nonet_client_close(client);
-	nonet_server_close(server);
+	places_change_hands(be_a_server, false);
 	return 0;
 }
 

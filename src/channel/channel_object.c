@@ -233,7 +233,7 @@ int channel_check_file(const struct channel *channel)
 	struct stat status;
 	int error = sys_stat_fd(channel->object.fd, &status);
 
-	if (error == -EBADF || (error == 0 && status.st_ino != channel->object.number))
+	if (error == -EBADF || (error == 0 && !object_is_file(&channel->object, &status)))
 		return -ESTALE;
 	if (error < 0)
 		return error;

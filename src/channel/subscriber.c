@@ -114,7 +114,7 @@ int subscriber_find_in(struct nonet_subscriber *subscriber, struct subscriber_la
 {
 	int result = 2;
 
-	for (uint32_t tries = 0; result == 2 && tries < SUBSCRIBER_TRIES; tries++)
+	for (uint32_t tries = 0; result == 2 && tries < SUBSCRIBER_PASSES; tries++)
 		result = subscriber_look(subscriber, lane, ret_found);
 	return result == 2 ? 0 : result;
 }

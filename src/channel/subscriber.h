@@ -100,8 +100,14 @@ static inline void subscriber_waits(struct nonet_subscriber *subscriber, uint64_
 	subscriber->waited = sequence;
 }
 
-/* What others change while we look is looked at so often, and then it is damaged, or later's business. */
-#define SUBSCRIBER_TRIES 4096u
+/* What others change while we look is looked at so often, and then it is damaged. */
+#define SUBSCRIBER_TRIES 100000u
+
+/*
+ * Notes in a row, or times that we were overtaken, in one lane, before the others are looked at, and the deadline. What
+ * was passed stays passed: so the rest is the next look's.
+ */
+#define SUBSCRIBER_PASSES 4096u
 
 /* Where reading may begin: a mark. */
 struct subscriber_start {

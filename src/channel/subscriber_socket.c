@@ -75,6 +75,7 @@ static int socket_join(struct nonet_subscriber *subscriber, struct nonet_memory 
 	error = sys_stat_fd(channel->object.fd, &status);
 	if (error == 0) {
 		channel->object.number = status.st_ino;
+		channel->object.device = status.st_dev;
 		channel->object.file = channel->ring;
 		subscriber->seat = channel_seat(channel, 0);
 		subscriber->owner = LINK_CLAIM;

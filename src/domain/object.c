@@ -161,6 +161,7 @@ static int object_attach(struct object *object, int fd, struct nonet_error *rete
 		return error_set(reterr, -EPROTO, "the file of %s isn't a %s's; remove it", object->text,
 				 object->kind->word);
 	object->number = status.st_ino;
+	object->device = status.st_dev;
 	error = object_map(object, fd, (size_t)length);
 	if (error < 0)
 		return error_set(reterr, error, "can't map %s: %s", object->text, error_reason(error));
@@ -187,7 +188,7 @@ static bool object_has_file(const struct object *object)
 {
 	struct stat status;
 
-	return object->number == 0 || sys_stat_fd(object->fd, &status) < 0 || status.st_ino == object->number;
+	return object->number == 0 || sys_stat_fd(object->fd, &status) < 0 || object_is_file(object, &status);
 }
 
 static void object_drop(struct object *object)
@@ -270,6 +271,7 @@ static int object_create_place(const struct object_place *place, const struct ob
 			error = object_map(object, fd, length);
 		if (error == 0) {
 			object->number = status.st_ino;
+			object->device = status.st_dev;
 			object->traced = make->traced;
 			object_fill(object, make);
 			error = whole_publish(&whole, place->file);
@@ -339,6 +341,7 @@ int object_again(const struct object *object, struct object *ret_object)
 		.generation = sys_generation(),
 		.traced = object->traced,
 		.number = object->number,
+		.device = object->device,
 		.file = object->file,
 		.fd = sys_duplicate(object->fd),
 	};

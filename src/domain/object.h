@@ -3,6 +3,7 @@
 #define DOMAIN_OBJECT_H
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "domain/domain.h"
 #include "domain/object_layout.h"
@@ -47,6 +48,7 @@ struct object {
 	size_t size;
 	struct guard_map map;
 	uint64_t number; /* of its file */
+	uint64_t device; /* and the file system that has it */
 	int fd;          /* of a kind that goes on, else -1 */
 	uint64_t file;   /* how long the file was */
 	char *text;      /* its address */
@@ -95,6 +97,12 @@ int object_unlink(const char *address, const struct object_kind *kind, struct no
 static inline struct object_header *object_header(const struct object *object)
 {
 	return (struct object_header *)object->map.base;
+}
+
+/* Whether a descriptor's @status is that of the object's file. */
+static inline bool object_is_file(const struct object *object, const struct stat *status)
+{
+	return status->st_ino == object->number && status->st_dev == object->device;
 }
 
 /* Whether the handle is this process's, and no hole was found in it: 0, -ECHILD, -EBADMSG. Cheap: for every call. */

@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,10 +61,15 @@ static int write_all(int fd, const char *bytes, size_t size)
 
 void output_watch(struct nonet_wait_set *set)
 {
+	const int flags = fcntl(STDOUT_FILENO, F_GETFL);
 	struct stat status;
 
-	/* Who can't be watched is noticed when there is something to write. */
-	if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+	/*
+	 * Who can't be watched is noticed when there is something to write. One that could be read too would be ready
+	 * by what we write ourselves.
+	 */
+	if (flags >= 0 && (flags & O_ACCMODE) == O_WRONLY && fstat(STDOUT_FILENO, &status) == 0 &&
+	    S_ISFIFO(status.st_mode))
 		(void)!nonet_wait_set_add_fd(set, STDOUT_FILENO, NONET_WAIT_RECEIVE, NULL);
 }
 

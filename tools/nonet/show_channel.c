@@ -138,20 +138,27 @@ static void print_subscriber(const struct looks *looks, size_t index)
 	printf(", %" PRIu64 " lost\n", subscriber->lost);
 }
 
-/* What the seats that read a lane have still to read there: so many messages, or 0, where it isn't known. */
-static uint64_t unread(const struct looks *looks, size_t lane)
+/* What the seats that read a lane have still to read there, in messages, or in bytes where these can't be counted. */
+static void print_unread(const struct looks *looks, size_t lane, const char *whom)
 {
 	const struct nonet_inspect_subscriber *subscriber;
-	uint64_t messages = 0;
+	uint64_t messages = 0, bytes = 0;
 	size_t i;
 
 	for (i = 0; (subscriber = nonet_inspect_state_subscriber(looks->last, i)) != NULL; i++) {
 		const struct nonet_inspect_lag *lag = nonet_inspect_state_lag(looks->last, lane, i);
 
-		if (lag && lag->known && subscriber->flags & NONET_INSPECT_ALIVE && lag->messages > messages)
+		if (!lag || !(subscriber->flags & NONET_INSPECT_ALIVE))
+			continue;
+		if (!lag->known)
+			bytes = lag->bytes > bytes ? lag->bytes : bytes;
+		else if (lag->messages > messages)
 			messages = lag->messages;
 	}
-	return messages;
+	if (bytes > 0)
+		printf(", %" PRIu64 " bytes unread by the %s", bytes, whom);
+	else
+		printf(", %" PRIu64 " unread by the %s", messages, whom);
 }
 
 static void print_client(const struct looks *looks, uint32_t clients, size_t index)
@@ -166,9 +173,10 @@ static void print_client(const struct looks *looks, uint32_t clients, size_t ind
 	snprintf(label, sizeof(label), "client %zu", index);
 	printf("%-9s ", label);
 	print_process(requests->flags, requests->pid, requests->name, "one who died: the next client goes on there");
-	if (requests->flags & NONET_INSPECT_ALIVE)
-		printf(", %" PRIu64 " unread by the server, %" PRIu64 " unread by the client", unread(looks, index),
-		       unread(looks, clients + index));
+	if (requests->flags & NONET_INSPECT_ALIVE) {
+		print_unread(looks, index, "server");
+		print_unread(looks, clients + index, "client");
+	}
 	if (before && looks->between > 0)
 		printf(", %s calls/s", rate_text(rate(looks, before->messages, requests->messages), text));
 	if (requests->flags & NONET_INSPECT_BLOCKED)
