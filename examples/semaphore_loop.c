@@ -31,9 +31,9 @@ int main(void)
 		fprintf(stderr, "%s\n", error.text);
 		return 1;
 	}
-	result = nonet_wait_set_add(set, nonet_semaphore_waitable(work), NONET_WAIT_RECEIVE, work);
 	if (fork() == 0)
 		_exit(give_work(address + sizeof("posixsem:") - 1));
+	result = nonet_wait_set_add(set, nonet_semaphore_waitable(work), NONET_WAIT_RECEIVE, work);
 
 	/* Readiness is a hint: whoever is first has the permit, so it is tried for without waiting. */
 	while (result == 0 && done < 2) {
