@@ -16,24 +16,15 @@
 #include "harness/scale.h"
 #include "prove/plan.h"
 #include "prove/table.h"
-
-#define WORKERS_MAX 64
+#include "prove/workers.h"
 
 /* argv[0]: for the command that repeats a failure. */
 const char *prove_program;
 
-/* What the workers share. */
-struct board {
-	_Atomic size_t next;
-	_Atomic size_t broken; /* workers that ended as they shouldn't */
-	_Atomic int64_t time[PROVE_TASKS_MAX];
-	struct prove_tally tallies[];
-};
-
 static struct prove_task tasks[PROVE_TASKS_MAX];
 static size_t task_count;
 static size_t operation_count;
-static struct board *board;
+static struct prove_board *board;
 static struct prove_options options = {
 	.failures_max = 3, .sample = 200, .singles = 1, .until = NONET_FOREVER, .patience = NONET_S(3)};
 
@@ -132,19 +123,31 @@ static uintptr_t find(const struct prove_operation *operation, const char *libra
 	return (uintptr_t)symbol;
 }
 
-static void play(const struct prove_task *task, struct prove_scene *scene)
+static struct prove_tally *tally_of(size_t index)
 {
+	return &board->tallies[tasks[index].operation * PROVE_ROWS + tasks[index].row];
+}
+
+static void play(size_t index, _Atomic uint64_t *points, struct prove_scene *scene)
+{
+	const struct prove_task *task = &tasks[index];
+	const nonet_time began = test_clock();
 	struct prove_sweep sweep = {
 		.options = &options,
-		.tally = &board->tallies[task->operation * PROVE_ROWS + task->row],
+		.tally = tally_of(index),
+		.points = points,
 		.scene = *scene,
 		.row = prove_rows[task->row].row,
 		.operation = prove_operations[task->operation],
 		.other = task->other,
 		.state = task->state,
 		.bound = prove_operations[task->operation]->bound,
-		.random = test_random_init(options.seed, (uint64_t)(task - tasks)),
+		.random = test_random_init(options.seed, index),
 	};
+
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%zu of %zu: row %d, %s, %s", index + 1, task_count, sweep.row,
+			sweep.operation->name, sweep.state);
 
 	if (sweep.bound == 0)
 		sweep.bound = PROVE_BOUND;
@@ -156,82 +159,13 @@ static void play(const struct prove_task *task, struct prove_scene *scene)
 		prove_rows[task->row].play(&sweep);
 	prove_path_done(&sweep.path);
 	*scene = sweep.scene;
+	atomic_fetch_add(&board->time[index], test_clock() - began);
 }
 
-static int work(int worker)
+/* It is to be played again: what of it was played doesn't count. A failure does. */
+static void forget(size_t index, uint64_t points)
 {
-	struct prove_scene scene;
-	nonet_time began;
-	sigset_t child;
-	size_t i;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* The fork of a victim that was killed is ours to reap. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, NULL);
-	prove_scene_init(&scene, worker, options.patience);
-	while ((i = atomic_fetch_add(&board->next, 1)) < task_count) {
-		began = test_clock();
-		if (isatty(STDERR_FILENO))
-			fprintf(stderr, "\r\033[K%zu of %zu: row %d, %s, %s", i + 1, task_count,
-				prove_rows[tasks[i].row].row, prove_operations[tasks[i].operation]->name,
-				tasks[i].state);
-		play(&tasks[i], &scene);
-		atomic_store(&board->time[i], test_clock() - began);
-	}
-	prove_scene_done(&scene);
-	return 0;
-}
-
-/* Until all workers have ended; a signal that asks us to end ends them first. */
-static void wait_all(const sigset_t *signals, const pid_t *workers, size_t count)
-{
-	siginfo_t ended;
-	size_t left = count;
-	int signal, status;
-
-	while (left > 0) {
-		signal = sigwaitinfo(signals, NULL);
-		/* None is reaped before all have ended, so the numbers are theirs. */
-		for (size_t i = 0; i < count && signal != SIGCHLD; i++)
-			kill(workers[i], SIGKILL);
-		left = count;
-		for (size_t i = 0; i < count; i++) {
-			ended.si_pid = 0;
-			if (waitid(P_PID, (id_t)workers[i], &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid)
-				left--;
-		}
-	}
-	for (size_t i = 0; i < count; i++)
-		if (waitpid(workers[i], &status, 0) < 0 || status != 0)
-			board->broken++;
-}
-
-static void work_all(size_t count)
-{
-	pid_t workers[WORKERS_MAX];
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	for (size_t i = 0; i < count; i++) {
-		fflush(stdout);
-		workers[i] = fork();
-		if (workers[i] < 0)
-			prove_broken("no process: %s", strerror(errno));
-		if (workers[i] == 0)
-			exit(work((int)i));
-	}
-	wait_all(&signals, workers, count);
-	for (size_t i = 0; i < count; i++)
-		prove_scene_remove(workers[i], (int)i);
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K");
+	atomic_fetch_sub(&tally_of(index)->points, points);
 }
 
 static uint64_t report(const char *path)
@@ -365,7 +299,7 @@ static size_t processors(void)
 	cpu_set_t set;
 	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return count < WORKERS_MAX ? (size_t)count : WORKERS_MAX;
+	return count < PROVE_WORKERS_MAX ? (size_t)count : PROVE_WORKERS_MAX;
 }
 
 int main(int argc, char **argv)
@@ -397,10 +331,16 @@ int main(int argc, char **argv)
 	if (options.until != NONET_FOREVER)
 		prove_plan_shuffle(tasks, task_count, options.seed);
 	make_board();
-	if (command.workers == 0 || command.workers > WORKERS_MAX)
+	if (command.workers == 0 || command.workers > PROVE_WORKERS_MAX)
 		command.workers = processors();
-	work_all(command.workers);
-	if (board->broken)
+	if (!prove_work_all(&(struct prove_work){
+		    .board = board,
+		    .tasks = task_count,
+		    .workers = command.workers,
+		    .patience = options.patience,
+		    .play = play,
+		    .forget = forget,
+	    }))
 		return 3;
 	failures = report(command.json);
 	/* What was found is found, however much wasn't played. */

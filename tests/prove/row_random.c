@@ -37,7 +37,7 @@ static void play(struct prove_sweep *sweep, const struct prove_point *point)
 		prove_actor_kill(&workers[i]);
 	prove_survive(sweep, &survivor);
 	/* The point itself is counted by prove_point(). */
-	atomic_fetch_add(&sweep->tally->points, KILLS + WORKERS - 1);
+	prove_count(sweep, KILLS + WORKERS - 1);
 }
 
 void prove_row_random(struct prove_sweep *sweep)

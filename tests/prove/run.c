@@ -173,6 +173,13 @@ void prove_broken(const char *format, ...)
 	exit(3);
 }
 
+void prove_disturbed(const struct prove_run *run, pid_t pid)
+{
+	fprintf(stderr, "prove: somebody else killed process %d, of %s in state %s: that is played again\n", (int)pid,
+		run->operation->name, run->state);
+	exit(PROVE_DISTURBED);
+}
+
 void prove_run_reset(struct prove_run *run)
 {
 	struct prove_shared *shared = run->shared;
@@ -332,6 +339,8 @@ bool prove_actor_join(struct prove_actor *actor, struct prove_run *run)
 	char where[256];
 	int status;
 
+	const pid_t pid = actor->pid;
+
 	if (!ended(actor, test_after(run->patience))) {
 		look(actor->pid, where, sizeof(where));
 		prove_failed(run, "hung: it was not done after %lld ms, state %c, %s%s",
@@ -341,6 +350,8 @@ bool prove_actor_join(struct prove_actor *actor, struct prove_run *run)
 		return false;
 	}
 	status = reap(actor);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		prove_disturbed(run, pid);
 	if (WIFSIGNALED(status))
 		prove_failed(run, "a signal ended it: %s", strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) != 0)

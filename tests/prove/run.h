@@ -76,4 +76,11 @@ void prove_failed(struct prove_run *run, const char *format, ...) __attribute__(
 /* The machine itself can't go on: says why and exits with status 3. */
 _Noreturn void prove_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Somebody else has killed @pid, a process of the run, by SIGKILL: says so and exits with this status. It proves
+ * nothing of the library, so the worker's task is played again.
+ */
+#define PROVE_DISTURBED 4
+_Noreturn void prove_disturbed(const struct prove_run *run, pid_t pid);
+
 #endif

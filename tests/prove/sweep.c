@@ -89,6 +89,12 @@ static nonet_time play_once(struct prove_sweep *sweep, prove_play *play, const s
 	return waited(&scene->run);
 }
 
+void prove_count(struct prove_sweep *sweep, uint64_t points)
+{
+	atomic_fetch_add(&sweep->tally->points, points);
+	atomic_fetch_add(sweep->points, points);
+}
+
 void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove_point *point)
 {
 	struct prove_scene *scene = &sweep->scene;
@@ -119,7 +125,7 @@ void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove
 		prove_failed(&scene->run,
 			     "late: the survivor's operation took %.1f ms after the death, %d times in a row",
 			     (double)took / (double)NONET_MS(1), CHANCES);
-	atomic_fetch_add(&sweep->tally->points, 1);
+	prove_count(sweep, 1);
 	atomic_fetch_add(&sweep->tally->astray, scene->astray);
 	if (took > atomic_load(&sweep->tally->worst))
 		atomic_store(&sweep->tally->worst, took);

@@ -33,6 +33,7 @@ struct prove_tally {
 struct prove_sweep {
 	const struct prove_options *options;
 	struct prove_tally *tally;
+	_Atomic uint64_t *points; /* of this sweep; in the tally they are those of others, too */
 	struct prove_scene scene;
 	int row;
 	const struct prove_operation *operation;
@@ -65,6 +66,9 @@ typedef void prove_play(struct prove_sweep *sweep, const struct prove_point *poi
  * Does nothing if another point alone is wanted, or there were failures enough.
  */
 void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove_point *point);
+
+/* So many points were played. */
+void prove_count(struct prove_sweep *sweep, uint64_t points);
 
 /* Whether points needn't be played any more. */
 bool prove_enough(const struct prove_sweep *sweep);

@@ -1,16 +1,67 @@
-"""The machine itself: the good toy passes, each mutant of it is caught, and what is no mutant is told from one.
+"""The machine itself: the good toy passes, each mutant of it is caught, and what is no mutant is told from one; and
+who is killed by somebody else proves nothing.
 
 usage: test_toy.py PROGRAM BUILD [--sanitized=KIND]
 """
 
+import os
 import pathlib
 import platform
+import re
+import signal
 import subprocess
 import sys
+import tempfile
 
 import mutants
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+
+def traced_of(prover):
+    """A process that is traced by one of @prover's workers, by its number; None if there is none just now."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text(encoding="utf-8").rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        parents[int(path.parent.name)] = int(parent), state
+    for pid, (parent, state) in parents.items():
+        if state == "t" and parents.get(parent, (0, ""))[0] == prover:
+            return pid
+    return None
+
+
+# One task, whose points are the same each time, with a thousand victims.
+LONG = ["--row", "2", "--state", "free", "--sample", "2000", "--seed", "1", "toy-add"]
+
+
+def disturb(program, times):
+    """Sweep the toy, and once 40 of its victims were seen kill them until it has said so @times. Returns its status,
+    the points, and how often it said so."""
+    told = 0
+    seen = set()
+    with tempfile.TemporaryFile("w+") as err, subprocess.Popen(
+        [program, *LONG], stdout=subprocess.PIPE, stderr=err, text=True
+    ) as prover:
+        while told < times and prover.poll() is None:
+            victim = traced_of(prover.pid)
+            seen.add(victim)
+            if victim and len(seen) > 40:
+                try:
+                    # Not by its number alone: that may be another's by now.
+                    descriptor = os.pidfd_open(victim)
+                    if traced_of(prover.pid) == victim:
+                        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                    os.close(descriptor)
+                except ProcessLookupError:
+                    continue
+            told = os.pread(err.fileno(), 100_000, 0).count(b"somebody else killed")
+        out = prover.communicate()[0]
+        told = os.pread(err.fileno(), 100_000, 0).count(b"somebody else killed")
+    points = re.search(r"^(\d+) points, 0 failures", out, re.MULTILINE)
+    return prover.returncode, points and int(points[1]), told
 
 
 def main(program, build, sanitized="--sanitized=none"):
@@ -36,6 +87,14 @@ def main(program, build, sanitized="--sanitized=none"):
     for mutant in toys.list:
         for row in mutant["rows"]:
             say(toys.hunt(mutant, row, program, note), f'{mutant["name"]} is caught by row {row}: {mutant["why"]}')
+
+    status, undisturbed, told = disturb(program, 0)
+    say(status == 0 and undisturbed and told == 0, "nobody is told of whom nobody killed")
+    status, points, told = disturb(program, 1)
+    note(f"{points} points of {undisturbed}, told {told} times")
+    say(status == 0 and points == undisturbed and told >= 1, "what somebody else killed is played again, and counts once")
+    status, _, told = disturb(program, 1000)
+    say(status == 3 and told > 1, "who is killed again and again gives up")
 
     harmless = {
         "name": "harmless",

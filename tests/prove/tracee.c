@@ -21,16 +21,31 @@
 #define STOP_OF_CALL (SIGTRAP | 0x80)
 #define EVENT(name)  (SIGTRAP | (PTRACE_EVENT_##name << 8))
 
-/*
- * [ptrace(2)] A request on a tracee that isn't stopped, or that SIGKILL has got, is ESRCH. Only the machine kills it,
- * so it is a mistake of the machine's.
- */
+/* [ptrace(2)] A request on a tracee that isn't stopped, or that SIGKILL has got, is ESRCH. */
+static _Noreturn void lost(const struct prove_tracee *tracee, enum __ptrace_request request)
+{
+	const nonet_time limit = test_deadline();
+	int status = 0;
+	pid_t waited;
+
+	do {
+		waited = waitpid(tracee->pid, &status, WNOHANG | __WALL);
+		test_poll(NULL, 0, test_clock() + SHORT_SLEEP);
+	} while (waited == 0 && test_clock() < limit);
+	if (waited == tracee->pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		prove_disturbed(tracee->run, tracee->pid);
+	prove_broken("ptrace request %d of process %d, which has status 0x%x: %s", (int)request, (int)tracee->pid,
+		     (unsigned)status, strerror(ESRCH));
+}
+
 static long trace(const struct prove_tracee *tracee, enum __ptrace_request request, uintptr_t address, uintptr_t data)
 {
 	long result;
 
 	errno = 0;
 	result = ptrace(request, tracee->pid, (void *)address, (void *)data);
+	if (result == -1 && errno == ESRCH)
+		lost(tracee, request);
 	if (result == -1 && errno != 0)
 		prove_broken("ptrace request %d of process %d: %s", (int)request, (int)tracee->pid, strerror(errno));
 	return result;
@@ -69,6 +84,9 @@ static enum prove_where arrived(struct prove_tracee *tracee, int status)
 	struct user_regs_struct values;
 
 	tracee->status = status;
+	/* We ask no more of whom we kill. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		prove_disturbed(tracee->run, tracee->pid);
 	if (!WIFSTOPPED(status))
 		return tracee->where = PROVE_GONE;
 	values = registers(tracee);
