@@ -30,7 +30,8 @@ NONET_BEGIN_DECLS
 #define NONET_INSPECT_CREATED 128u  /* created */
 #define NONET_INSPECT_USED    256u  /* used */
 #define NONET_INSPECT_PID     512u  /* pid */
-#define NONET_INSPECT_PLACES  1024u /* publishers, subscribers */
+#define NONET_INSPECT_PLACES  1024u /* publishers, subscribers: of a channel that isn't for calls */
+#define NONET_INSPECT_CALLERS 2048u /* clients, servers: of one that is */
 
 /* What else there is to say of an object. */
 #define NONET_INSPECT_REMOVED   1u  /* its name is gone already, itself goes with its last user */
@@ -67,6 +68,7 @@ struct nonet_inspect_object {
 	int64_t created;  /* CLOCK_REALTIME, in nanoseconds: when it was made, or its owner or mode changed last */
 	int64_t used;     /* the same: when something was sent, taken or attached last */
 	uint32_t publishers, subscribers; /* channels: how many there are who live; who only looks on isn't known */
+	uint32_t clients, servers;        /* channels for calls: how many there are who live */
 };
 
 /* Of whom nothing is shown, so that it can't even be counted. */

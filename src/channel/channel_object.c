@@ -48,10 +48,12 @@ int channel_check_options(const struct nonet_channel_options *options, struct no
 	if (options->policy > CHANNEL_DROP)
 		return error_set(reterr, -EINVAL, "a channel's policy is 0, 1 or 2 (enum nonet_channel_policy), not %u",
 				 options->policy);
-	if (options->publishers > CHANNEL_PUBLISHERS || options->subscribers > CHANNEL_SUBSCRIBERS)
-		return error_set(reterr, -EINVAL,
-				 "%u publishers and %u subscribers were asked for; a channel takes up to %u and %u",
-				 options->publishers, options->subscribers, CHANNEL_PUBLISHERS, CHANNEL_SUBSCRIBERS);
+	if (options->publishers > CHANNEL_PUBLISHERS)
+		return error_set(reterr, -EINVAL, "%u %s were asked for; a channel takes up to %u", options->publishers,
+				 options->flags & NONET_CHANNEL_CALLS ? "clients" : "publishers", CHANNEL_PUBLISHERS);
+	if (options->subscribers > CHANNEL_SUBSCRIBERS)
+		return error_set(reterr, -EINVAL, "%u subscribers were asked for; a channel takes up to %u",
+				 options->subscribers, CHANNEL_SUBSCRIBERS);
 	if (options->flags & NONET_CHANNEL_CALLS && (options->policy != CHANNEL_BLOCK || options->subscribers))
 		return error_set(
 			reterr, -EINVAL,

@@ -86,9 +86,22 @@ static uint32_t channel_owner(const struct own_look *look, uint64_t claim, int32
 	return NONET_INSPECT_TAKEN | NONET_INSPECT_ALIVE;
 }
 
-static void channel_look_at_lane(struct own_look *look, const struct channel_lane *shared,
-				 struct nonet_inspect_lane *lane)
+/* One who lives has the lane of that number. */
+static void channel_count(struct own_look *look, uint32_t number)
 {
+	const struct channel_board *board = look->payload;
+
+	if (!board->clients)
+		look->object.publishers++;
+	else if (number < board->clients)
+		look->object.clients++;
+	else if (number == board->lanes - 1)
+		look->object.servers++;
+}
+
+static void channel_look_at_lane(struct own_look *look, const struct channel_lane *shared, uint32_t number)
+{
+	struct nonet_inspect_lane *lane = &look->channel->lanes[number];
 	const uint64_t claim = LOOK_FIELD(shared->claim);
 
 	if (claim_is_free(claim))
@@ -96,7 +109,7 @@ static void channel_look_at_lane(struct own_look *look, const struct channel_lan
 	lane->flags = channel_owner(look, claim, &lane->pid, &lane->member, lane->name);
 	if (!(lane->flags & NONET_INSPECT_ALIVE))
 		return;
-	look->object.publishers++;
+	channel_count(look, number);
 	if (LOOK_FIELD(shared->wants) == LOOK_FIELD(shared->room)) {
 		lane->flags |= NONET_INSPECT_BLOCKED;
 		look->object.flags |= NONET_INSPECT_SLEEPERS;
@@ -122,7 +135,7 @@ static void channel_look_at_seat(struct own_look *look, const struct channel_sea
 			LOOK_FIELD(positions[(size_t)lane * board->seats + number].position);
 	channel->count++;
 	if (subscriber->flags & NONET_INSPECT_ALIVE) {
-		look->object.subscribers++;
+		look->object.subscribers += !board->clients;
 		look->object.flags |= NONET_INSPECT_SLEEPERS;
 	}
 }
@@ -140,12 +153,12 @@ int own_channel_look(struct own_look *look)
 		return -ENOMEM;
 	seats = (const struct channel_seat *)(lanes + board->lanes);
 	for (uint32_t number = 0; number < board->lanes; number++)
-		channel_look_at_lane(look, &lanes[number], &look->channel->lanes[number]);
+		channel_look_at_lane(look, &lanes[number], number);
 	for (uint32_t number = 0; number < board->seats; number++)
 		channel_look_at_seat(look, &seats[number], number,
 				     (const struct channel_position *)(seats + board->seats));
 	/* Whoever isn't known to be alive would be left out. */
 	if (!look->domain->is_cut_short)
-		look->object.known |= NONET_INSPECT_PLACES;
+		look->object.known |= board->clients ? NONET_INSPECT_CALLERS : NONET_INSPECT_PLACES;
 	return 0;
 }

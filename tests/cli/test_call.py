@@ -51,7 +51,30 @@ class Call(cli.Case):
         told = json.loads(shown.stdout)
         self.assertEqual((len(told["lanes"]), told["clients_max"]), (81, 40))
         listed = self.nonet("ls", "channel", environment={"NONET_DOMAIN": self.domain})
-        self.assertIn(b"channel:", listed.stdout)
+        self.assertRegex(listed.stdout, rb"channel:.* a server, 0 clients")
+        listed = self.nonet("ls", "--json", "channel", environment={"NONET_DOMAIN": self.domain})
+        (found,) = (one for one in json.loads(listed.stdout)["objects"] if one["address"] in (self.channel, "channel:x"))
+        self.assertEqual((found["servers"], found["clients"], "publishers" in found), (1, 0, False))
+
+    def test_a_channel_for_calls_is_created(self):
+        done = self.nonet("create", "--clients", "2", self.channel)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        shown = self.nonet("show", self.channel).stdout.decode()
+        self.assertRegex(shown, r"calls +0 of 2 clients")
+        listed = self.nonet("ls", "channel", environment={"NONET_DOMAIN": self.domain})
+        self.assertRegex(listed.stdout, rb"channel:.* no server, 0 clients")
+        other = f"channel:{self.domain}/y"
+        for status, wanted, options in (
+            (1, "64 clients were asked for", ("--clients", "64")),
+            (2, "--clients makes a channel for calls", ("--clients", "2", "--policy", "drop")),
+            (2, "--clients makes a channel for calls", ("--clients", "2", "--publishers", "2")),
+        ):
+            done = self.nonet("create", *options, other)
+            self.assertEqual(done.returncode, status)
+            self.assertIn(wanted, self.one_line(done.stderr))
+        done = self.nonet("create", "--clients", "2", f"mutex:{self.domain}/m")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--clients", self.one_line(done.stderr))
 
     def test_show_tells_who_serves_and_what_waits(self):
         server = self.reply("cat", options=("--clients", "3"))

@@ -176,6 +176,12 @@ static void note_channel(const struct nonet_inspect_object *object, char text[OB
 	note(text, "%" PRIu32 " subscriber%s", object->subscribers, object->subscribers == 1 ? "" : "s");
 }
 
+static void note_calls(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
+{
+	note(text, "%s", object->servers ? "a server" : "no server");
+	note(text, "%" PRIu32 " client%s", object->clients, object->clients == 1 ? "" : "s");
+}
+
 static void note_event(const struct nonet_inspect_object *object, char text[OBJECT_TEXT])
 {
 	note(text, "%s", object->flags & NONET_INSPECT_SET ? "set" : "not set");
@@ -229,6 +235,8 @@ const char *object_notes(const struct nonet_inspect_object *object, char text[OB
 		note_event(object, text);
 	if (knows(object, NONET_INSPECT_PLACES))
 		note_channel(object, text);
+	if (knows(object, NONET_INSPECT_CALLERS))
+		note_calls(object, text);
 	if (is(object, OWN) && knows(object, NONET_INSPECT_PID))
 		note(text, "held by %" PRId32, object->pid);
 	if (is(object, LOCKS))
@@ -377,6 +385,8 @@ json_t *object_json(const struct nonet_inspect_object *object)
 			   (uint64_t)object->pid);
 	r = r ? r : add_number(json, object, NONET_INSPECT_PLACES, "publishers", object->publishers);
 	r = r ? r : add_number(json, object, NONET_INSPECT_PLACES, "subscribers", object->subscribers);
+	r = r ? r : add_number(json, object, NONET_INSPECT_CALLERS, "servers", object->servers);
+	r = r ? r : add_number(json, object, NONET_INSPECT_CALLERS, "clients", object->clients);
 	r = r ? r : add_times(json, object);
 	r = r ? r : add_flags(json, object);
 	if (r == 0)
