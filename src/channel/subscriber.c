@@ -121,22 +121,14 @@ int subscriber_find_in(struct nonet_subscriber *subscriber, struct subscriber_la
 
 int subscriber_find(struct nonet_subscriber *subscriber, struct subscriber_found *ret_found)
 {
-	const uint32_t lanes = subscriber->channel.lanes;
-	uint32_t number = subscriber->next;
+	struct subscriber_lane *lane = subscriber->turn;
 	int result = 0;
 
-	for (uint32_t i = 0; i < lanes; i++) {
-		struct subscriber_lane *lane = &subscriber->lanes[number];
-
+	for (uint32_t i = 0; i < subscriber->channel.lanes && result == 0; i++, lane = lane->after) {
 		result = subscriber_find_in(subscriber, lane, ret_found);
-		if (result != 0) {
-			ret_found->lane = lane;
-			ret_found->number = number;
-			return result;
-		}
-		number = number + 1 == lanes ? 0 : number + 1;
+		ret_found->lane = lane;
 	}
-	return 0;
+	return result;
 }
 
 /*
@@ -165,8 +157,7 @@ static inline void subscriber_pass(struct nonet_subscriber *subscriber, const st
 	atomic_store_explicit(&lane->head, behind, memory_order_relaxed);
 	lane->sequence++;
 	lane->lost = 0;
-	/* The next lane's turn. */
-	subscriber->next = found->number + 1 == subscriber->channel.lanes ? 0 : found->number + 1;
+	subscriber->turn = lane->after;
 }
 
 /* @slot: where it is held */
@@ -179,7 +170,7 @@ static inline void subscriber_describe(const struct subscriber_found *found, uin
 		.sequence = found->lane->sequence,
 		.lost = found->lane->lost,
 		.publisher = found->lane->life,
-		.lane = found->number,
+		.lane = found->lane->number,
 		.reserved = slot,
 		.position = found->position,
 	};
@@ -225,7 +216,7 @@ static __attribute__((noinline)) uint64_t subscriber_watch(struct nonet_subscrib
 EACH_MESSAGE bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_time deadline,
 				   struct subscriber_found *ret_found)
 {
-	struct subscriber_lane *lane = &subscriber->lanes[subscriber->next];
+	struct subscriber_lane *lane = subscriber->turn;
 	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
 	const uint64_t expected = (lane->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID;
 	uint8_t *base = atomic_load_explicit(&lane->base, memory_order_relaxed);
@@ -237,7 +228,6 @@ EACH_MESSAGE bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_ti
 	place = channel_header(base, subscriber->mask, head);
 	*ret_found = (struct subscriber_found){
 		.lane = lane,
-		.number = subscriber->next,
 		.position = head,
 		.data = (const uint8_t *)place + CHANNEL_HEADER,
 	};
@@ -249,35 +239,47 @@ EACH_MESSAGE bool subscriber_comes(struct nonet_subscriber *subscriber, nonet_ti
 	return __builtin_expect(ret_found->length < subscriber->most, 1);
 }
 
-/* A message that was found is held from now on; its lane isn't full. */
-static inline void subscriber_hold(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
-				   struct nonet_message *ret_message)
+/* A message that was found is held from now on, the only one of its lane. */
+EACH_MESSAGE void subscriber_hold_first(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
+					struct nonet_message *ret_message)
 {
 	struct subscriber_lane *lane = found->lane;
 	const uint64_t behind = subscriber_behind(found);
+
+	subscriber_describe(found, 0, ret_message);
+	lane->oldest = 0;
+	lane->newest = 0;
+	lane->begins[0] = found->position;
+	lane->held = 1;
+	subscriber_pass(subscriber, found, behind);
+}
+
+/* ... or one of several; its lane isn't full. */
+static void subscriber_hold(struct nonet_subscriber *subscriber, const struct subscriber_found *found,
+			    struct nonet_message *ret_message)
+{
+	struct subscriber_lane *lane = found->lane;
 	const uint8_t slot = (uint8_t)__builtin_ctzll(~lane->held);
 
-	subscriber_describe(found, slot, ret_message);
-	if (__builtin_expect(lane->held == 0, 1)) {
-		lane->oldest = slot;
-	} else {
-		lane->before[slot] = lane->newest;
-		lane->behind[lane->newest] = slot;
+	if (lane->held == 0) {
+		subscriber_hold_first(subscriber, found, ret_message);
+		return;
 	}
+	subscriber_describe(found, slot, ret_message);
+	lane->before[slot] = lane->newest;
+	lane->behind[lane->newest] = slot;
 	lane->newest = slot;
 	lane->begins[slot] = found->position;
 	lane->held |= UINT64_C(1) << slot;
-	subscriber_pass(subscriber, found, behind);
+	subscriber_pass(subscriber, found, subscriber_behind(found));
 }
 
 /* A message of a lane that isn't full: 0; -ENOBUFS: there is none. */
 static int subscriber_find_beside(struct nonet_subscriber *subscriber, struct subscriber_found *ret_found)
 {
-	const uint32_t lanes = subscriber->channel.lanes;
+	struct subscriber_lane *lane = subscriber->turn;
 
-	for (uint32_t i = 0; i < lanes; i++) {
-		const uint32_t number = (subscriber->next + i) % lanes;
-		struct subscriber_lane *lane = &subscriber->lanes[number];
+	for (uint32_t i = 0; i < subscriber->channel.lanes; i++, lane = lane->after) {
 		int result;
 
 		if (subscriber_is_full(lane))
@@ -288,7 +290,6 @@ static int subscriber_find_beside(struct nonet_subscriber *subscriber, struct su
 		if (result == 0)
 			continue;
 		ret_found->lane = lane;
-		ret_found->number = number;
 		return 0;
 	}
 	return -ENOBUFS;
@@ -311,9 +312,9 @@ int nonet_subscriber_take(struct nonet_subscriber *subscriber, nonet_time deadli
 {
 	struct subscriber_found found;
 
-	if (!subscriber_comes(subscriber, deadline, &found) || __builtin_expect(subscriber_is_full(found.lane), 0))
+	if (!subscriber_comes(subscriber, deadline, &found) || __builtin_expect(found.lane->held != 0, 0))
 		return subscriber_take_any(subscriber, deadline, ret_message);
-	subscriber_hold(subscriber, &found, ret_message);
+	subscriber_hold_first(subscriber, &found, ret_message);
 	return 0;
 }
 
@@ -438,7 +439,6 @@ static __attribute__((noinline)) int subscriber_receive_large(struct nonet_subsc
 	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
 	const struct subscriber_found found = {
 		.lane = lane,
-		.number = subscriber->next,
 		.position = head,
 		.length = length,
 		.data = lane->ring.base + (head & subscriber->mask) + CHANNEL_HEADER,
@@ -473,7 +473,7 @@ int nonet_subscriber_message_size(struct nonet_subscriber *subscriber, nonet_tim
 	if (error < 0)
 		return error;
 	/* The next call begins with this lane. */
-	subscriber->next = found.number;
+	subscriber->turn = found.lane;
 	*ret_size = (size_t)found.length;
 	return 0;
 }

@@ -24,6 +24,8 @@ struct subscriber_lane {
 	struct channel_lane *lane;
 	struct channel_position *position;
 	struct channel_ring ring;
+	struct subscriber_lane *after; /* whose turn is next; behind the last is the first */
+	uint32_t number;
 
 	/* Messages that are held, each in a slot of its own; in the order in which they were taken. */
 	uint64_t held; /* a bit for each slot that is used */
@@ -49,10 +51,10 @@ struct nonet_subscriber {
 	uint32_t vain;   /* times in a row that nothing came while it looked */
 	uint64_t waited; /* the sequence of all that was read, when one was waited for last */
 	unsigned flags;
-	uint32_t next;            /* the lane to look at first */
-	_Atomic uint32_t news;    /* as the board had them when the lanes were looked at */
-	_Atomic bool idle;        /* who waits by descriptor wants nothing that may come */
-	_Atomic nonet_time again; /* who waits by descriptor is told to look then, whatever there is; 0: no */
+	struct subscriber_lane *turn; /* the lane to look at first */
+	_Atomic uint32_t news;        /* as the board had them when the lanes were looked at */
+	_Atomic bool idle;            /* who waits by descriptor wants nothing that may come */
+	_Atomic nonet_time again;     /* who waits by descriptor is told to look then, whatever there is; 0: no */
 	uint32_t number;
 	uint64_t owner;
 	struct channel_seat *seat;
@@ -65,7 +67,6 @@ struct nonet_subscriber {
 /* What was found: it is taken by moving the lane's head behind it. */
 struct subscriber_found {
 	struct subscriber_lane *lane;
-	uint32_t number; /* of the lane */
 	uint64_t position;
 	uint64_t length;
 	const uint8_t *data;

@@ -231,6 +231,7 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	subscriber->lanes = sys_allocate(channel->lanes * sizeof(*subscriber->lanes));
 	if (!subscriber->lanes)
 		return -ENOMEM;
+	subscriber->turn = subscriber->lanes;
 	/* Over a socket it has the only one. */
 	error = subscriber->seat ? 0 : subscriber_take_seat(subscriber);
 	if (error < 0)
@@ -242,6 +243,8 @@ int subscriber_join(struct nonet_subscriber *subscriber, unsigned flags)
 	for (uint32_t number = 0; number < channel->lanes && error == 0; number++) {
 		struct subscriber_lane *lane = &subscriber->lanes[number];
 
+		lane->number = number;
+		lane->after = &subscriber->lanes[number + 1 == channel->lanes ? 0 : number + 1];
 		lane->lane = channel_lane(channel, number);
 		lane->record = channel_record(lane->length);
 		lane->position = subscriber->tap ? subscriber_tap_position(subscriber, number)
