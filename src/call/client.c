@@ -130,9 +130,13 @@ static int client_send(struct nonet_client *client, struct client_call *call, si
 	return 0;
 }
 
-/* As many as there is room for, and in their order: a loan that the caller has goes first. */
+/*
+ * As many as there is room for, and in their order: a loan that the caller has goes first. Return: 1 if any, 0, or as
+ * nonet_publisher_loan().
+ */
 static int client_send_again(struct nonet_client *client)
 {
+	bool any = false;
 	struct nonet_publisher *requests = client->requests;
 	struct client_call *call = client_first(client, CLIENT_AGAIN);
 	void *buffer;
@@ -141,15 +145,16 @@ static int client_send_again(struct nonet_client *client)
 	while (call && error == 0 && !requests->loaned) {
 		error = nonet_publisher_loan(requests, (size_t)call->size, NONET_NOW, &buffer);
 		if (error == -EAGAIN)
-			return 0;
+			return any;
 		if (error == 0) {
 			memcpy(buffer, requests->ring.base + (call->position & requests->mask) + CHANNEL_HEADER,
 			       (size_t)call->size);
 			error = client_send(client, call, (size_t)call->size);
+			any = true;
 		}
 		call = client_first(client, CLIENT_AGAIN);
 	}
-	return error;
+	return error < 0 ? error : any;
 }
 
 /* Take what the server says, one message. Return: 0 to look again, or what ends the waiting. */
@@ -163,8 +168,9 @@ static int client_turn(struct nonet_client *client, nonet_time deadline)
 		const nonet_time soon = nonet_after(CLIENT_LOOKS_AGAIN);
 
 		error = client_send_again(client);
-		if (error < 0)
-			return error;
+		/* There may be room where there was none. */
+		if (error != 0)
+			return error < 0 ? error : 0;
 		if (client_first(client, CLIENT_AGAIN) && soon < deadline)
 			until = soon;
 	}

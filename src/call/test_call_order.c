@@ -176,6 +176,49 @@ DOMAIN_TEST(a_loan_keeps_nothing_back_for_good)
 	return 0;
 }
 
+/*
+ * Who wants room gets it though he has something on loan: that is over, and an old request, which has to go to the next
+ * server and keeps back all that came behind it, is sent again.
+ */
+DOMAIN_TEST(a_loan_ends_with_the_next_request)
+{
+	static char bytes[30000];
+	struct nonet_server *server;
+	struct nonet_client *client;
+	struct nonet_message old, large;
+	struct nonet_reply reply;
+	uint64_t calls[3];
+	void *buffer;
+
+	(void)side;
+	(void)argument;
+	make(1);
+	client = client_new(NONET_CALL_WAIT);
+	server = server_new(0);
+	calls[0] = begin_number(client, 1);
+	test_check_equal(nonet_client_begin(client, bytes, sizeof(bytes), NONET_NOW, &calls[1]), 0);
+	old = next_request(server, 1, NONET_NOW);
+	test_check_equal(nonet_server_next(server, NONET_NOW, &large), 0);
+	reply_number(server, &large, 2);
+	end_number(client, calls[1], 2, NONET_NOW);
+	nonet_server_close(server);
+	server = server_new(0);
+	test_check_equal(nonet_client_loan(client, 8, NONET_NOW, &buffer), 0);
+	test_check_equal(nonet_server_next(server, NONET_NOW, &large), -EAGAIN);
+	test_check_equal(nonet_client_begin(client, bytes, sizeof(bytes), nonet_after(NONET_S(1)), &calls[2]), 0);
+	old = next_request(server, 1, NONET_NOW);
+	reply_number(server, &old, 1);
+	end_number(client, calls[0], 1, NONET_NOW);
+	test_check_equal(nonet_server_next(server, NONET_NOW, &large), 0);
+	test_check_equal(large.size, sizeof(bytes));
+	reply_number(server, &large, 3);
+	test_check_equal(nonet_client_end(client, calls[2], NONET_NOW, &reply), 0);
+	test_check_equal(nonet_client_release(client, &reply), 0);
+	nonet_server_close(server);
+	nonet_client_close(client);
+	return 0;
+}
+
 /* Answers all that comes, and sleeps in a set meanwhile. */
 static int serve_in_a_set(struct test_child_side *side, void *argument)
 {
@@ -314,6 +357,7 @@ int main(void)
 		test_case(a_dead_server_leaves_its_place_to_a_client),
 		test_case(a_loan_is_for_its_request),
 		test_case(a_loan_keeps_nothing_back_for_good),
+		test_case(a_loan_ends_with_the_next_request),
 		test_case(a_server_that_sleeps_tells_that_it_is_new),
 		test_case(who_calls_nobody_is_told_nothing),
 	};

@@ -252,9 +252,10 @@ static int wait_turn(struct nonet_subscriber *subscriber, nonet_time deadline, b
 		(void)channel_link_look(subscriber->channel.link);
 	end = wait_end(subscriber, &owner);
 	if (end == WAIT_OVER) {
-		/* What was published before the last one left. */
+		/* What was published before the last one left; where there are notes without end, a part of it. */
 		result = subscriber_find(subscriber, ret_found);
-		return result == 0 && !subscriber_has_news(subscriber) ? -EPIPE : result;
+		return result == 0 && !subscriber_has_news(subscriber) && !subscriber_has_record(subscriber) ? -EPIPE
+													     : result;
 	}
 	if (deadline == NONET_NOW) {
 		result = subscriber_find(subscriber, ret_found);
