@@ -198,7 +198,7 @@ DOMAIN_TEST(one_who_is_stopped_is_slow)
 struct watch {
 	const struct words *words;
 	atomic_bool stop;
-	uint64_t least;
+	_Atomic uint64_t least;
 };
 
 /* The least position that a seat ever says it reads from. */
@@ -209,8 +209,8 @@ static void *watch_seat(void *argument)
 	while (!atomic_load(&watch->stop)) {
 		const uint64_t position = atomic_load(&watch->words->positions[0].position);
 
-		if (position & CHANNEL_READS && position < watch->least)
-			watch->least = position;
+		if (position & CHANNEL_READS && position < atomic_load(&watch->least))
+			atomic_store(&watch->least, position);
 	}
 	return NULL;
 }
@@ -232,7 +232,8 @@ DOMAIN_TEST(one_who_joins_takes_no_room)
 	for (uint64_t i = 0; i < 2 * WORDS_LANE / 16 + 100; i++)
 		test_check_equal(nonet_publisher_send(publisher, &i, sizeof(i), NONET_NOW), 0);
 	test_check_equal(pthread_create(&thread, NULL, watch_seat, &watch), 0);
-	for (int i = 0; i < 500; i++) {
+	/* Until it has seen one at all: a busy machine may let it begin late. */
+	for (int i = 0; i < 500 || atomic_load(&watch.least) == UINT64_MAX; i++) {
 		struct nonet_subscriber *subscriber = words_subscribe(0);
 
 		tail = atomic_load(&words.positions[0].position);
@@ -240,8 +241,8 @@ DOMAIN_TEST(one_who_joins_takes_no_room)
 	}
 	atomic_store(&watch.stop, true);
 	test_check_equal(pthread_join(thread, NULL), 0);
-	test_check(watch.least != UINT64_MAX && watch.least <= tail);
-	test_check(tail - watch.least <= WORDS_LANE / CHANNEL_STEPS + 64);
+	test_check(atomic_load(&watch.least) <= tail);
+	test_check(tail - atomic_load(&watch.least) <= WORDS_LANE / CHANNEL_STEPS + 64);
 	nonet_publisher_close(publisher);
 	words_unmap(&words);
 	return 0;
@@ -365,15 +366,38 @@ static nonet_time processor_time(void)
 	return time.tv_sec * NONET_S(1) + time.tv_nsec;
 }
 
-/* What so many waits in vain take of the processor, each. */
+/* What the cheapest of so many waits in vain takes of the processor: a busy machine makes the others dearer. */
 static nonet_time wait_in_vain(struct nonet_subscriber *subscriber, unsigned count)
 {
-	const nonet_time begin = processor_time();
+	nonet_time least = NONET_FOREVER;
 	struct nonet_message message;
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		const nonet_time begin = processor_time();
+		nonet_time took;
+
 		test_check_equal(nonet_subscriber_take(subscriber, nonet_after(NONET_US(100)), &message), -ETIMEDOUT);
-	return (processor_time() - begin) / count;
+		took = processor_time() - begin;
+		least = took < least ? took : least;
+	}
+	return least;
+}
+
+/* ... and what looking alone does. */
+static nonet_time look_in_vain(void)
+{
+	nonet_time least = NONET_FOREVER;
+
+	for (unsigned i = 0; i < 16; i++) {
+		const nonet_time begin = processor_time();
+		nonet_time took;
+
+		for (unsigned j = 0; j < SUBSCRIBER_LOOKS; j++)
+			pause_once();
+		took = processor_time() - begin;
+		least = took < least ? took : least;
+	}
+	return least;
 }
 
 /* Where nobody is prompt it sleeps at once, but for each 16th time; and looks again when one was. */
@@ -381,6 +405,7 @@ DOMAIN_TEST(nobody_looks_in_vain_for_long)
 {
 	struct nonet_publisher *publisher;
 	struct nonet_subscriber *subscriber;
+	const nonet_time looks = look_in_vain();
 	nonet_time looking;
 	nonet_time sleeping;
 
@@ -392,11 +417,11 @@ DOMAIN_TEST(nobody_looks_in_vain_for_long)
 		subscriber = words_subscribe(0);
 		looking = wait_in_vain(subscriber, 16);
 		sleeping = wait_in_vain(subscriber, 320);
-		test_note("%u lanes: %lld ns looking, %lld ns sleeping", lanes, (long long)looking,
-			  (long long)sleeping);
+		test_note("%u lanes: %lld ns looking, %lld ns sleeping; the looks take %lld ns", lanes,
+			  (long long)looking, (long long)sleeping, (long long)looks);
 		/* On one processor nobody ever looks. */
 		if (pause_helps())
-			test_check(2 * sleeping < looking);
+			test_check(sleeping < looking - looks / 2);
 		test_check(subscriber->vain >= 16 || !pause_helps());
 		nonet_subscriber_close(subscriber);
 		nonet_publisher_close(publisher);
