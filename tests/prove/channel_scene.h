@@ -44,6 +44,8 @@ size_t channel_compose(const struct prove_run *run, uint64_t ahead, size_t size,
 /* Publish @count messages that nobody is killed in; or one of a size. */
 void channel_send(struct prove_run *run, struct nonet_publisher *publisher, unsigned count);
 void channel_send_sized(struct prove_run *run, struct nonet_publisher *publisher, size_t size);
+/* The same, or -ETIMEDOUT. */
+int channel_try_to_send(struct prove_run *run, struct nonet_publisher *publisher, size_t size, nonet_time deadline);
 /* Around what publishes @count messages: all or none. */
 void channel_begins(struct prove_run *run, unsigned count);
 void channel_ends(struct prove_run *run, int result);

@@ -133,7 +133,7 @@ static void forked(struct prove_run *run)
 
 #define DOORBELL(name_, victim_)                                                                     \
 	.name = "event-" name_, .object = "event", .symbol = "nonet_event_arm", .victim = (victim_), \
-	.release = release, .survivor = survivor, .threads = true
+	.release = release, .survivor = survivor
 
 const struct prove_operation prove_event_arm = {
 	DOORBELL("arm", arm),
@@ -158,5 +158,4 @@ const struct prove_operation prove_event_close = {
 	.release = release,
 	.victim = close_armed,
 	.survivor = survivor,
-	.threads = true,
 };

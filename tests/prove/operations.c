@@ -19,6 +19,8 @@ const struct prove_operation *const prove_operations[] = {
 	&prove_channel_meet_close,
 	&prove_channel_meet_open,
 	&prove_channel_meet_send,
+	&prove_channel_meet_next,
+	&prove_channel_meet_join,
 	&prove_channel_take_wait,
 	&prove_channel_arm,
 	&prove_call,

@@ -31,6 +31,8 @@ extern const struct prove_operation prove_channel_meet_release;
 extern const struct prove_operation prove_channel_meet_close;
 extern const struct prove_operation prove_channel_meet_open;
 extern const struct prove_operation prove_channel_meet_send;
+extern const struct prove_operation prove_channel_meet_next;
+extern const struct prove_operation prove_channel_meet_join;
 extern const struct prove_operation prove_channel_take_wait;
 extern const struct prove_operation prove_channel_arm;
 extern const struct prove_operation prove_mapfile_create;

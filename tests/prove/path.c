@@ -134,7 +134,7 @@ bool prove_path_reach(const struct prove_path *path, size_t index, struct prove_
 		return false;
 	if (!path)
 		return true;
-	from = scene->stepping || operation->threads ? 0 : anchor(path, index);
+	from = scene->stepping ? 0 : anchor(path, index);
 	step = &path->steps[from];
 	if (from > 0)
 		prove_tracee_run_to(tracee, step->at, step->occurrence);

@@ -76,9 +76,6 @@ struct prove_operation {
 	nonet_time patience;
 	/* The object can't be put back by its bytes alone (kernel objects, names that go): prepare anew each time. */
 	bool fresh;
-	/* Other threads of the victim run the same code, where a breakpoint would end them: it is stepped through only.
-	 */
-	bool threads;
 	/* But for --full rows 1 and 12 at distinct steps alone: most of its way is another operation's. */
 	bool distinct_only;
 	/* But for --full row 4 alone: its way is another operation's, or too long to be stepped to. */

@@ -544,7 +544,6 @@ const struct prove_operation prove_semaphore_arm = {
 	.release = release,
 	.victim = arm,
 	.survivor = survivor_is_rung,
-	.threads = true,
 	.forked = forked,
 };
 

@@ -94,6 +94,31 @@ static void send(struct prove_run *run)
 	met(run, result, deadline);
 }
 
+/*
+ * One who has seen how far all have read, and needs the room of what is there: by that alone, if nobody joins. The
+ * first message makes him look; the room of one step, which he gets then, is for so many.
+ */
+#define STEP 5
+
+static void send_next(struct prove_run *run)
+{
+	struct nonet_publisher *publisher = channel_publish(run);
+	unsigned char buffer[CHANNEL_LARGE];
+	nonet_time deadline;
+	int result;
+
+	deadline = a_little(run);
+	/* One who joins, and is stopped there, keeps what he may read. */
+	for (int i = 0; i < STEP; i++)
+		if (channel_try_to_send(run, publisher, CHANNEL_LARGE, deadline) == -ETIMEDOUT)
+			prove_leave(run);
+	channel_compose(run, 0, sizeof(buffer), buffer);
+	channel_begins(run, 1);
+	result = nonet_publisher_send(publisher, buffer, sizeof(buffer), deadline);
+	channel_ends(run, result);
+	met(run, result, deadline);
+}
+
 static void look_at(struct prove_run *run, const struct nonet_message *message)
 {
 	channel_look(run, &seen, message);
@@ -176,6 +201,27 @@ static void open_it(struct prove_run *run)
 
 	/* It joins the domain. */
 	(void)channel_subscribe(run, NONET_SUBSCRIBER_HISTORY);
+	snprintf(text, sizeof(text), "channel:%s/c", prove_directory(run));
+	prove_begin(run);
+	result = nonet_subscriber_open(text, &options, &parents, NULL);
+	prove_end(run, result);
+	prove_require(run, result == 0, "nonet_subscriber_open() says %d", result);
+	result = channel_read(run, parents, NONET_NOW, &seen);
+	prove_require(run, result == -EAGAIN, "reading says %d", result);
+}
+
+/* The first to read a lane whose publisher knows that nobody does; and all that is there. */
+static void join_it(struct prove_run *run)
+{
+	const struct nonet_subscriber_options options = {.size = sizeof(options),
+							 .flags = NONET_SUBSCRIBER_HISTORY | NONET_SUBSCRIBER_SLEEP};
+	char text[128];
+	int result;
+
+	/* Of the domain it is a member before. */
+	snprintf(text, sizeof(text), "channel:%s/none", prove_directory(run));
+	result = nonet_subscriber_open(text, &options, &parents, NULL);
+	prove_require(run, result == -ENOENT, "there is a channel more");
 	snprintf(text, sizeof(text), "channel:%s/c", prove_directory(run));
 	prove_begin(run);
 	result = nonet_subscriber_open(text, &options, &parents, NULL);
@@ -350,6 +396,19 @@ const struct prove_operation prove_channel_meet_send = {
 	.patience = A_LITTLE,
 };
 
+const struct prove_operation prove_channel_meet_next = {
+	MEET("next", "publisher_send", send_next),
+	.distinct_only = true,
+	.states = (const char *const[]){"read", NULL},
+	.patience = A_LITTLE,
+};
+
+const struct prove_operation prove_channel_meet_join = {
+	MEET("join", "subscriber_open", join_it),
+	.distinct_only = true,
+	.states = (const char *const[]){"read", NULL},
+};
+
 const struct prove_operation prove_channel_take_wait = {
 	.name = "channel-take-wait",
 	.object = "channel",
@@ -373,5 +432,4 @@ const struct prove_operation prove_channel_arm = {
 	.survivor = survivor_waits,
 	.forked = forked,
 	.fresh = true,
-	.threads = true,
 };

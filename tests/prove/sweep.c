@@ -157,11 +157,7 @@ bool prove_first(struct prove_sweep *sweep, const struct prove_point *point, str
 	if (!prove_path_reach(&sweep->path, point->first, scene, tracee, PROVE_FIRST, sweep->operation, sweep->symbol))
 		return false;
 	prove_note(sweep, tracee, point->first);
-	/* A breakpoint of ours that somebody else ran into: it is stepped to, where there is none. */
-	if (tracee->where == PROVE_GONE && WIFSIGNALED(tracee->status) && WTERMSIG(tracee->status) == SIGTRAP &&
-	    !scene->stepping)
-		scene->astray = true;
-	else if (tracee->where == PROVE_GONE)
+	if (tracee->where == PROVE_GONE)
 		prove_failed(&scene->run, "it ended in the middle of the operation, with status 0x%x", tracee->status);
 	return tracee->where != PROVE_GONE;
 }
@@ -247,8 +243,7 @@ bool prove_is_news(const struct prove_sweep *sweep, size_t index)
 	if (!sweep->options->only && (index + sweep->options->seed) % sweep->options->singles != 0)
 		return false;
 	/* Where each point is stepped to, or waits for who looks after an interval, these would take minutes. */
-	return !operation->threads && !operation->distinct_only && operation->bound < PROVE_BOUND_WATCHER &&
-	       step->occurrence <= ROUNDS;
+	return !operation->distinct_only && operation->bound < PROVE_BOUND_WATCHER && step->occurrence <= ROUNDS;
 }
 
 void prove_survivor_start(struct prove_sweep *sweep, struct prove_actor *survivor)

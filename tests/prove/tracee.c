@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/ptrace.h>
@@ -15,7 +16,6 @@
 
 #include "harness/deadline.h"
 
-#define BREAKPOINT   0xcc   /* int3 */
 #define SYSTEM_CALL  0x050f /* syscall, as two bytes in memory order */
 #define SHORT_SLEEP  NONET_US(200)
 #define STOP_OF_CALL (SIGTRAP | 0x80)
@@ -64,18 +64,31 @@ static void set_registers(const struct prove_tracee *tracee, struct user_regs_st
 	trace(tracee, PTRACE_SETREGS, 0, (uintptr_t)&values);
 }
 
-/* Put a breakpoint at @address. Return: the word that was there. */
-static long plant(const struct prove_tracee *tracee, uintptr_t address)
-{
-	long word = trace(tracee, PTRACE_PEEKTEXT, address, 0);
+/* The processor's breakpoints by use. */
+enum breakpoint {
+	BREAKPOINT_POINT,
+	BREAKPOINT_BACK,
+	BREAKPOINT_CODE,
+};
 
-	trace(tracee, PTRACE_POKETEXT, address, ((uintptr_t)word & ~(uintptr_t)0xff) | BREAKPOINT);
-	return word;
+static void set_debug_register(const struct prove_tracee *tracee, size_t number, uintptr_t value)
+{
+	trace(tracee, PTRACE_POKEUSER, offsetof(struct user, u_debugreg) + number * sizeof(uintptr_t), value);
 }
 
-static void unplant(const struct prove_tracee *tracee, uintptr_t address, long word)
+/* Stop it before the instruction at @address. Only this thread stops: its siblings run the same code. */
+static void plant(struct prove_tracee *tracee, enum breakpoint breakpoint, uintptr_t address)
 {
-	trace(tracee, PTRACE_POKETEXT, address, (uintptr_t)word);
+	set_debug_register(tracee, breakpoint, address);
+	tracee->planted |= 1u << (2 * breakpoint);
+	set_debug_register(tracee, 7, tracee->planted);
+}
+
+static void unplant(struct prove_tracee *tracee)
+{
+	if (tracee->planted)
+		set_debug_register(tracee, 7, 0);
+	tracee->planted = 0;
 }
 
 /* What a stop means: @tracee has been waited for. */
@@ -148,18 +161,9 @@ bool prove_tracee_timed_out(const struct prove_tracee *tracee)
 	return tracee->where == PROVE_INSIDE && (long)registers(tracee).rax == -ETIMEDOUT;
 }
 
-/* A breakpoint was hit: be before the instruction that it hides. */
-static bool hit(struct prove_tracee *tracee, uintptr_t address)
+static bool hit(const struct prove_tracee *tracee, uintptr_t address)
 {
-	struct user_regs_struct values;
-
-	if (tracee->where != PROVE_INSIDE || WSTOPSIG(tracee->status) != SIGTRAP || tracee->at != address + 1)
-		return false;
-	values = registers(tracee);
-	values.rip = address;
-	set_registers(tracee, values);
-	arrived(tracee, tracee->status);
-	return true;
+	return tracee->where == PROVE_INSIDE && WSTOPSIG(tracee->status) == SIGTRAP && tracee->at == address;
 }
 
 /* The kernel's code in the process (vdso(7)); a victim is a fork of this process, so it is where ours is. */
@@ -178,9 +182,9 @@ static bool in_kernels_code(uintptr_t at)
 static enum prove_where leave_kernels_code(struct prove_tracee *tracee)
 {
 	const uintptr_t back = (uintptr_t)trace(tracee, PTRACE_PEEKDATA, registers(tracee).rsp, 0);
-	const long word = plant(tracee, back);
 	int status;
 
+	plant(tracee, BREAKPOINT_CODE, back);
 	do {
 		resume(tracee, PTRACE_CONT);
 		while (waitpid(tracee->pid, &status, __WALL) < 0 && errno == EINTR)
@@ -188,7 +192,7 @@ static enum prove_where leave_kernels_code(struct prove_tracee *tracee)
 		if (arrived(tracee, status) == PROVE_GONE)
 			return PROVE_GONE;
 	} while (!hit(tracee, back));
-	unplant(tracee, back, word);
+	unplant(tracee);
 	return tracee->where;
 }
 
@@ -208,18 +212,12 @@ enum prove_where prove_tracee_step(struct prove_tracee *tracee)
 									    : tracee->where;
 }
 
-/* It was asleep on its way to a breakpoint, and has stopped: there, or before. */
-static void clear(struct prove_tracee *tracee)
+/* It has stopped, maybe on its way to a breakpoint. */
+static enum prove_where clear(struct prove_tracee *tracee)
 {
-	const uintptr_t address = tracee->planted;
-
-	if (address == 0 || tracee->where == PROVE_GONE || tracee->where == PROVE_ASLEEP)
-		return;
-	tracee->planted = 0;
-	unplant(tracee, tracee->back, tracee->hidden);
-	unplant(tracee, address, tracee->planted_word);
-	if (!hit(tracee, address))
-		hit(tracee, tracee->back);
+	if (tracee->where == PROVE_INSIDE || tracee->where == PROVE_RETURNED)
+		unplant(tracee);
+	return tracee->where;
 }
 
 enum prove_where prove_tracee_wake(struct prove_tracee *tracee)
@@ -228,15 +226,13 @@ enum prove_where prove_tracee_wake(struct prove_tracee *tracee)
 		tracee->let_go(tracee->run);
 	tracee->let_go = NULL;
 	await(tracee, test_after(tracee->run->patience));
-	clear(tracee);
-	return tracee->where;
+	return clear(tracee);
 }
 
 enum prove_where prove_tracee_look(struct prove_tracee *tracee)
 {
 	await(tracee, NONET_NOW);
-	clear(tracee);
-	return tracee->where;
+	return clear(tracee);
 }
 
 /* Go on to the next breakpoint, through sleeps. */
@@ -244,15 +240,12 @@ static enum prove_where go_on(struct prove_tracee *tracee)
 {
 	resume(tracee, PTRACE_CONT);
 	if (tracee->let_go && await(tracee, NONET_NOW) != PROVE_ASLEEP)
-		return tracee->where;
+		return clear(tracee);
 	return prove_tracee_wake(tracee);
 }
 
 enum prove_where prove_tracee_run_to(struct prove_tracee *tracee, uintptr_t address, uint32_t occurrence)
 {
-	long here = 0;
-	long back = 0;
-
 	occurrence -= tracee->at == address;
 	while (occurrence > 0 && tracee->where == PROVE_INSIDE) {
 		if (tracee->at == address && prove_tracee_step(tracee) == PROVE_ASLEEP)
@@ -263,22 +256,11 @@ enum prove_where prove_tracee_run_to(struct prove_tracee *tracee, uintptr_t addr
 			occurrence--;
 			continue;
 		}
-		here = plant(tracee, address);
-		back = plant(tracee, tracee->back);
+		plant(tracee, BREAKPOINT_POINT, address);
+		plant(tracee, BREAKPOINT_BACK, tracee->back);
+		/* One that sleeps keeps them until it stops. */
 		go_on(tracee);
-		if (tracee->where == PROVE_ASLEEP) { /* running, so the breakpoints stay until it stops */
-			tracee->planted = address;
-			tracee->planted_word = here;
-			tracee->hidden = back;
-		}
-		if (tracee->where == PROVE_GONE || tracee->where == PROVE_ASLEEP)
-			break;
-		unplant(tracee, tracee->back, back);
-		unplant(tracee, address, here);
-		if (hit(tracee, address))
-			occurrence--;
-		else
-			hit(tracee, tracee->back);
+		occurrence -= hit(tracee, address);
 	}
 	return tracee->where;
 }
@@ -288,17 +270,13 @@ enum prove_where prove_tracee_call(struct prove_tracee *tracee)
 	if (tracee->where == PROVE_ASLEEP) {
 		prove_tracee_wake(tracee);
 	} else {
-		tracee->hidden = plant(tracee, tracee->back);
+		plant(tracee, BREAKPOINT_BACK, tracee->back);
 		resume(tracee, PTRACE_SYSCALL);
 		await(tracee, NONET_NOW);
+		clear(tracee);
 	}
-	if (tracee->where == PROVE_GONE || tracee->where == PROVE_ASLEEP)
-		return tracee->where;
-	unplant(tracee, tracee->back, tracee->hidden);
-	if (WSTOPSIG(tracee->status) == STOP_OF_CALL)
+	if (tracee->where == PROVE_INSIDE && WSTOPSIG(tracee->status) == STOP_OF_CALL)
 		tracee->calls++;
-	else
-		hit(tracee, tracee->back);
 	return tracee->where;
 }
 
@@ -307,7 +285,6 @@ bool prove_tracee_start(struct prove_tracee *tracee, struct prove_run *run, enum
 {
 	struct user_regs_struct values;
 	int status;
-	long word;
 
 	*tracee = (struct prove_tracee){.role = role, .run = run, .entry = symbol};
 	run->plays[role] = operation;
@@ -322,13 +299,13 @@ bool prove_tracee_start(struct prove_tracee *tracee, struct prove_run *run, enum
 	}
 	trace(tracee, PTRACE_SETOPTIONS, 0,
 	      PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEEXEC);
-	word = plant(tracee, symbol);
+	plant(tracee, BREAKPOINT_POINT, symbol);
 	resume(tracee, PTRACE_CONT);
 	if (await(tracee, test_after(run->patience)) != PROVE_INSIDE || !hit(tracee, symbol)) {
 		prove_failed(run, "the victim didn't call %s", operation->symbol);
 		return false;
 	}
-	unplant(tracee, symbol, word);
+	unplant(tracee);
 	values = registers(tracee);
 	tracee->stack = values.rsp;
 	tracee->back = (uintptr_t)trace(tracee, PTRACE_PEEKDATA, values.rsp, 0);

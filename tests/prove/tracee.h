@@ -8,8 +8,8 @@
 #include "prove/run.h"
 
 /*
- * A victim under ptrace(2), from the entry of the operation to its return. Only its main thread is traced. Breakpoints
- * are written into its own copy of the page, so the library on disk and in other processes is as it was built.
+ * A victim under ptrace(2), from the entry of the operation to its return. Only its main thread is traced, and stopped
+ * by the processor's breakpoints: its other threads run the same code.
  */
 
 enum prove_where {
@@ -30,9 +30,7 @@ struct prove_tracee {
 	int64_t result;    /* of the operation, once it has returned */
 	int status;        /* of waitpid(2), once it is gone */
 	int calls;         /* stops of prove_tracee_call() so far: odd in a system call */
-	long hidden;       /* under the breakpoint at .back */
-	uintptr_t planted; /* a breakpoint that is left in what runs while it sleeps; 0: none */
-	long planted_word;
+	uintptr_t planted; /* breakpoints, as the processor's register 7 has them; they stay while it sleeps */
 	struct prove_run *run;
 	/* Called once, at the first sleep of prove_tracee_run_to() and prove_tracee_wake(); may be NULL. */
 	void (*let_go)(struct prove_run *run);
