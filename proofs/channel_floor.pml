@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is overwritten in a lane of src/channel/, and when: [CHANNEL-FLOOR], [CHANNEL-MARK], [CHANNEL-RECORD]. A publisher
- * goes round a ring of SLOTS records, and is followed by another if it is killed, before any step; a subscriber joins at
- * any time and reads. x86's order: a plain store waits in its thread's buffer, in order, until it goes out or a fence
- * waits for it. There is a mark at each record, so that its number says where it is.
+ * What is overwritten in a lane of src/channel/, and when: [CHANNEL-FLOOR], [CHANNEL-JOINS], [CHANNEL-MARK],
+ * [CHANNEL-RECORD]. A publisher goes round a ring of SLOTS records, and is followed by another if it is killed, before
+ * any step; a subscriber joins at any time and reads. x86's order: a plain store waits in its thread's buffer, in order,
+ * until it goes out or a fence waits for it. There is a mark at each record, so that its number says where it is.
  *
  * whole     what a subscriber reads, and trusts, is the record that belongs there
  * skips     who finds the floor above him finds a mark above him
@@ -12,12 +12,15 @@
  * holds
  * holds -DDROP
  * soak holds -DMESSAGES=6
- * soak holds -DREADERS=2
+ * soak holds -DREADERS=2 -DMESSAGES=3
  * soak holds -DMESSAGES=6 -DDROP
  * falls whole: -DJOIN_ONCE
  * soak falls whole: -DNO_FENCE_IN_JOINER
+ * falls whole: -DNO_JOINS
+ * falls whole: -DJOINS_FIRST
  * falls whole: -DNO_FENCE_IN_PUBLISHER
- * soak falls whole: -DNO_SCAN_AFTER_RAISE
+ * falls whole: -DNO_LOOK_AFTER_RAISE
+ * falls whole: -DJOINS_AFTER_SCAN
  * falls whole: -DFLOOR_AFTER_WRITE
  * soak falls whole: -DHEADER_FIRST
  * soak falls whole: -DNEXT_NOT_CLEARED
@@ -25,7 +28,7 @@
  * soak falls whole: -DDROP -DNO_LOOK_AFTER_READING
  * falls whole: -DDROP -DRESUME_WITHOUT_FLOOR
  * falls skips: -DDROP -DFLOOR_BEFORE_MARK
- * soak falls resumed: -DNEXT_CLEARED_LAST
+ * soak falls whole: -DNEXT_CLEARED_LAST
  */
 #ifndef MESSAGES
 #define MESSAGES 4
@@ -43,6 +46,8 @@
 byte memory[8];
 /* A subscriber's, and one; 0: it doesn't read. */
 byte position[2];
+/* How often one has said from where on he reads. */
+byte joins;
 
 /* Of publishers, one after the other; and of subscribers. */
 chan buffer = [5] of { byte, byte };
@@ -86,6 +91,19 @@ inline scan()
 #endif
 }
 
+/* publisher_look() */
+inline look()
+{
+#ifndef JOINS_AFTER_SCAN
+	joined = joins;
+#endif
+	scan();
+	seen = least;
+#ifdef JOINS_AFTER_SCAN
+	joined = joins;
+#endif
+}
+
 inline raise()
 {
 	floor = tail + 2 - SLOTS;
@@ -121,7 +139,7 @@ inline write()
 
 proctype publisher(bit second)
 {
-	byte tail, floor, most, least;
+	byte tail, floor, most, least, seen, joined;
 	bit may;
 
 	{
@@ -156,9 +174,12 @@ endgone:		gone;
 				if
 				:: tail + 2 <= floor + SLOTS -> may = 1;
 				:: else ->
-					scan();
 					if
-					:: tail + 2 - SLOTS <= least ->
+					:: tail + 2 - SLOTS > seen -> look();
+					:: else;
+					fi;
+					if
+					:: tail + 2 - SLOTS <= seen ->
 #ifndef FLOOR_AFTER_WRITE
 						raise();
 #endif
@@ -166,11 +187,19 @@ endgone:		gone;
 					:: else;
 					fi;
 				fi;
-#if !defined(NO_SCAN_AFTER_RAISE) && !defined(FLOOR_AFTER_WRITE)
+#if !defined(NO_LOOK_AFTER_RAISE) && !defined(FLOOR_AFTER_WRITE)
 				if
 				:: may ->
-					scan();
-					most = (least < floor -> least : floor) + SLOTS;
+#ifdef DROP
+					most = floor + SLOTS;
+#else
+					/* publisher_knows_all() */
+					if
+					:: seen < floor || joins != joined -> look();
+					:: else;
+					fi;
+					most = (seen < floor -> seen : floor) + SLOTS;
+#endif
 					may = tail + 2 <= most;
 				:: else;
 				fi;
@@ -191,9 +220,9 @@ endgone:		gone;
 			fi;
 			may = 0;
 		od;
-		atomic { tail = 0; floor = 0; most = 0; }
+		atomic { tail = 0; floor = 0; most = 0; seen = 0; joined = 0; }
 	} unless {
-		atomic { killed && !second -> FENCE; gone = 1; tail = 0; floor = 0; most = 0; least = 0; may = 0; }
+		atomic { killed && !second -> FENCE; gone = 1; tail = 0; floor = 0; most = 0; least = 0; seen = 0; joined = 0; may = 0; }
 	}
 }
 
@@ -213,9 +242,15 @@ proctype subscriber(bit me)
 	head = memory[MARK];
 	do
 	::
+#ifdef JOINS_FIRST
+		joins++;
+#endif
 		MOVE(head + 1);
 #ifndef NO_FENCE_IN_JOINER
 		MOVED;
+#endif
+#if !defined(NO_JOINS) && !defined(JOINS_FIRST)
+		joins++;
 #endif
 #ifdef JOIN_ONCE
 		break;

@@ -154,6 +154,7 @@ static_assert(sizeof(struct channel_mark) == 32, "layout");
  *   1284     4  subscribers, upwards    asleep: the bell that one sleeps on
  *   1288     4  the subscriber, upwards polled: the bell that he waits for by the socket, if there is one
  *   1344     4  subscribers             room: the publisher sleeps on it, raised when he is woken
+ *   1348     4  who begins to read      joins: raised each time that one has said from where on he reads
  */
 struct channel_lane {
 	_Atomic uint64_t claim;
@@ -176,7 +177,8 @@ struct channel_lane {
 	_Atomic uint32_t polled;
 	uint32_t unused_5[13];
 	_Atomic uint32_t room;
-	uint32_t unused_6[15];
+	_Atomic uint32_t joins;
+	uint32_t unused_6[14];
 };
 #define CHANNEL_LANE_THEIRS (256 + 32 * CHANNEL_MARKS)
 static_assert(offsetof(struct channel_lane, member) == 8, "layout");
@@ -193,6 +195,7 @@ static_assert(offsetof(struct channel_lane, armed) == CHANNEL_LANE_THEIRS, "layo
 static_assert(offsetof(struct channel_lane, asleep) == CHANNEL_LANE_THEIRS + 4, "layout");
 static_assert(offsetof(struct channel_lane, polled) == CHANNEL_LANE_THEIRS + 8, "layout");
 static_assert(offsetof(struct channel_lane, room) == CHANNEL_LANE_THEIRS + 64, "layout");
+static_assert(offsetof(struct channel_lane, joins) == CHANNEL_LANE_THEIRS + 68, "layout");
 static_assert(sizeof(struct channel_lane) == CHANNEL_LANE_THEIRS + 128, "layout");
 
 /*
@@ -227,6 +230,7 @@ static_assert(sizeof(struct channel_position) == 64, "layout");
 
 #define CHANNEL_LAYOUT                                                                                      \
 	((uint32_t)(sizeof(struct channel_board) ^ sizeof(struct channel_lane) << 8 ^ CHANNEL_MARKS << 20 ^ \
-		    CHANNEL_STEPS << 26 ^ offsetof(struct channel_board, clients)))
+		    CHANNEL_STEPS << 26 ^ offsetof(struct channel_board, clients) ^                         \
+		    offsetof(struct channel_lane, joins) << 4))
 
 #endif

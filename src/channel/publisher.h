@@ -41,6 +41,8 @@ struct nonet_publisher {
 	uint64_t life;
 	uint64_t floor;
 	uint64_t floor_mark;
+	uint64_t seen;   /* all who were looked at have read up to here, and whoever may be below has joined since */
+	uint32_t joins;  /* as in the lane before that look */
 	uint64_t marked; /* marks so far, as in the lane */
 	struct publisher_mark marks[CHANNEL_MARKS];
 	bool begun; /* its note is published */

@@ -10,11 +10,16 @@
  * The floor goes from mark to mark. Nobody who reads may be below it, but with CHANNEL_DROP. A mark is made behind so
  * many bytes, and at the tail when all have read everything.
  *
- * [CHANNEL-FLOOR]  We store the floor, then look at positions once more; who joins stores his position, the floor or
- *                  above, then looks at the floor. A full fence between the two on both sides: so we see him there,
- *                  and wait for him, or he sees that the floor was raised above him, and begins anew.
+ * [CHANNEL-FLOOR]  We store the floor, then look whether somebody has joined; who joins stores his position, the floor
+ *                  or above, and raises joins, then looks at the floor. A full fence between the two on both sides: so
+ *                  we see that he joins, and wait for him, or he sees that the floor was raised above him, and begins
+ *                  anew.
  *                  With CHANNEL_DROP a reader who has seen a byte that we overwrote sees the floor that we had
  *                  stored before.
+ *
+ * [CHANNEL-JOINS]  Who sees that somebody has joined sees his position. So as long as nobody has joined since all
+ *                  positions were looked at, they are where they were, or farther; and to look at them again, which
+ *                  takes each reader's line away while he writes it, needn't be before what they were has been used up.
  *
  * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
  * it is at, or a later one, and goes on from there.
@@ -111,24 +116,50 @@ static bool publisher_raise_to(struct nonet_publisher *publisher, uint64_t targe
 	return true;
 }
 
-/* Whether there is room for @bytes; else who has to read on. */
+/* Look at all positions, and set .seen. */
+static void publisher_look(struct nonet_publisher *publisher, uint64_t *ret_owner)
+{
+	/* [CHANNEL-JOINS] pair: subscriber_attach() */
+	publisher->joins = atomic_load_explicit(&publisher->lane->joins, memory_order_acquire);
+	publisher->seen = publisher_least(publisher, ret_owner);
+}
+
+/* Whether nobody can be below the floor, by what was seen. */
+static bool publisher_knows_all(const struct nonet_publisher *publisher)
+{
+	return publisher->seen >= publisher->floor &&
+	       atomic_load_explicit(&publisher->lane->joins, memory_order_relaxed) == publisher->joins;
+}
+
+/* The same where what is slow is overwritten. */
+static bool publisher_has_room_by_dropping(struct nonet_publisher *publisher, uint64_t end)
+{
+	const uint64_t ring = publisher->channel.ring;
+
+	if (end > publisher->floor + ring && !publisher_raise_to(publisher, end - ring, publisher_end(publisher)))
+		return false;
+	publisher->full = publisher->floor + ring;
+	return true;
+}
+
+/* Whether there is room for @bytes; else who has to read on, 0: nobody. */
 static bool publisher_has_room(struct nonet_publisher *publisher, uint64_t bytes, uint64_t *ret_owner)
 {
 	const uint64_t ring = publisher->channel.ring;
 	const uint64_t end = publisher->tail + bytes;
-	const bool drops = publisher->channel.policy == CHANNEL_DROP;
-	uint64_t owner = 0;
-	uint64_t least;
 
-	if (end > publisher->floor + ring) {
-		least = drops ? publisher_end(publisher) : publisher_least(publisher, &owner);
-		*ret_owner = owner;
-		if (!publisher_raise_to(publisher, end - ring, least))
+	*ret_owner = 0;
+	if (publisher->channel.policy == CHANNEL_DROP)
+		return publisher_has_room_by_dropping(publisher, end);
+	if (end > publisher->floor + ring && !publisher_raise_to(publisher, end - ring, publisher->seen)) {
+		publisher_look(publisher, ret_owner);
+		if (!publisher_raise_to(publisher, end - ring, publisher->seen))
 			return false;
 	}
 	/* And who joined meanwhile, and is below the floor since he looked before it was raised. */
-	least = drops ? publisher->floor : publisher_least(publisher, ret_owner);
-	publisher->full = (least < publisher->floor ? least : publisher->floor) + ring;
+	if (!publisher_knows_all(publisher))
+		publisher_look(publisher, ret_owner);
+	publisher->full = (publisher->seen < publisher->floor ? publisher->seen : publisher->floor) + ring;
 	return end <= publisher->full;
 }
 

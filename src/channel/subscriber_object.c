@@ -10,9 +10,11 @@
 /*
  * Becoming a subscriber, and ceasing to be one.
  *
- * [CHANNEL-FLOOR]  We store our position, the floor or above, then look at the floor; the publisher raises it, then
- *                  looks at positions once more. A full fence between the two on both sides: so he sees us, and
- *                  overwrites nothing from there on, or we see that it was raised above us, and begin anew.
+ * [CHANNEL-FLOOR]  We store our position, the floor or above, and raise joins, then look at the floor; the publisher
+ *                  raises it, then looks at joins. A full fence between the two on both sides: so he sees that we
+ *                  join, and overwrites nothing from there on, or we see that it was raised above us, and begin anew.
+ *
+ * [CHANNEL-JOINS]  Who sees joins as we raised it sees where we read from.
  *
  * [CHANNEL-JOINED] Who sees that one has joined publishes behind where he reads from.
  *
@@ -131,6 +133,10 @@ static int subscriber_attach(struct nonet_subscriber *subscriber, struct subscri
 		if (error < 0)
 			break;
 		atomic_store_explicit(&lane->position->position, start.position | CHANNEL_READS, memory_order_relaxed);
+		/* Who only looks on writes nothing, and nobody waits for him. */
+		if (!subscriber->tap)
+			/* [CHANNEL-JOINS] pair: publisher_look() */
+			atomic_fetch_add_explicit(&lane->lane->joins, 1, memory_order_release);
 		atomic_thread_fence(memory_order_seq_cst); /* [CHANNEL-FLOOR] pair: publisher_raise() */
 		error = subscriber_read_floor(subscriber, lane, &floor);
 		if (error == 0 && floor.position <= start.position &&

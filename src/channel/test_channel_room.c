@@ -101,10 +101,72 @@ DOMAIN_TEST(a_wake_that_comes_late_makes_nobody_sleep_long)
 	return 0;
 }
 
+static uint64_t receive_number(struct nonet_subscriber *subscriber)
+{
+	uint64_t number = 0;
+
+	test_check_equal(nonet_subscriber_receive(subscriber, &number, sizeof(number), NONET_NOW, NULL),
+			 sizeof(number));
+	return number;
+}
+
+/*
+ * A publisher who knows how far all have read looks for room by that alone, until somebody joins: who begins with the
+ * oldest message there is loses none. @joins: the word's value before
+ */
+static void join_late(uint32_t joins)
+{
+	struct nonet_publisher *publisher;
+	struct nonet_subscriber *reader;
+	struct nonet_subscriber *late;
+	struct words words;
+	uint64_t sent = 0;
+	uint64_t number;
+
+	words_make(NONET_CHANNEL_REFUSE, 1);
+	words = words_map();
+	atomic_store(&words.lane->joins, joins);
+	publisher = words_publish();
+	reader = words_subscribe(0);
+	/* Two rounds and a half: what was seen last is from the third one, the floor from the second. */
+	while (sent < 5 * (WORDS_LANE / 16) / 2) {
+		test_check_equal(nonet_publisher_send(publisher, &sent, sizeof(sent), NONET_NOW), 0);
+		test_check_equal(receive_number(reader), sent);
+		sent++;
+	}
+	late = words_subscribe(NONET_SUBSCRIBER_HISTORY);
+	while (nonet_publisher_send(publisher, &sent, sizeof(sent), NONET_NOW) == 0) {
+		test_check_equal(receive_number(reader), sent);
+		sent++;
+	}
+	/* All of a round, but for one step and what the last publisher's note takes. */
+	number = receive_number(late);
+	test_check(sent - number > WORDS_LANE / 16 * (CHANNEL_STEPS - 1) / CHANNEL_STEPS - 4);
+	while (number + 1 < sent)
+		test_check_equal(receive_number(late), ++number);
+	/* And it goes on. */
+	test_check_equal(nonet_publisher_send(publisher, &sent, sizeof(sent), NONET_NOW), 0);
+	nonet_subscriber_close(late);
+	nonet_subscriber_close(reader);
+	nonet_publisher_close(publisher);
+	words_unmap(&words);
+	test_check_equal(nonet_channel_unlink(WORDS_CHANNEL, NULL), 0);
+}
+
+DOMAIN_TEST(who_joins_late_loses_nothing)
+{
+	(void)side;
+	(void)argument;
+	join_late(0);
+	join_late(UINT32_MAX);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_case(a_wake_that_comes_late_makes_nobody_sleep_long),
+		test_case(who_joins_late_loses_nothing),
 	};
 
 	return test_main(tests);

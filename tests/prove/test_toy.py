@@ -21,12 +21,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 def traced_of(prover):
     """A process that is traced by one of @prover's workers, by its number; None if there is none just now."""
     parents = {}
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            state, parent = path.read_text(encoding="utf-8").rpartition(")")[2].split()[:2]
+            text = pathlib.Path("/proc", name, "stat").read_text(encoding="utf-8")
         except OSError:
             continue
-        parents[int(path.parent.name)] = int(parent), state
+        state, parent = text.rpartition(")")[2].split()[:2]
+        parents[int(name)] = int(parent), state
     for pid, (parent, state) in parents.items():
         if state == "t" and parents.get(parent, (0, ""))[0] == prover:
             return pid
@@ -38,7 +39,7 @@ LONG = ["--row", "2", "--state", "free", "--sample", "2000", "--seed", "1", "toy
 
 
 def disturb(program, times):
-    """Sweep the toy, and once 40 of its victims were seen kill them until it has said so @times. Returns its status,
+    """Sweep the toy, and once a few of its victims were seen kill them until it has said so @times. Returns its status,
     the points, and how often it said so."""
     told = 0
     seen = set()
@@ -48,7 +49,7 @@ def disturb(program, times):
         while told < times and prover.poll() is None:
             victim = traced_of(prover.pid)
             seen.add(victim)
-            if victim and len(seen) > 40:
+            if victim and len(seen) > 4:
                 try:
                     # Not by its number alone: that may be another's by now.
                     descriptor = os.pidfd_open(victim)
