@@ -69,7 +69,12 @@ int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic
 uint64_t channel_owner(const struct channel *channel, const _Atomic uint64_t *claim)
 {
 	/* [CHANNEL-CLAIM] pair: channel_leave() */
-	const uint64_t seen = atomic_load_explicit(claim, memory_order_acquire) & CLAIM_OWNER;
+	return channel_owner_by(channel, atomic_load_explicit(claim, memory_order_acquire));
+}
+
+uint64_t channel_owner_by(const struct channel *channel, uint64_t claim)
+{
+	const uint64_t seen = claim & CLAIM_OWNER;
 	const bool lives = channel->link ? !channel_link_is_over(channel->link)
 					 : !claim_is_free(seen) && !life_has_ended(channel->object.domain, seen);
 

@@ -176,6 +176,8 @@ int channel_take(const struct channel *channel, _Atomic uint64_t *claim, _Atomic
  * is seen.
  */
 uint64_t channel_owner(const struct channel *channel, const _Atomic uint64_t *claim);
+/* The same of a claim that was read. */
+uint64_t channel_owner_by(const struct channel *channel, uint64_t claim);
 
 /* Whether nobody writes in a lane any more: it is free, or its dead publisher is gone with all of his threads. */
 bool channel_is_left(const struct channel *channel, const struct channel_lane *lane);

@@ -323,10 +323,11 @@ int nonet_publisher_subscribers(struct nonet_publisher *publisher)
 		const uint64_t claim =
 			atomic_load_explicit(&channel_seat(channel, number)->claim, memory_order_relaxed);
 
-		/* [CHANNEL-JOINED] One who is just joining may not yet receive what comes. pair: subscriber_join() */
+		/* Who is just joining may not yet receive what comes; also who has taken the seat between two looks. */
+		/* [CHANNEL-JOINED] pair: subscriber_join() */
 		if (atomic_load_explicit(&channel_seat(channel, number)->joined, memory_order_acquire) != claim)
 			continue;
-		count += channel_owner(channel, &channel_seat(channel, number)->claim) != 0;
+		count += channel_owner_by(channel, claim) != 0;
 	}
 	return count;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -263,6 +265,48 @@ DOMAIN_TEST(a_child_opens_its_own)
 	return 0;
 }
 
+static _Atomic uint64_t received;
+
+static void *receive_each_first(void *argument)
+{
+	const uint64_t rounds = *(const uint64_t *)argument;
+
+	for (uint64_t i = 1; i <= rounds; i++) {
+		struct nonet_subscriber *subscriber = subscribe(0);
+
+		test_check_equal(next_number(subscriber, test_deadline()), i);
+		nonet_subscriber_close(subscriber);
+		atomic_store(&received, i);
+	}
+	return NULL;
+}
+
+/* Whoever is counted has joined: what is published from then on is received. */
+DOMAIN_TEST(who_is_counted_misses_nothing)
+{
+	const struct nonet_channel_options options = {.size = sizeof(options), .lane = 65536};
+	uint64_t rounds = 2000;
+	struct nonet_publisher *publisher;
+	pthread_t thread;
+
+	(void)side;
+	(void)argument;
+	make(&options);
+	publisher = publish();
+	send_number(publisher, 0);
+	test_check_equal(pthread_create(&thread, NULL, receive_each_first, &rounds), 0);
+	for (uint64_t i = 1; i <= rounds; i++) {
+		while (nonet_publisher_subscribers(publisher) != 1)
+			continue;
+		send_number(publisher, i);
+		while (atomic_load(&received) != i)
+			continue;
+	}
+	test_check_equal(pthread_join(thread, NULL), 0);
+	nonet_publisher_close(publisher);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +314,7 @@ int main(void)
 		test_case(the_dead_leave_whole_messages_and_stop_nobody),
 		test_case(who_sleeps_is_woken_by_each_message),
 		test_case(a_child_opens_its_own),
+		test_case(who_is_counted_misses_nothing),
 	};
 	return test_main(tests);
 }
