@@ -44,6 +44,8 @@ static void play_fork(struct prove_sweep *sweep, const struct prove_point *point
 		prove_join(sweep, &parent);
 	prove_tracee_kill(&tracee, run);
 	prove_survive(sweep, &survivor);
+	if (child.pid && !prove_actor_settles(&child))
+		prove_failed(run, "the forked child didn't live until all was judged");
 	prove_actor_kill(&child);
 }
 
