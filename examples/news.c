@@ -38,7 +38,7 @@ int main(void)
 	if (nonet_channel_create(CHANNEL, NULL, NULL) < 0)
 		return 1;
 	result = nonet_subscriber_open(CHANNEL, &ends, &subscriber, NULL);
-	if (fork() == 0) /* before nonet_subscriber_fd(), whose helper is a thread: a fork and threads don't mix */
+	if (fork() == 0) /* before nonet_subscriber_fd() starts a thread: a fork in that moment is no good */
 		_exit(publish());
 	if (result == 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, nonet_subscriber_fd(subscriber), &event) < 0)
 		result = -errno;

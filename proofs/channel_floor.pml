@@ -13,10 +13,13 @@
  * holds -DDROP
  * soak holds -DMESSAGES=6
  * soak holds -DREADERS=2 -DMESSAGES=3
+ * soak holds -DLEAVES
+ * soak holds -DLEAVES -DMESSAGES=5
  * soak holds -DMESSAGES=6 -DDROP
  * falls whole: -DJOIN_ONCE
  * soak falls whole: -DNO_FENCE_IN_JOINER
  * falls whole: -DNO_JOINS
+ * soak falls whole: -DLEAVES -DNO_JOINS
  * falls whole: -DJOINS_FIRST
  * falls whole: -DNO_FENCE_IN_PUBLISHER
  * falls whole: -DNO_LOOK_AFTER_RAISE
@@ -29,6 +32,7 @@
  * falls whole: -DDROP -DRESUME_WITHOUT_FLOOR
  * falls skips: -DDROP -DFLOOR_BEFORE_MARK
  * soak falls whole: -DNEXT_CLEARED_LAST
+ * soak falls resumed: -DREADERS=0 -DNEXT_CLEARED_LAST
  */
 #ifndef MESSAGES
 #define MESSAGES 4
@@ -238,7 +242,11 @@ proctype subscriber(bit me)
 {
 	byte head, again, header, floor;
 	bit missing;
+#ifdef LEAVES
+	bit left;
+#endif
 
+join:
 	head = memory[MARK];
 	do
 	::
@@ -297,6 +305,13 @@ proctype subscriber(bit me)
 	:: break;
 	od;
 	atomic { head = 0; header = 0; floor = 0; }
+#ifdef LEAVES
+	/* Another, with the history, takes the seat of one who had read on. */
+	if
+	:: !left -> left = 1; MOVE(0); goto join;
+	:: left;
+	fi;
+#endif
 }
 
 proctype killer()
@@ -312,7 +327,9 @@ init
 	atomic {
 		run publisher(0);
 		run publisher(1);
+#if READERS > 0
 		run subscriber(0);
+#endif
 #if READERS > 1
 		run subscriber(1);
 #endif

@@ -99,6 +99,11 @@ static int subscriber_look(struct nonet_subscriber *subscriber, struct subscribe
 	ret_found->length = length;
 	ret_found->data = base + (head & subscriber->mask) + CHANNEL_HEADER;
 	if (__builtin_expect(header & CHANNEL_NOTE, 0)) {
+		/* Nothing stands farther above the floor. A ring full of notes would have no end, and no number tells.
+		 */
+		if (head + channel_record(length) >
+		    atomic_load_explicit(&lane->lane->floor, memory_order_relaxed) + subscriber->channel.ring)
+			return channel_poison(&subscriber->channel);
 		lane->life = atomic_load_explicit(channel_header(base, subscriber->mask, head + CHANNEL_HEADER),
 						  memory_order_relaxed);
 		/* Overwritten since, it may be anything. */

@@ -135,9 +135,9 @@ static int tap_look(struct nonet_subscriber *subscriber, struct subscriber_found
 	result = subscriber_find(subscriber, ret_found);
 	if (result != 0)
 		return result;
-	/* What was published before the last one left was looked at, unless there are news. */
+	/* What was published before the last one left was looked at, unless there are news; of many notes a part. */
 	if (ended && !subscriber_has_news(subscriber))
-		return -EPIPE;
+		return subscriber_has_record(subscriber) ? 0 : -EPIPE;
 	return tap_look_around(subscriber);
 }
 

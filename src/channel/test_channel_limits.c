@@ -7,7 +7,6 @@
 
 #include <nonet/channel.h>
 
-#include "channel/publisher.h"
 #include "channel/subscriber.h"
 #include "channel/test_channel_words.h"
 #include "harness/deadline.h"
@@ -430,58 +429,6 @@ DOMAIN_TEST(nobody_looks_in_vain_for_long)
 	return 0;
 }
 
-/* Notes, as many as no publisher writes. Each look ends, and what was passed is passed. */
-static void flood(struct nonet_publisher *publisher, unsigned count)
-{
-	const uint64_t size = sizeof(publisher->life);
-	uint64_t header = (publisher->sequence & CHANNEL_SEQUENCE) << CHANNEL_SEQUENCE_SHIFT | CHANNEL_VALID;
-
-	for (unsigned i = 0; i < count; i++) {
-		const uint64_t position = publisher->tail;
-
-		publisher->tail += channel_record(size);
-		memcpy(channel_header(publisher->ring.base, publisher->mask, position + CHANNEL_HEADER),
-		       &publisher->life, sizeof(publisher->life));
-		atomic_store(channel_header(publisher->ring.base, publisher->mask, publisher->tail), 0);
-		publisher_show(publisher, position, header | CHANNEL_NOTE | size);
-	}
-}
-
-DOMAIN_TEST(notes_hide_nothing_and_hold_up_nobody)
-{
-	const uint64_t word = 7;
-
-	(void)side;
-	(void)argument;
-	test_check_equal(nonet_channel_create(WORDS_CHANNEL, NULL, NULL), 0);
-	for (int ends = 0; ends < 2; ends++) {
-		struct nonet_subscriber *subscriber = words_subscribe(ends ? NONET_SUBSCRIBER_END : 0);
-		struct nonet_publisher *publisher = words_publish();
-		struct nonet_message message;
-		int looks = 1;
-
-		test_check_equal(nonet_publisher_send(publisher, &word, sizeof(word), NONET_NOW), 0);
-		flood(publisher, 8 * SUBSCRIBER_PASSES);
-		test_check_equal(nonet_publisher_send(publisher, &word, sizeof(word), NONET_NOW), 0);
-		if (ends)
-			nonet_publisher_close(publisher);
-		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), 0);
-		test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
-		while (!ends && nonet_subscriber_take(subscriber, NONET_NOW, &message) == -EAGAIN)
-			looks++;
-		test_check(ends || (looks > 2 && looks < 10));
-		if (ends)
-			test_check_equal(nonet_subscriber_take(subscriber, test_deadline(), &message), 0);
-		test_check(message.size == sizeof(word) && memcmp(message.data, &word, sizeof(word)) == 0);
-		test_check_equal(nonet_subscriber_release(subscriber, &message), 0);
-		test_check_equal(nonet_subscriber_take(subscriber, NONET_NOW, &message), ends ? -EPIPE : -EAGAIN);
-		if (!ends)
-			nonet_publisher_close(publisher);
-		nonet_subscriber_close(subscriber);
-	}
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,7 +440,6 @@ int main(void)
 		test_case(nobody_joins_below_the_floor),
 		test_case(the_end_of_the_killed_is_told_by_descriptor),
 		test_case(nobody_looks_in_vain_for_long),
-		test_case(notes_hide_nothing_and_hold_up_nobody),
 	};
 	return test_main(tests);
 }

@@ -128,14 +128,14 @@ static struct prove_tally *tally_of(size_t index)
 	return &board->tallies[tasks[index].operation * PROVE_ROWS + tasks[index].row];
 }
 
-static void play(size_t index, _Atomic uint64_t *points, struct prove_scene *scene)
+static void play(size_t index, struct prove_played *played, struct prove_scene *scene)
 {
 	const struct prove_task *task = &tasks[index];
 	const nonet_time began = test_clock();
 	struct prove_sweep sweep = {
 		.options = &options,
 		.tally = tally_of(index),
-		.points = points,
+		.played = played,
 		.scene = *scene,
 		.row = prove_rows[task->row].row,
 		.operation = prove_operations[task->operation],
@@ -163,9 +163,12 @@ static void play(size_t index, _Atomic uint64_t *points, struct prove_scene *sce
 }
 
 /* It is to be played again: what of it was played doesn't count. A failure does. */
-static void forget(size_t index, uint64_t points)
+static void forget(size_t index, const struct prove_played *played)
 {
-	atomic_fetch_sub(&tally_of(index)->points, points);
+	struct prove_tally *tally = tally_of(index);
+
+	atomic_fetch_sub(&tally->points, atomic_load(&played->points));
+	atomic_fetch_sub(&tally->states, atomic_load(&played->states));
 }
 
 static uint64_t report(const char *path)

@@ -48,7 +48,7 @@ void prove_row_random(struct prove_sweep *sweep)
 	sweep->survivor = sweep->operation->count;
 	if (!prove_scene_prepare(&sweep->scene, sweep->operation, sweep->state))
 		return prove_sweep_failed(sweep, "preparing");
-	atomic_fetch_add(&sweep->tally->states, 1);
+	prove_count_state(sweep);
 	for (size_t i = 0; test_clock() < until && !prove_enough(sweep); i++)
 		prove_point(sweep, play, &(struct prove_point){.variant = "random", .first = i});
 }

@@ -178,8 +178,8 @@ void prove_broken(const char *format, ...)
 
 void prove_disturbed(const struct prove_run *run, pid_t pid)
 {
-	fprintf(stderr, "prove: somebody else killed process %d, of %s in state %s: that is played again\n", (int)pid,
-		run->operation->name, run->state);
+	fprintf(stderr, "prove: somebody else killed process %d, of %s in state %s\n", (int)pid, run->operation->name,
+		run->state);
 	exit(PROVE_DISTURBED);
 }
 

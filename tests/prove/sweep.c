@@ -92,7 +92,13 @@ static nonet_time play_once(struct prove_sweep *sweep, prove_play *play, const s
 void prove_count(struct prove_sweep *sweep, uint64_t points)
 {
 	atomic_fetch_add(&sweep->tally->points, points);
-	atomic_fetch_add(sweep->points, points);
+	atomic_fetch_add(&sweep->played->points, points);
+}
+
+void prove_count_state(struct prove_sweep *sweep)
+{
+	atomic_fetch_add(&sweep->tally->states, 1);
+	atomic_fetch_add(&sweep->played->states, 1);
 }
 
 void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove_point *point)
@@ -176,7 +182,8 @@ bool prove_sweep_record(struct prove_sweep *sweep)
 	}
 	if (!good)
 		prove_sweep_failed(sweep, "recording");
-	atomic_fetch_add(&sweep->tally->states, sweep->other == NULL || sweep->other == sweep->operation);
+	if (sweep->other == NULL || sweep->other == sweep->operation)
+		prove_count_state(sweep);
 	if (sweep->path.count > atomic_load(&sweep->tally->instructions)) {
 		atomic_store(&sweep->tally->instructions, sweep->path.count);
 		atomic_store(&sweep->tally->distinct, sweep->path.distinct);
@@ -242,7 +249,7 @@ bool prove_is_news(const struct prove_sweep *sweep, size_t index)
 	/* Beginning anywhere. One point alone is asked for by its name. */
 	if (!sweep->options->only && (index + sweep->options->seed) % sweep->options->singles != 0)
 		return false;
-	/* Where each point is stepped to, or waits for who looks after an interval, these would take minutes. */
+	/* Where each point waits for who looks after an interval, these would take minutes. */
 	return !operation->distinct_only && operation->bound < PROVE_BOUND_WATCHER && step->occurrence <= ROUNDS;
 }
 

@@ -30,10 +30,16 @@ struct prove_tally {
 	_Atomic int64_t worst;         /* the longest that a survivor took after the death, in ns */
 };
 
+/* What is taken back where a sweep is played again. */
+struct prove_played {
+	_Atomic uint64_t points;
+	_Atomic uint64_t states;
+};
+
 struct prove_sweep {
 	const struct prove_options *options;
 	struct prove_tally *tally;
-	_Atomic uint64_t *points; /* of this sweep; in the tally they are those of others, too */
+	struct prove_played *played; /* by this sweep: in the tally it is that of others, too */
 	struct prove_scene scene;
 	int row;
 	const struct prove_operation *operation;
@@ -67,8 +73,9 @@ typedef void prove_play(struct prove_sweep *sweep, const struct prove_point *poi
  */
 void prove_point(struct prove_sweep *sweep, prove_play *play, const struct prove_point *point);
 
-/* So many points were played. */
+/* So many points were played, or states begun with. */
 void prove_count(struct prove_sweep *sweep, uint64_t points);
+void prove_count_state(struct prove_sweep *sweep);
 
 /* Whether points needn't be played any more. */
 bool prove_enough(const struct prove_sweep *sweep);

@@ -28,9 +28,10 @@ static int play_all(const struct prove_work *work, size_t number, size_t task)
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	prove_scene_init(&scene, (int)number, work->patience);
 	for (; task < work->tasks; task = atomic_fetch_add(&board->next, 1)) {
-		atomic_store(&board->workers[number].points, 0);
+		atomic_store(&board->workers[number].played.points, 0);
+		atomic_store(&board->workers[number].played.states, 0);
 		atomic_store(&board->workers[number].task, task);
-		work->play(task, &board->workers[number].points, &scene);
+		work->play(task, &board->workers[number].played, &scene);
 	}
 	prove_scene_done(&scene);
 	return 0;
@@ -49,17 +50,25 @@ static pid_t start(const struct prove_work *work, size_t number, size_t task)
 	return pid;
 }
 
+/* Workers that another took the place of: a process of theirs may have died so late that something of it is left. */
+static struct {
+	pid_t worker;
+	size_t number;
+} replaced[AGAIN_MAX];
+static size_t replaced_count;
+
 /* One that gave its task up: another worker begins with that. Return: whether it did. */
-static bool again(const struct prove_work *work, size_t number, pid_t *worker, size_t *left)
+static bool again(const struct prove_work *work, size_t number, pid_t *worker)
 {
 	const size_t task = atomic_load(&work->board->workers[number].task);
 
-	if (*left == 0)
+	if (replaced_count == AGAIN_MAX)
 		return false;
-	--*left;
 	waitpid(*worker, NULL, 0);
 	prove_scene_remove(*worker, (int)number);
-	work->forget(task, atomic_load(&work->board->workers[number].points));
+	replaced[replaced_count].worker = *worker;
+	replaced[replaced_count++].number = number;
+	work->forget(task, &work->board->workers[number].played);
 	*worker = start(work, number, task);
 	return true;
 }
@@ -69,8 +78,8 @@ static bool again(const struct prove_work *work, size_t number, pid_t *worker, s
  */
 static void await_all(const struct prove_work *work, const sigset_t *signals, pid_t *workers)
 {
-	size_t again_left = AGAIN_MAX;
 	size_t running = work->workers;
+	bool ends = false;
 	siginfo_t ended;
 	int signal;
 
@@ -78,15 +87,14 @@ static void await_all(const struct prove_work *work, const sigset_t *signals, pi
 		signal = sigwaitinfo(signals, NULL);
 		for (size_t i = 0; i < work->workers && signal != SIGCHLD; i++)
 			kill(workers[i], SIGKILL);
-		if (signal != SIGCHLD)
-			again_left = 0;
+		ends = ends || signal != SIGCHLD;
 		running = work->workers;
 		for (size_t i = 0; i < work->workers; i++) {
 			ended.si_pid = 0;
 			if (waitid(P_PID, (id_t)workers[i], &ended, WEXITED | WNOHANG | WNOWAIT) < 0 || !ended.si_pid)
 				continue;
-			if (ended.si_code != CLD_EXITED || ended.si_status != PROVE_DISTURBED ||
-			    !again(work, i, &workers[i], &again_left))
+			if (ends || ended.si_code != CLD_EXITED || ended.si_status != PROVE_DISTURBED ||
+			    !again(work, i, &workers[i]))
 				running--;
 		}
 	}
@@ -111,6 +119,8 @@ bool prove_work_all(const struct prove_work *work)
 		good = waitpid(workers[i], &status, 0) == workers[i] && status == 0 && good;
 		prove_scene_remove(workers[i], (int)i);
 	}
+	for (size_t i = 0; i < replaced_count; i++)
+		prove_scene_remove(replaced[i].worker, (int)replaced[i].number);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
 	return good;

@@ -12,8 +12,8 @@
 struct prove_board {
 	_Atomic size_t next;
 	struct {
-		_Atomic size_t task;     /* that it plays */
-		_Atomic uint64_t points; /* of it so far */
+		_Atomic size_t task; /* that it plays */
+		struct prove_played played;
 	} workers[PROVE_WORKERS_MAX];
 	_Atomic int64_t time[PROVE_TASKS_MAX];
 	struct prove_tally tallies[];
@@ -24,10 +24,10 @@ struct prove_work {
 	size_t tasks;
 	size_t workers;
 	nonet_time patience; /* of prove_scene_init() */
-	/* In a worker: play the task of that index; @points: to be raised for each point. */
-	void (*play)(size_t index, _Atomic uint64_t *points, struct prove_scene *scene);
-	/* Here: the task has to be played again, with so many of its points counted already. */
-	void (*forget)(size_t index, uint64_t points);
+	/* In a worker: play the task of that index; @played: where it counts, from 0. */
+	void (*play)(size_t index, struct prove_played *played, struct prove_scene *scene);
+	/* Here: the task has to be played again, and so much of it is counted already. */
+	void (*forget)(size_t index, const struct prove_played *played);
 };
 
 /*
