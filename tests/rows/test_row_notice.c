@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "harness/core.h"
+#include "harness/deadline.h"
 #include "harness/domain.h"
 #include "harness/prove.h"
 #include "harness/test.h"
@@ -60,13 +61,27 @@ static int by_time(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+/* Who wants room sleeps for a millisecond first, and looks himself after that: asleep is who sleeps on behind it. */
+#define FIRST_SLEEP NONET_MS(1)
+
+static void await_sleep(struct test_child *sleeper)
+{
+	nonet_time since;
+
+	test_child_wait_blocked(sleeper);
+	since = test_clock();
+	do
+		test_child_wait_blocked(sleeper);
+	while (test_clock() - since < 3 * FIRST_SLEEP);
+}
+
 static nonet_time take_over_once(struct notice *notice)
 {
 	struct test_child *holder = test_child_until(hold, notice);
 	struct test_child *sleeper = test_child_until(take_over, notice);
 	nonet_time killed;
 
-	test_child_wait_blocked(sleeper);
+	await_sleep(sleeper);
 	killed = nonet_clock();
 	if (notice->cores)
 		test_must(kill(test_child_pid(holder), SIGABRT));
