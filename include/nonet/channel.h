@@ -234,7 +234,8 @@ NONET_PUBLIC size_t nonet_publisher_limit(const struct nonet_publisher *publishe
  * nonet_publisher_subscribers() - how many read the channel
  * @publisher: a handle
  *
- * Those who live; who only looks on isn't known. They may leave, and others come, at any time.
+ * Those who live, and have joined: what is published from then on they receive. Who only looks on isn't known. They may
+ * leave, and others come, at any time.
  *
  * Return: how many, or -ECHILD, -EBADMSG as nonet_publisher_loan().
  */

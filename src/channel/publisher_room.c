@@ -20,6 +20,7 @@
  * [CHANNEL-JOINS]  Who sees that somebody has joined sees his position. So as long as nobody has joined since all
  *                  positions were looked at, they are where they were, or farther; and to look at them again, which
  *                  takes each reader's line away while he writes it, needn't be before what they were has been used up.
+ *                  Who dies between the two has read nothing yet, and nobody waits for him.
  *
  * [CHANNEL-MARK]   We store the number of the mark, then the floor: who finds the floor above him finds the mark that
  * it is at, or a later one, and goes on from there.
